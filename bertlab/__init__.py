@@ -1,0 +1,63 @@
+"""bertlab: a course and a workbench for BERT.
+
+`import bertlab` is light. A name below is imported from its module when it is first used, and so are the
+modules themselves: `bertlab.Bert` loads torch, `bertlab.plots` loads matplotlib, `import bertlab` neither.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+# name -> the module that defines it
+_HOME = {
+    "Bert": "model",
+    "BertConfig": "model",
+    "PRESETS": "model",
+    "attention_maps": "model",
+    "Pretraining": "heads",
+    "Classifier": "heads",
+    "WordPiece": "wordpiece",
+    "SourceError": "sources",
+    "available": "sources",
+    "documents": "sources",
+    "fetch": "sources",
+    "texts": "sources",
+    "Batches": "train",
+    "TrainConfig": "train",
+    "load": "weights",
+    "save": "weights",
+}
+
+_MODULES = [
+    "budget",
+    "corpus",
+    "exercises",
+    "explore",
+    "heads",
+    "model",
+    "plots",
+    "sources",
+    "tasks",
+    "train",
+    "views",
+    "weights",
+    "wordpiece",
+]
+
+__all__ = ["__version__", *_HOME, *_MODULES]
+
+
+def __getattr__(name: str):
+    """Import a public name or a module of bertlab at its first use (PEP 562)."""
+    if name in _HOME:
+        value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    elif name in _MODULES:
+        value = import_module(f"{__name__}.{name}")
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value  # the next use finds it without coming here
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
