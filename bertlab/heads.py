@@ -1,0 +1,161 @@
+"""What stands on the encoder: the two pre-training tasks, and a sentence classifier. Each returns its own loss.
+
+Dimension letters: B batch, T tokens, Q tokens that are asked for, M tokens with a label, D hidden, V vocabulary, C classes.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .model import Bert, BertConfig, pick
+
+IGNORE = -100  # a label that counts for nothing, as everywhere in PyTorch and Hugging Face
+
+
+@dataclass
+class Output:
+    """What a head returns. A field that the head does not have, or that needs labels which were not given, is None."""
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    mlm_logits: Tensor | None = None
+    nsp_logits: Tensor | None = None
+    mlm_loss: Tensor | None = None
+    nsp_loss: Tensor | None = None
+
+
+class Pooler(nn.Module):
+    """The vector of [CLS], through a square layer and tanh: (B, D) -> (B, D)."""
+
+    def __init__(self, config: BertConfig):
+        super().__init__()
+        self.dense = nn.Linear(config.hidden_size, config.hidden_size)
+
+    def forward(self, cls: Tensor) -> Tensor:
+        return torch.tanh(self.dense(cls))
+
+
+class MaskedWords(nn.Module):
+    """Which word stood here? A layer, GELU and LayerNorm, then a score for every word: (M, D) -> (M, V).
+
+    The scores are products with the word embeddings themselves ("tied"), plus a bias for each word.
+    """
+
+    def __init__(self, config: BertConfig):
+        super().__init__()
+        self.dense = nn.Linear(config.hidden_size, config.hidden_size)
+        self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.bias = nn.Parameter(torch.zeros(config.vocab_size))
+
+    def forward(self, hidden: Tensor, words: Tensor) -> Tensor:
+        return F.linear(self.norm(F.gelu(self.dense(hidden))), words, self.bias)
+
+
+class Pretraining(nn.Module):
+    """BERT with its two pre-training tasks: masked words (MLM) and next sentence (NSP). Devlin et al. 2018, section 3.1."""
+
+    def __init__(self, config: BertConfig):
+        super().__init__()
+        self.config = config
+        self.bert = Bert(config)
+        self.pooler = Pooler(config)
+        self.mlm = MaskedWords(config)
+        self.nsp = nn.Linear(config.hidden_size, 2)
+        for head in (self.pooler, self.mlm, self.nsp):
+            head.apply(self.bert.initialise)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        token_type_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        next_sentence_label: Tensor | None = None,
+    ) -> Output:
+        """`labels` (B, T) hold the id that was masked, -100 elsewhere; `next_sentence_label` (B,) is 0 where the second
+        segment really follows the first, 1 where it is random (Hugging Face's polarity).
+
+        `mlm_logits` is (B, T, V), or (M, V) at the M labels alone, in reading order, when labels are given: the other 85%
+        need no scores. Each loss is a mean; `loss` is the sum of those there are. No label in the batch: MLM loss 0.
+        """
+        if labels is not None and labels.shape != input_ids.shape:
+            raise ValueError(f"labels has shape {tuple(labels.shape)}, input_ids {tuple(input_ids.shape)}")
+        at = None if labels is None else where_labelled(labels)
+        hidden = self.bert(input_ids, token_type_ids, attention_mask, at)  # (B, T or Q, D)
+        nsp_logits = self.nsp(self.pooler(hidden[:, 0]))  # (B, 2)
+        words = self.bert.embeddings.words.weight
+        if labels is None:
+            mlm_logits, mlm_loss = self.mlm(hidden, words), None
+        else:
+            wanted = labels.gather(1, at)  # (B, Q)
+            mlm_logits = self.mlm(hidden[wanted != IGNORE], words)  # (M, V)
+            mlm_loss = mean_loss(mlm_logits, wanted[wanted != IGNORE])
+        nsp_loss = None if next_sentence_label is None else mean_loss(nsp_logits, next_sentence_label.view(-1))
+        losses = [loss for loss in (mlm_loss, nsp_loss) if loss is not None]
+        return Output(
+            loss=sum(losses) if losses else None,
+            mlm_logits=mlm_logits,
+            nsp_logits=nsp_logits,
+            mlm_loss=mlm_loss,
+            nsp_loss=nsp_loss,
+        )
+
+    @torch.no_grad()
+    def start_from_unigrams(self, counts: Tensor) -> None:
+        """Set the MLM bias to the log frequency of each word, from `counts` (V,) of the training text.
+
+        An untrained model then guesses as well as a table of frequencies does. It costs nothing, and takes away the first
+        part of the loss curve, in which a model learns just that. A word that was never seen counts as half a time.
+        """
+        if counts.shape != self.mlm.bias.shape:
+            raise ValueError(f"counts has shape {tuple(counts.shape)}, the vocabulary has {len(self.mlm.bias)} words")
+        counts = counts.double().clamp(min=0.5)
+        self.mlm.bias.copy_((counts / counts.sum()).log())
+
+
+class Classifier(nn.Module):
+    """A label for a sentence or a pair, from [CLS] through the pooler (Devlin et al. 2018, section 4.1)."""
+
+    def __init__(self, config: BertConfig, num_labels: int):
+        super().__init__()
+        if num_labels < 2:
+            raise ValueError(f"num_labels is {num_labels}: a classifier needs at least two classes to choose from")
+        self.config, self.num_labels = config, num_labels
+        self.bert = Bert(config)
+        self.pooler = Pooler(config)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.output = nn.Linear(config.hidden_size, num_labels)
+        for head in (self.pooler, self.output):
+            head.apply(self.bert.initialise)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        token_type_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+    ) -> Output:
+        """`labels` (B,) are class numbers. `logits` is (B, C), `loss` the mean cross-entropy."""
+        at = input_ids.new_zeros(len(input_ids), 1)  # only [CLS] is read
+        cls = self.bert(input_ids, token_type_ids, attention_mask, at)[:, 0]  # (B, D)
+        logits = self.output(self.dropout(self.pooler(cls)))  # (B, C)
+        return Output(loss=None if labels is None else mean_loss(logits, labels), logits=logits)
+
+
+def where_labelled(labels: Tensor) -> Tensor:
+    """Positions that the heads read: (B, T) -> (B, Q), [CLS] first, then each label in order.
+
+    Q is one more than the most labels in a row; a row with fewer is filled up with positions that nobody reads.
+    """
+    asked = labels != IGNORE
+    asked[:, 0] = True
+    return asked.byte().argsort(dim=1, descending=True, stable=True)[:, : int(asked.sum(1).max())]
+
+
+def mean_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross-entropy in nats over labels that are not -100; 0 where there are none. Never in less than float32."""
+    logits = logits if logits.dtype == torch.float64 else logits.float()
+    total = F.cross_entropy(logits, labels, ignore_index=IGNORE, reduction="sum")
+    return total / (labels != IGNORE).sum().clamp(min=1)

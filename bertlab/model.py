@@ -1,0 +1,268 @@
+"""BERT's encoder, in the order in which a sentence passes through it: embeddings, attention, feed-forward, layer.
+
+Dimension letters: B batch, T tokens, Q tokens that are asked for, D hidden, H heads, K per head (D = H * K), L layers.
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class BertConfig:
+    """The size of a BERT. Every name is the one in Hugging Face's `config.json`; the defaults are bert-base's.
+
+    Raises ValueError for a size that is not positive, or a width that the heads do not divide.
+    """
+
+    vocab_size: int = 30522
+    hidden_size: int = 768
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 12
+    intermediate_size: int = 3072
+    max_position_embeddings: int = 512
+    type_vocab_size: int = 2
+    hidden_dropout_prob: float = 0.1
+    attention_probs_dropout_prob: float = 0.1
+    layer_norm_eps: float = 1e-12
+    initializer_range: float = 0.02
+    pad_token_id: int = 0
+
+    def __post_init__(self):
+        for name in ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
+                     "max_position_embeddings", "type_vocab_size"):  # fmt: skip
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name} is {value!r}; it must be a whole number of at least 1")
+        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; a dropout lies in [0, 1)")
+        if self.hidden_size % self.num_attention_heads:
+            raise ValueError(
+                f"hidden_size {self.hidden_size} is not divisible by num_attention_heads {self.num_attention_heads}: "
+                f"every head takes an equal share of the width"
+            )
+        if not 0 <= self.pad_token_id < self.vocab_size:
+            raise ValueError(f"pad_token_id {self.pad_token_id} is not in a vocabulary of {self.vocab_size}")
+
+    @classmethod
+    def preset(cls, name: str, **changes) -> "BertConfig":
+        """One of Google's compact sizes (Turc et al. 2019, table 1), with `changes` to any field.
+
+        `BertConfig.preset("mini", vocab_size=8000)`. Raises ValueError for an unknown name.
+        """
+        if name not in PRESETS:
+            raise ValueError(f"no preset {name!r}; there are {', '.join(PRESETS)}")
+        layers, width = PRESETS[name]
+        size = cls(num_hidden_layers=layers, hidden_size=width, num_attention_heads=width // 64,
+                   intermediate_size=4 * width)  # fmt: skip
+        return replace(size, **changes)
+
+
+PRESETS = {"tiny": (2, 128), "mini": (4, 256), "small": (4, 512), "medium": (8, 512), "base": (12, 768)}  # (L, D)
+
+
+class Embeddings(nn.Module):
+    """Word + position + segment, then LayerNorm (Devlin et al. 2018, figure 2)."""
+
+    def __init__(self, config: BertConfig):
+        super().__init__()
+        # padding_idx: the embedding of [PAD] gets no gradient from being read, as in Hugging Face's BERT.
+        self.words = nn.Embedding(config.vocab_size, config.hidden_size, padding_idx=config.pad_token_id)
+        self.positions = nn.Embedding(config.max_position_embeddings, config.hidden_size)
+        self.segments = nn.Embedding(config.type_vocab_size, config.hidden_size)
+        self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+
+    def forward(self, input_ids: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
+        T = input_ids.size(1)
+        x = self.words(input_ids) + self.positions.weight[:T]  # (B, T, D): BERT learns a vector for each position
+        # Without segment ids every token is in segment 0.
+        x = x + (self.segments.weight[0] if token_type_ids is None else self.segments(token_type_ids))
+        return self.dropout(self.norm(x))
+
+
+class Attention(nn.Module):
+    """Multi-head attention, softmax(Q K^T / sqrt(K)) V in each head (Vaswani et al. 2017, section 3.2)."""
+
+    def __init__(self, config: BertConfig):
+        super().__init__()
+        D = config.hidden_size
+        self.heads = config.num_attention_heads
+        self.query, self.key, self.value, self.output = (nn.Linear(D, D) for _ in range(4))
+        self.dropout = config.attention_probs_dropout_prob
+        self.maps: list[Tensor] | None = None  # a list while `attention_maps` is open
+
+    def split(self, x: Tensor) -> Tensor:
+        """Deal the width out to the heads."""
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, T, D) -> (B, H, T, K)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None, at: Tensor | None = None) -> Tensor:
+        """What each token gathers from the others: (B, T, D) -> (B, T, D), or (B, Q, D) for the tokens `at` (B, Q).
+
+        `mask` (B, 1, 1 or T, T) is True where a query (third axis) may look at a key (last axis).
+        """
+        q = self.split(self.query(pick(x, at)))  # (B, H, Q, K)
+        k, v = self.split(self.key(x)), self.split(self.value(x))  # (B, H, T, K)
+        dropout = self.dropout if self.training else 0.0
+        if self.maps is None:
+            gathered = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
+        else:
+            scores = q @ k.transpose(-2, -1) / math.sqrt(q.size(-1))  # (B, H, Q, T)
+            if mask is not None:
+                scores = scores.masked_fill(~mask, -math.inf)
+            weights = scores.softmax(-1)
+            self.maps.append(weights)
+            gathered = F.dropout(weights, dropout) @ v
+        return self.output(gathered.transpose(1, 2).flatten(-2))  # (B, H, Q, K) -> (B, Q, D)
+
+
+class FeedForward(nn.Module):
+    """Four times wider, GELU, and back, for each token alone. GELU is the erf one, as in Google's code."""
+
+    def __init__(self, config: BertConfig):
+        super().__init__()
+        self.expand = nn.Linear(config.hidden_size, config.intermediate_size)
+        self.contract = nn.Linear(config.intermediate_size, config.hidden_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.contract(F.gelu(self.expand(x)))
+
+
+class Layer(nn.Module):
+    """Attention, then feed-forward; each is added to its input and then normalised (BERT is "post-norm")."""
+
+    def __init__(self, config: BertConfig):
+        super().__init__()
+        self.attention = Attention(config)
+        self.attention_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.feed_forward = FeedForward(config)
+        self.feed_forward_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None, at: Tensor | None = None) -> Tensor:
+        x = self.attention_norm(pick(x, at) + self.dropout(self.attention(x, mask, at)))
+        return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
+
+
+class Bert(nn.Module):
+    """The encoder: token ids in, one vector a token out. The pooler is in `heads.py`, with the heads that use it."""
+
+    def __init__(self, config: BertConfig):
+        super().__init__()
+        self.config = config
+        self.embeddings = Embeddings(config)
+        self.layers = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
+        self.apply(self.initialise)
+
+    def initialise(self, part: nn.Module) -> None:
+        """Normal weights with deviation 0.02 and zero biases, for the encoder and for heads (Google's `modeling.py`)."""
+        if isinstance(part, nn.Linear | nn.Embedding):
+            nn.init.normal_(part.weight, std=self.config.initializer_range)
+        if isinstance(part, nn.Linear) and part.bias is not None:
+            nn.init.zeros_(part.bias)
+        if isinstance(part, nn.Embedding) and part.padding_idx is not None:
+            nn.init.zeros_(part.weight[part.padding_idx])
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        token_type_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        at: Tensor | None = None,
+    ) -> Tensor:
+        """Hidden states of the last layer: (B, T) -> (B, T, D), or (B, Q, D) for the positions `at` (B, Q).
+
+        `attention_mask` is 1 where a token may be looked at and 0 on padding, (B, T), or one such row for every query,
+        (B, T, T). Leave it out when nothing is padded: attention without a mask is the fast one. `at` is exact: the last
+        layer then computes only what will be read, from all tokens. Raises ValueError with what is wrong with the input.
+        """
+        self.check(input_ids, token_type_ids, attention_mask)
+        mask = None if attention_mask is None else attention_mask.bool()
+        if mask is not None:
+            mask = mask[:, None, None] if mask.dim() == 2 else mask[:, None]  # (B, 1, 1 or T, T)
+        x = self.embeddings(input_ids, token_type_ids)
+        for layer in self.layers[:-1]:
+            x = layer(x, mask)
+        if at is None or self.layers[-1].attention.maps is not None:  # somebody looks: show the whole map
+            return pick(self.layers[-1](x, mask), at)
+        if mask is not None and mask.size(2) > 1:
+            mask = pick(mask[:, 0], at)[:, None]  # (B, 1, Q, T)
+        return self.layers[-1](x, mask, at)
+
+    def check(self, input_ids: Tensor, token_type_ids: Tensor | None, attention_mask: Tensor | None) -> None:
+        """ValueError for input that the model cannot read. Values are looked at on a CPU only: a GPU would have to wait."""
+        most, vocabulary = self.config.max_position_embeddings, self.config.vocab_size
+        if input_ids.dim() != 2:
+            raise ValueError(f"input_ids has shape {tuple(input_ids.shape)}; it must be (batch, tokens)")
+        B, T = input_ids.shape
+        if B == 0 or T == 0:
+            raise ValueError(f"input_ids has shape {(B, T)}: there is nothing to read, not even [CLS]")
+        if T > most:
+            raise ValueError(f"{T} tokens, but the model has {most} positions: cut the text, or read it in windows")
+        if input_ids.is_floating_point():
+            raise ValueError(f"input_ids are {input_ids.dtype}; they must be whole numbers")
+        if token_type_ids is not None and token_type_ids.shape != (B, T):
+            raise ValueError(f"token_type_ids has shape {tuple(token_type_ids.shape)}, input_ids {(B, T)}")
+        if attention_mask is not None and attention_mask.shape not in ((B, T), (B, T, T)):
+            raise ValueError(
+                f"attention_mask has shape {tuple(attention_mask.shape)}; for input_ids {(B, T)} it must be {(B, T)} "
+                f"or {(B, T, T)}"
+            )
+        if input_ids.device.type != "cpu" or torch.compiler.is_compiling():
+            return
+        for name, ids, size in (("input_ids", input_ids, vocabulary),
+                                ("token_type_ids", token_type_ids, self.config.type_vocab_size)):  # fmt: skip
+            if ids is not None and not (0 <= ids.min() and ids.max() < size):
+                raise ValueError(f"{name} run from {ids.min()} to {ids.max()}; the model knows 0 to {size - 1}")
+        if attention_mask is not None and not attention_mask.bool().any(-1).all():
+            raise ValueError("attention_mask has a row of zeros: a token that may look at nothing has no average")
+
+
+def pick(x: Tensor, at: Tensor | None) -> Tensor:
+    """Of each row of x (B, T, D) the tokens `at` (B, Q) -> (B, Q, D); all of them when `at` is None."""
+    return x if at is None else x.gather(1, at[:, :, None].expand(-1, -1, x.size(-1)))
+
+
+@contextmanager
+def attention_maps(model: nn.Module) -> Iterator[list[Tensor]]:
+    """Inside `with attention_maps(model) as maps:` each forward fills `maps` with L tensors (B, H, T, T).
+
+    `maps[l][b, h, i, j]` is how much token i of row b takes from token j in head h of layer l, before dropout; each row
+    sums to 1. Only here does the readable formula run, in the same `forward`. Raises ValueError for a model without our
+    attention.
+    """
+    attentions = [part for part in model.modules() if isinstance(part, Attention)]
+    if not attentions:
+        raise ValueError(
+            f"{type(model).__name__} has no bertlab attention to look at. A transformers model shows its own: load it "
+            'with attn_implementation="eager" and call it with output_attentions=True'
+        )
+    maps: list[Tensor] = []
+    before = [part.maps for part in attentions]
+    hooks = [part.register_forward_pre_hook(lambda *_: maps.clear()) for part in model.modules() if isinstance(part, Bert)]
+    for part in attentions:
+        part.maps = maps
+    try:
+        yield maps
+    finally:
+        for part, earlier in zip(attentions, before, strict=True):
+            part.maps = earlier
+        for hook in hooks:
+            hook.remove()
+
+
+def sinusoids(length: int, width: int) -> Tensor:
+    """The position table of Vaswani et al. 2017, section 3.5: sin in even columns, cos in odd ones, (length, width).
+
+    BERT learns its table. It may start from this one (`pretrain` does so), and then find its neighbours sooner.
+    """
+    position = torch.arange(length, dtype=torch.float64)[:, None]
+    column = torch.arange(width, dtype=torch.float64)
+    angle = position / 10_000 ** (2 * (column // 2) / width)  # (length, width)
+    return torch.where(column % 2 == 0, angle.sin(), angle.cos()).float()
