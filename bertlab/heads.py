@@ -1,6 +1,7 @@
 """What stands on the encoder: the two pre-training tasks, and a sentence classifier. Each returns its own loss.
 
-Dimension letters: B batch, T tokens, Q tokens that are asked for, M tokens with a label, D hidden, V vocabulary, C classes.
+Dimension letters: B batch, T tokens, Q tokens that are asked for, M tokens with a label, D hidden, V vocabulary, C
+classes.
 """
 
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .model import Bert, BertConfig, pick
+from .model import Bert, BertConfig
 
 IGNORE = -100  # a label that counts for nothing, as everywhere in PyTorch and Hugging Face
 
@@ -54,7 +55,8 @@ class MaskedWords(nn.Module):
 
 
 class Pretraining(nn.Module):
-    """BERT with its two pre-training tasks: masked words (MLM) and next sentence (NSP). Devlin et al. 2018, section 3.1."""
+    """BERT with its two pre-training tasks: masked words (MLM) and next sentence (NSP). Devlin et al. 2018, section
+    3.1."""
 
     def __init__(self, config: BertConfig):
         super().__init__()
@@ -77,8 +79,9 @@ class Pretraining(nn.Module):
         """`labels` (B, T) hold the id that was masked, -100 elsewhere; `next_sentence_label` (B,) is 0 where the second
         segment really follows the first, 1 where it is random (Hugging Face's polarity).
 
-        `mlm_logits` is (B, T, V), or (M, V) at the M labels alone, in reading order, when labels are given: the other 85%
-        need no scores. Each loss is a mean; `loss` is the sum of those there are. No label in the batch: MLM loss 0.
+        `mlm_logits` is (B, T, V), or (M, V) at the M labels alone, in reading order, when labels are given: the
+        other 85% need no scores. Each loss is a mean; `loss` is the sum of those there are. No label in the batch:
+        MLM loss 0.
         """
         if labels is not None and labels.shape != input_ids.shape:
             raise ValueError(f"labels has shape {tuple(labels.shape)}, input_ids {tuple(input_ids.shape)}")
@@ -106,8 +109,9 @@ class Pretraining(nn.Module):
     def start_from_unigrams(self, counts: Tensor) -> None:
         """Set the MLM bias to the log frequency of each word, from `counts` (V,) of the training text.
 
-        An untrained model then guesses as well as a table of frequencies does. It costs nothing, and takes away the first
-        part of the loss curve, in which a model learns just that. A word that was never seen counts as half a time.
+        An untrained model then guesses as well as a table of frequencies does. It costs nothing, and takes away the
+        first part of the loss curve, in which a model learns just that. A word that was never seen counts as half a
+        time.
         """
         if counts.shape != self.mlm.bias.shape:
             raise ValueError(f"counts has shape {tuple(counts.shape)}, the vocabulary has {len(self.mlm.bias)} words")

@@ -161,7 +161,8 @@ class Bert(nn.Module):
         self.apply(self.initialise)
 
     def initialise(self, part: nn.Module) -> None:
-        """Normal weights with deviation 0.02 and zero biases, for the encoder and for heads (Google's `modeling.py`)."""
+        """Normal weights with deviation 0.02 and zero biases, for the encoder and for heads (Google's
+        `modeling.py`)."""
         if isinstance(part, nn.Linear | nn.Embedding):
             nn.init.normal_(part.weight, std=self.config.initializer_range)
         if isinstance(part, nn.Linear) and part.bias is not None:
@@ -179,8 +180,9 @@ class Bert(nn.Module):
         """Hidden states of the last layer: (B, T) -> (B, T, D), or (B, Q, D) for the positions `at` (B, Q).
 
         `attention_mask` is 1 where a token may be looked at and 0 on padding, (B, T), or one such row for every query,
-        (B, T, T). Leave it out when nothing is padded: attention without a mask is the fast one. `at` is exact: the last
-        layer then computes only what will be read, from all tokens. Raises ValueError with what is wrong with the input.
+        (B, T, T). Leave it out when nothing is padded: attention without a mask is the fast one. `at` is exact: the
+        last layer then computes only what will be read, from all tokens. Raises ValueError with what is wrong with
+        the input.
         """
         self.check(input_ids, token_type_ids, attention_mask)
         mask = None if attention_mask is None else attention_mask.bool()
@@ -196,14 +198,15 @@ class Bert(nn.Module):
         return self.layers[-1](x, mask, at)
 
     def check(self, input_ids: Tensor, token_type_ids: Tensor | None, attention_mask: Tensor | None) -> None:
-        """ValueError for input that the model cannot read. Values are looked at on a CPU only: a GPU would have to wait."""
+        """ValueError for input that the model cannot read. Values are looked at on a CPU only: a GPU would have to
+        wait."""
         most, vocabulary = self.config.max_position_embeddings, self.config.vocab_size
         if input_ids.dim() != 2:
             raise ValueError(f"input_ids has shape {tuple(input_ids.shape)}; it must be (batch, tokens)")
         B, T = input_ids.shape
         if B == 0 or T == 0:
             raise ValueError(f"input_ids has shape {(B, T)}: there is nothing to read, not even [CLS]")
-        if T > most:
+        if most < T:
             raise ValueError(f"{T} tokens, but the model has {most} positions: cut the text, or read it in windows")
         if input_ids.is_floating_point():
             raise ValueError(f"input_ids are {input_ids.dtype}; they must be whole numbers")
@@ -218,7 +221,7 @@ class Bert(nn.Module):
             return
         for name, ids, size in (("input_ids", input_ids, vocabulary),
                                 ("token_type_ids", token_type_ids, self.config.type_vocab_size)):  # fmt: skip
-            if ids is not None and not (0 <= ids.min() and ids.max() < size):
+            if ids is not None and not (ids.min() >= 0 and ids.max() < size):
                 raise ValueError(f"{name} run from {ids.min()} to {ids.max()}; the model knows 0 to {size - 1}")
         if attention_mask is not None and not attention_mask.bool().any(-1).all():
             raise ValueError("attention_mask has a row of zeros: a token that may look at nothing has no average")
@@ -245,7 +248,9 @@ def attention_maps(model: nn.Module) -> Iterator[list[Tensor]]:
         )
     maps: list[Tensor] = []
     before = [part.maps for part in attentions]
-    hooks = [part.register_forward_pre_hook(lambda *_: maps.clear()) for part in model.modules() if isinstance(part, Bert)]
+    hooks = [
+        part.register_forward_pre_hook(lambda *_: maps.clear()) for part in model.modules() if isinstance(part, Bert)
+    ]
     for part in attentions:
         part.maps = maps
     try:

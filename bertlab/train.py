@@ -1,0 +1,563 @@
+"""One training loop, for every task: it knows batches, `model(**batch).loss`, and how to be killed and go on.
+
+Everything random hangs on (seed, batch number), never on history. So a run that was killed and resumed is the run that
+was not, bit for bit, and two processes take the same steps as one that accumulates two batches.
+"""
+
+import contextlib
+import copy
+import hashlib
+import json
+import math
+import os
+import signal
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+KEEP = 2  # checkpoints; if the newest turns out to be damaged there is one before it
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How to train. `steps` are steps of the optimizer; each reads `accumulate` batches on every process."""
+
+    steps: int = 1000
+    learning_rate: float = 1e-4  # at the peak, after the warm-up
+    warmup: float = 0.1  # share of the steps over which the rate rises
+    weight_decay: float = 0.01  # on matrices alone
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-6  # BERT's; PyTorch's own default is 1e-8
+    clip: float = 1.0  # the largest norm of the gradient; 0 does not clip
+    accumulate: int = 1  # batches a step
+    precision: str = "auto"  # "no", "fp16", "bf16"; auto: bf16 on newer GPUs, fp16 on older ones, no on a CPU
+    seed: int = 0  # of dropout
+    log_every: int = 10  # steps
+    evaluate_every: int = 0  # steps; 0 evaluates only before the first and after the last
+    checkpoint_seconds: float = 30.0  # writing one changes nothing in the run, so it may go by the clock
+    workers: int = 0  # processes that make batches ahead; worth it on a GPU
+
+    def __post_init__(self):
+        for name in ("steps", "accumulate", "log_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate is {self.learning_rate}; it must be above 0")
+        if not 0 <= self.warmup <= 1:
+            raise ValueError(f"warmup is {self.warmup}; it is a share of the steps, from 0 to 1")
+        if self.precision not in ("auto", "no", "fp16", "bf16"):
+            raise ValueError(f"precision is {self.precision!r}; it must be auto, no, fp16 or bf16")
+
+
+def learning_rate(step: int, config: TrainConfig) -> float:
+    """The rate of step 0, 1, ...: up in a line over the warm-up, down in a line to 0 (Devlin et al. 2018, A.2)."""
+    rising = max(1, round(config.warmup * config.steps))
+    if step < rising:
+        return config.learning_rate * (step + 1) / rising
+    return config.learning_rate * (config.steps - step) / max(1, config.steps - rising)
+
+
+class Batches(torch.utils.data.Dataset):
+    """`batches[number]` is a function of (seed, number) alone; numbers go on for ever, epoch after epoch.
+
+    `rows` is any sequence; `collate(list of rows, rng)` makes the dict of tensors, and draws what it draws (masks, say)
+    from `rng`, a numpy Generator. With `lengths` (tokens of each row), rows of like length share a batch, so that
+    little is padding. `shuffle=False` is for evaluation: each row once, in order, the last batch perhaps smaller.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence,
+        collate: Callable[[list, np.random.Generator], dict[str, Tensor]],
+        batch_size: int,
+        seed: int = 0,
+        lengths: Sequence[int] | None = None,
+        shuffle: bool = True,
+    ):
+        if batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
+        if len(rows) < (batch_size if shuffle else 1):
+            raise ValueError(
+                f"{len(rows)} rows do not fill one batch of {batch_size}: give more text, or smaller batches"
+            )
+        if lengths is not None and len(lengths) != len(rows):
+            raise ValueError(f"{len(lengths)} lengths for {len(rows)} rows")
+        self.rows, self.collate, self.batch_size, self.seed, self.shuffle = rows, collate, batch_size, seed, shuffle
+        self.lengths = None if lengths is None else np.asarray(lengths)
+        self.ordered: tuple[int, np.ndarray] = (-1, np.empty(0))  # (epoch, its order): the last one asked for
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+        return len(self.rows) // self.batch_size if self.shuffle else math.ceil(len(self.rows) / self.batch_size)
+
+    def order(self, epoch: int, pool: int = 64) -> np.ndarray:
+        """Which rows make which batch: (batches, batch_size). Sorted by length within pools of `pool` batches."""
+        if self.ordered[0] != epoch:
+            rng = np.random.default_rng((self.seed, epoch, 0))
+            order = rng.permutation(len(self.rows))[: len(self) * self.batch_size]
+            if self.lengths is not None:
+                for start in range(0, len(order), pool * self.batch_size):
+                    part = order[start : start + pool * self.batch_size]
+                    part = part[np.argsort(self.lengths[part], kind="stable")].reshape(-1, self.batch_size)
+                    order[start : start + part.size] = rng.permutation(part).ravel()
+            self.ordered = (epoch, order.reshape(-1, self.batch_size))
+        return self.ordered[1]
+
+    def __getitem__(self, number: int) -> dict[str, Tensor]:
+        if number < 0 or (not self.shuffle and number >= len(self)):
+            raise IndexError(f"no batch {number}")
+        epoch, place = divmod(number, len(self))
+        if self.shuffle:
+            chosen = self.order(epoch)[place]
+        else:
+            chosen = range(place * self.batch_size, min((place + 1) * self.batch_size, len(self.rows)))
+        return self.collate([self.rows[int(i)] for i in chosen], np.random.default_rng((self.seed, number, 1)))
+
+    def fingerprint(self) -> dict:
+        """What must not change between the parts of a resumed run."""
+        return {"rows": len(self.rows), "batch_size": self.batch_size, "batch_seed": self.seed}
+
+
+def train(
+    model: nn.Module,
+    batches: Batches,
+    config: TrainConfig,
+    *,
+    evaluate: Callable[[nn.Module], dict[str, float]] | None = None,
+    folder: str | Path | None = None,
+    resume: bool = False,
+    watch: Callable[[dict, dict], None] | None = None,
+) -> list[dict]:
+    """Train `model` in place and return the log: one dict of step, tokens, learning_rate, loss, and what `evaluate`
+    gives.
+
+    With a `folder`, checkpoints are written into it and `resume=True` goes on from the newest whole one.
+    `watch(row, status)` is called for every row of the log, and `watch({}, status)` about once a second; status
+    holds step, steps, seconds, tokens_per_second, seconds_left. The default draws one progress bar; `watch=quiet`
+    draws nothing. Under `torchrun` the processes share the work. Ctrl-C finishes the step, writes a checkpoint and
+    raises KeyboardInterrupt; a second one stops at once. Raises FileExistsError when `folder` holds a run and
+    `resume` is False, ValueError when the run in it had other settings, FloatingPointError when the loss is no
+    longer a number.
+    """
+    from accelerate import Accelerator, DistributedDataParallelKwargs
+
+    # A head whose labels are missing gets no gradient; DDP would wait for it.
+    handlers = [DistributedDataParallelKwargs(find_unused_parameters=True)]
+    accelerator = Accelerator(mixed_precision=best_precision(config.precision), kwargs_handlers=handlers)
+    optimizer = adamw(model, config)
+    wrapped, prepared = accelerator.prepare(model, optimizer)
+    run = Run(model, optimizer, accelerator.scaler, {**asdict(config), **batches.fingerprint()})
+    if folder is not None:
+        with accelerator.main_process_first():  # one puts a damaged checkpoint aside, the others read what is left
+            run.open(Path(folder), resume)
+    watch = watch or Bar(config.steps) if accelerator.is_main_process else quiet
+    clock = Clock(run, config.steps)
+    processes, process = accelerator.num_processes, accelerator.process_index
+
+    def report(row: dict) -> None:
+        run.log.append(row)
+        watch(row, clock.status())
+
+    def measured() -> dict[str, float]:
+        if evaluate is None:
+            return {}
+        try:
+            model.eval()
+            with torch.no_grad():
+                return evaluate(model)
+        finally:
+            model.train()
+
+    first = run.step * config.accumulate * processes
+    numbers = range(first + process, config.steps * config.accumulate * processes, processes)
+    try:
+        with one_random_state(), StopSignal() as stop:
+            wrapped.train()
+            if run.step == 0 and evaluate is not None and not run.log:
+                report({"step": 0, "tokens": 0, **measured()})
+            upcoming = ahead(batches, numbers, accelerator.device, config.workers)
+            while run.step < config.steps:
+                for group in optimizer.param_groups:
+                    group["lr"] = learning_rate(run.step, config)
+                step_loss = torch.zeros((), device=accelerator.device)
+                for part in range(config.accumulate):
+                    number, batch = next(upcoming)
+                    torch.manual_seed(
+                        seed_for(config.seed, number)
+                    )  # dropout: the same for this batch wherever it runs
+                    last = part == config.accumulate - 1
+                    with contextlib.nullcontext() if last else accelerator.no_sync(wrapped):
+                        loss = wrapped(**batch).loss / config.accumulate
+                        accelerator.backward(loss)
+                    step_loss += loss.detach().float()
+                    run.tokens += count_tokens(batch) * processes
+                if config.clip:
+                    accelerator.clip_grad_norm_(wrapped.parameters(), config.clip)
+                prepared.step()
+                prepared.zero_grad()
+                run.loss = run.loss + accelerator.reduce(step_loss, "mean")
+                run.step += 1
+                run.window += 1
+
+                ended = run.step == config.steps
+                due = evaluate is not None and (
+                    ended or (config.evaluate_every and run.step % config.evaluate_every == 0)
+                )
+                if ended or due or run.step % config.log_every == 0:
+                    loss = float(run.loss) / run.window
+                    if not math.isfinite(loss):
+                        raise FloatingPointError(
+                            f"the loss is {loss} at step {run.step}: lower the learning rate "
+                            f"({config.learning_rate}) or lengthen the warm-up ({config.warmup}){run.where()}"
+                        )
+                    row = {"step": run.step, "tokens": run.tokens, "learning_rate": learning_rate(run.step - 1, config)}
+                    run.loss, run.window = torch.zeros(()), 0
+                    report(row | {"loss": loss} | (measured() if due else {}))
+                elif clock.tick():
+                    watch({}, clock.status())
+                stopped = stop.agreed(accelerator)
+                saving = accelerator.is_main_process and (ended or stopped or clock.due(config.checkpoint_seconds))
+                if saving and math.isfinite(float(run.loss)):  # never a ruined one over a good one
+                    run.save()
+                if stopped and not ended:
+                    raise KeyboardInterrupt(f"stopped after step {run.step} of {config.steps}{run.where()}")
+    finally:
+        watch({}, clock.status() | {"ended": True})
+        accelerator.unwrap_model(wrapped, keep_fp32_wrapper=False)  # the model is the caller's own again
+    return run.log
+
+
+@torch.no_grad()
+def evaluate(
+    model: nn.Module, batches: Iterable[dict[str, Tensor]], scores: Callable[[object, dict], dict[str, tuple]]
+) -> dict[str, float]:
+    """Means over all batches. `scores(output, batch)` gives (sum, count) for each name; the mean is of the counted
+    things, so that a small last batch does not weigh like a full one. The model is put into eval mode, and back."""
+    sums: dict[str, list[float]] = {}
+    training = model.training
+    device = next(model.parameters()).device
+    model.eval()
+    try:
+        for number in range(len(batches)):
+            batch = to_device(batches[number], device)
+            for name, (total, count) in scores(model(**batch), batch).items():
+                sums.setdefault(name, [0.0, 0.0])
+                sums[name][0] += float(total)
+                sums[name][1] += float(count)
+    finally:
+        model.train(training)
+    return {name: total / count if count else math.nan for name, (total, count) in sums.items()}
+
+
+def steps_in(minutes: float, model: nn.Module, batches: Batches, config: TrainConfig, evaluations: float = 0.0) -> int:
+    """How many steps fit into `minutes` of training on this machine, less `evaluations` seconds: measured on a copy.
+
+    The model and the random state are left as they were. The answer is a number like any other: a run that is given it
+    is as reproducible as one for which somebody chose it.
+    """
+    if not minutes > 0:
+        raise ValueError(f"minutes is {minutes}; it must be above 0")
+    model = copy.deepcopy(model)
+    optimizer = adamw(model, config)
+    seconds = []
+    spread = np.linspace(0, len(batches) - 1, 16).astype(int)  # rows differ in length: look at all kinds
+    with one_random_state():
+        model.train()
+        for number in spread:
+            start = time.perf_counter()
+            model(**to_device(batches[int(number)], next(model.parameters()).device)).loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            seconds.append(time.perf_counter() - start)
+    a_step = float(np.mean(seconds[4:])) * config.accumulate  # the first ones warm caches up
+    return max(1, int((60 * minutes - evaluations) / a_step))
+
+
+# The parts of the loop
+
+
+def adamw(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
+    """AdamW that decays matrices, and neither biases nor LayerNorms (Loshchilov & Hutter 2017; BERT's
+    `optimization.py`)."""
+    trained = [p for p in model.parameters() if p.requires_grad]
+    if not trained:
+        raise ValueError("no parameter of the model is to be trained (all have requires_grad=False)")
+    groups = [
+        {"params": [p for p in trained if p.dim() > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in trained if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+    fused = trained[0].device.type in ("cpu", "cuda")
+    betas = (config.beta1, config.beta2)
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=betas, eps=config.epsilon, fused=fused)
+
+
+def best_precision(wish: str) -> str:
+    """accelerate's word for the precision: what was wished for, or what the device multiplies fastest."""
+    if wish != "auto":
+        return wish
+    if not torch.cuda.is_available():
+        return "no"
+    return "bf16" if torch.cuda.get_device_capability()[0] >= 8 else "fp16"
+
+
+def seed_for(seed: int, number: int) -> int:
+    """A 63-bit seed for a batch: far apart for neighbours, the same on every machine."""
+    return int(np.random.SeedSequence((seed, number)).generate_state(1, np.uint64)[0] >> 1)
+
+
+def ahead(
+    batches: Batches, numbers: range, device: torch.device, workers: int
+) -> Iterator[tuple[int, dict[str, Tensor]]]:
+    """(number, batch on the device) for each number, made ahead by worker processes if there are any."""
+    pinned = device.type == "cuda"
+    loader = torch.utils.data.DataLoader(
+        batches, batch_size=None, sampler=numbers, num_workers=workers, pin_memory=pinned
+    )
+    for number, batch in zip(numbers, loader, strict=True):
+        yield number, to_device(batch, device)
+
+
+def to_device(batch: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
+    """Copy a batch; from pinned memory the copy overlaps with computing."""
+    return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+
+
+def count_tokens(batch: dict[str, Tensor]) -> int:
+    """Tokens in a batch, padding not counted."""
+    mask = batch.get("attention_mask")
+    return batch["input_ids"].numel() if mask is None or mask.dim() != 2 else int(mask.sum())
+
+
+@contextlib.contextmanager
+def one_random_state() -> Iterator[None]:
+    """The caller's random numbers go on afterwards as if no training had been."""
+    with torch.random.fork_rng():
+        yield
+
+
+class Run:
+    """What a checkpoint holds, all of it: the weights, the optimizer's moments, the step, and the log so far."""
+
+    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, scaler, settings: dict):
+        self.model, self.optimizer, self.scaler = model, optimizer, scaler
+        # Of the settings these may change when a run goes on: they do not touch what it computes.
+        self.settings = {k: v for k, v in settings.items() if k not in ("checkpoint_seconds", "workers")}
+        self.folder: Path | None = None
+        self.step = self.tokens = self.window = 0
+        self.loss = torch.zeros(())  # summed over `window` steps since the last row of the log
+        self.log: list[dict] = []
+
+    def open(self, folder: Path, resume: bool) -> None:
+        """Begin a run in `folder`, or go on with the one that it holds."""
+        self.folder = folder
+        places = checkpoints(folder)
+        if places and not resume:
+            raise FileExistsError(
+                f"{folder} holds a run already ({places[-1].name}): resume it, or name another folder"
+            )
+        (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+        for place in reversed(places):
+            state = read_checkpoint(place)
+            if state is not None:
+                self.restore(state, place)
+                return
+        if places:
+            raise ValueError(f"no checkpoint in {folder / 'checkpoints'} is whole: start anew in another folder")
+
+    def restore(self, state: tuple[dict, dict[str, Tensor]], place: Path) -> None:
+        facts, tensors = state
+        for name, now in self.settings.items():
+            if facts["settings"].get(name) != now:
+                raise ValueError(
+                    f"{place} was written with {name} = {facts['settings'].get(name)!r}, this run has {now!r}: resume "
+                    f"with the same settings, or name another folder"
+                )
+        weights = dict(weights_of(self.model))
+        saved = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
+        if weights.keys() != saved.keys() or any(weights[name].shape != saved[name].shape for name in saved):
+            raise ValueError(f"{place} holds another model than the one to be trained")
+        with torch.no_grad():
+            for name, tensor in saved.items():
+                weights[name].copy_(tensor)
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            if name.startswith("optimizer."):
+                _, index, key = name.split(".")
+                moments.setdefault(int(index), {})[key] = tensor
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        if self.scaler is not None and facts["scaler"]:
+            self.scaler.load_state_dict(facts["scaler"])
+        self.step, self.tokens, self.window = facts["step"], facts["tokens"], facts["window"]
+        self.loss, self.log = torch.tensor(facts["loss"]), facts["log"]
+
+    def save(self) -> None:
+        """Write beside, make sure that it is on the disk, then rename: a kill at any moment leaves a whole checkpoint.
+
+        The name carries the start of the file's own sha256, so that a damaged file is known by its name.
+        """
+        if self.folder is None:
+            return
+        from safetensors.torch import save_file
+
+        tensors = {f"model.{name}": tensor.detach().cpu().contiguous() for name, tensor in weights_of(self.model)}
+        for index, moments in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{key}": tensor.cpu().contiguous() for key, tensor in moments.items()}
+        facts = {
+            "step": self.step, "tokens": self.tokens, "window": self.window, "loss": float(self.loss), "log": self.log,
+            "scaler": self.scaler.state_dict() if self.scaler is not None else None, "settings": self.settings,
+        }  # fmt: skip
+        places = self.folder / "checkpoints"
+        beside = places / "being-written"
+        save_file(tensors, beside, metadata={"facts": json.dumps(facts)})
+        place = places / f"step-{self.step:08}-{sha256(beside)[:16]}.safetensors"
+        put_in_place(beside, place)
+        lines = "".join(json.dumps(row) + "\n" for row in self.log)
+        beside.write_text(lines, encoding="utf-8")
+        put_in_place(beside, self.folder / "log.jsonl")
+        for old in checkpoints(self.folder)[:-KEEP]:
+            old.unlink(missing_ok=True)
+
+    def where(self) -> str:
+        places = checkpoints(self.folder) if self.folder is not None else []
+        return f"; the last checkpoint is {places[-1]}, go on from it with resume" if places else ""
+
+
+def weights_of(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Parameters and the buffers that are saved, tied ones once."""
+    yield from model.named_parameters()
+    kept = model.state_dict().keys()
+    yield from ((name, buffer) for name, buffer in model.named_buffers() if name in kept)
+
+
+def checkpoints(folder: str | Path) -> list[Path]:
+    """The checkpoints of a run, oldest first."""
+    return sorted(Path(folder).glob("checkpoints/step-*.safetensors"))
+
+
+def read_checkpoint(place: Path) -> tuple[dict, dict[str, Tensor]] | None:
+    """(facts, tensors); None, with a warning and the file put aside, when the file is not what was written."""
+    from safetensors import safe_open
+
+    if sha256(place)[:16] != place.stem.split("-")[-1]:
+        aside = place.with_suffix(".damaged")
+        warnings.warn(f"checkpoint {place} is damaged and not used; it is kept as {aside.name}", stacklevel=2)
+        os.replace(place, aside)
+        return None
+    with safe_open(place, "pt") as file:
+        return json.loads(file.metadata()["facts"]), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+def put_in_place(beside: Path, place: Path) -> None:
+    """Rename a file that was written beside, after it has reached the disk."""
+    with open(beside, "rb") as file:
+        os.fsync(file.fileno())
+    os.replace(beside, place)
+    if os.name == "posix":  # the new name is on the disk when its folder is
+        folder = os.open(place.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def sha256(place: Path) -> str:
+    with open(place, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class StopSignal:
+    """Ctrl-C between two steps rather than within one. The second one stops at once."""
+
+    def __init__(self):
+        self.asked = False
+
+    def __enter__(self) -> "StopSignal":
+        self.main = threading.current_thread() is threading.main_thread()
+        if self.main:
+            self.before = signal.signal(signal.SIGINT, self.ask)
+        return self
+
+    def __exit__(self, *_) -> None:
+        if self.main:
+            signal.signal(signal.SIGINT, self.before)
+
+    def ask(self, *_) -> None:
+        if self.asked:
+            raise KeyboardInterrupt("stopped in the middle of a step; the last checkpoint is whole")
+        self.asked = True
+
+    def agreed(self, accelerator) -> bool:
+        """Have all processes been asked to stop? One must not leave while another waits for it."""
+        if accelerator.num_processes == 1:
+            return self.asked
+        return bool(accelerator.reduce(torch.tensor(float(self.asked), device=accelerator.device), "sum").item())
+
+
+class Clock:
+    """Speed and time left. Nothing of this is in the log: the log must be the same on every machine."""
+
+    def __init__(self, run: Run, steps: int):
+        self.run, self.steps = run, steps
+        self.start = self.shown = self.saved = time.monotonic()
+        self.first_step, self.first_tokens = run.step, run.tokens
+
+    def status(self) -> dict:
+        seconds = time.monotonic() - self.start
+        done = self.run.step - self.first_step
+        return {
+            "step": self.run.step,
+            "steps": self.steps,
+            "seconds": seconds,
+            "tokens_per_second": (self.run.tokens - self.first_tokens) / seconds if seconds else 0.0,
+            "seconds_left": seconds / done * (self.steps - self.run.step) if done else math.nan,
+        }
+
+    def tick(self) -> bool:
+        """True about once a second."""
+        if time.monotonic() - self.shown < 1:
+            return False
+        self.shown = time.monotonic()
+        return True
+
+    def due(self, seconds: float) -> bool:
+        """True once every `seconds`."""
+        if time.monotonic() - self.saved < seconds:
+            return False
+        self.saved = time.monotonic()
+        return True
+
+
+def quiet(row: dict, status: dict) -> None:
+    """Watch without a word."""
+
+
+class Bar:
+    """One progress bar on standard error: steps, time left, tokens a second, and the newest of each number."""
+
+    def __init__(self, steps: int):
+        from tqdm import tqdm
+
+        shape = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
+        self.bar = tqdm(total=steps, bar_format=shape, file=sys.stderr, dynamic_ncols=True, leave=True)
+        self.newest: dict[str, str] = {}
+
+    def __call__(self, row: dict, status: dict) -> None:
+        if self.bar.n == 0 and status["step"] > 1:
+            self.bar.initial = status["step"]  # a resumed run: time left from its own steps
+        numbers = {k: v for k, v in row.items() if isinstance(v, float) and k != "learning_rate"}
+        self.newest |= {name: f"{100 * v:.1f}%" if "accuracy" in name else f"{v:.3f}" for name, v in numbers.items()}
+        self.bar.n = status["step"]
+        speed = f", {status['tokens_per_second']:,.0f} tokens/s"
+        self.bar.set_postfix_str(speed[2:] + "".join(f", {name} {value}" for name, value in self.newest.items()))
+        if status.get("ended"):
+            self.bar.close()
