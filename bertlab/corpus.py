@@ -1,0 +1,391 @@
+"""From documents to batches: sentences become ids, ids become pairs of segments, pairs become masked batches.
+
+Letters: N rows of an epoch, B rows of a batch, T tokens of its longest row, W words of the row with the most words,
+M hidden tokens of a batch, V vocabulary.
+"""
+
+import random
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from itertools import chain, pairwise
+
+import numpy as np
+import torch
+from torch import Tensor
+
+IGNORE = -100  # a label that counts for nothing, as everywhere in PyTorch and Hugging Face
+PAIRS = ("next", "sentences", "order", "none")  # the ways in which `pair_rows` can pair
+SENTENCES_AT_ONCE = 50_000  # bounds the memory that lists of Python numbers take while a corpus is encoded
+
+Documents = Sequence[Sequence[str]]  # each document is its sentences, in order
+Row = tuple[Sequence[int], Sequence[int], int]  # ids of segment A, ids of segment B (may be empty), label
+
+
+# ---------------------------------------------------------------- documents
+
+
+def split(
+    documents: Documents, held_out: float = 0.05, seed: int = 0, groups: Sequence[str] | None = None
+) -> tuple[list[Sequence[str]], list[Sequence[str]]]:
+    """Whole documents for training, and about `held_out` of them to be judged by: (train, held_out), in their order.
+
+    A document's side is a hash of its text and the seed. So it stays on its side whatever else is in the corpus, and
+    two copies of it are never on both. `groups` names a group for each document; those of one group then stay together
+    (say one book in two translations). Each side gets at least one. Raises ValueError where that cannot be.
+    """
+    if not 0 < held_out < 1:
+        raise ValueError(f"held_out is {held_out!r}; it is a share of the documents, between 0 and 1")
+    if groups is not None and len(groups) != len(documents):
+        raise ValueError(f"{len(groups)} groups for {len(documents)} documents; each document needs one")
+    names = ["\n".join(document) for document in documents] if groups is None else groups
+    places = [place(f"{seed}\n{name}") for name in names]
+    ordered = sorted(set(places))
+    if len(ordered) < 2:
+        raise ValueError(
+            f"{len(documents)} documents, {len(ordered)} different: holding some out needs two. In a text file a blank "
+            "line ends a document"
+        )
+    limit = min(max(held_out, ordered[0]), ordered[-2])  # the lowest is always held out, the highest never
+    train = [document for document, where in zip(documents, places, strict=True) if where > limit]
+    judge = [document for document, where in zip(documents, places, strict=True) if where <= limit]
+    return train, judge
+
+
+def place(name: str) -> float:
+    """A number in [0, 1) that looks random, and is always the same for the same name."""
+    digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64
+
+
+# ---------------------------------------------------------------- ids
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """A corpus as three flat arrays.
+
+    ids        every wordpiece id of the corpus, one after the other
+    sentences  where each sentence starts in `ids`, and at last where the last one ends
+    documents  where each document starts in `sentences`, and at last how many sentences there are
+    """
+
+    ids: np.ndarray
+    sentences: np.ndarray
+    documents: np.ndarray
+
+    def __len__(self) -> int:
+        """How many documents there are."""
+        return len(self.documents) - 1
+
+    def counts(self, vocab_size: int) -> np.ndarray:
+        """How often each id occurs, (V,). Raises ValueError when an id is not in a vocabulary of that size."""
+        counts = np.bincount(self.ids, minlength=vocab_size)
+        if len(counts) > vocab_size:
+            raise ValueError(f"the corpus holds id {len(counts) - 1}, which a vocabulary of {vocab_size} does not have")
+        return counts
+
+
+def encode(documents: Documents, wordpiece) -> Encoded:
+    """The ids of all sentences. `wordpiece` needs `encode_bulk` and `vocab`; sentences without a wordpiece are dropped,
+    and so are documents without a sentence. Raises ValueError when nothing is left, or a document is a bare string.
+    """
+    for number, document in enumerate(documents):
+        if isinstance(document, str):
+            raise ValueError(f"document {number} is a string; a document is a list of sentences")
+    texts = [sentence for document in documents for sentence in document]
+    parts, sizes = [], []
+    dtype = np.uint16 if len(wordpiece.vocab) <= 2**16 else np.int32  # half the memory for any usual vocabulary
+    for start in range(0, len(texts), SENTENCES_AT_ONCE):
+        pieces = wordpiece.encode_bulk(texts[start : start + SENTENCES_AT_ONCE])
+        sizes.extend(map(len, pieces))
+        parts.append(np.fromiter(chain.from_iterable(pieces), dtype))
+    sizes = np.array(sizes, np.int64)
+    if not sizes.any():
+        raise ValueError(f"{len(documents)} documents, and not one wordpiece in them: there is nothing to train on")
+    of_document = np.repeat(np.arange(len(documents)), [len(document) for document in documents])
+    kept = np.bincount(of_document[sizes > 0], minlength=len(documents))  # sentences that each document keeps
+    return Encoded(np.concatenate(parts), starts(sizes[sizes > 0]), starts(kept[kept > 0]))
+
+
+def starts(sizes: np.ndarray) -> np.ndarray:
+    """Where things of these sizes start when they stand in a row, and where the last one ends: [3, 2] -> [0, 3, 5]."""
+    return np.concatenate([[0], np.cumsum(sizes)])
+
+
+# ---------------------------------------------------------------- pairs
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Training examples: two spans of one array of ids, and whether the second follows the first. Nothing is copied.
+
+    ids     the ids of the corpus
+    a, b    (N, 2) where segments A and B start and end in `ids`; B is empty where a row has one segment
+    label   (N,) 0: B is what follows A, 1: it is not, -1: nothing is asked
+    """
+
+    ids: np.ndarray
+    a: np.ndarray
+    b: np.ndarray
+    label: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray, int]:
+        """The ids of A, the ids of B, and the label. No special tokens yet: `PretrainingCollate` adds them."""
+        (a, a_end), (b, b_end) = self.a[number].tolist(), self.b[number].tolist()
+        return self.ids[a:a_end], self.ids[b:b_end], int(self.label[number])
+
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each row in a batch, with [CLS] and one [SEP] a segment, (N,)."""
+        a, b = np.diff(self.a)[:, 0], np.diff(self.b)[:, 0]
+        return a + b + 2 + (b > 0)
+
+
+def pair_rows(encoded: Encoded, length: int, seed: int, short: float = 0.1, pairs: str = "next") -> Rows:
+    """One epoch of rows of at most `length` tokens, specials counted. Every draw hangs on `seed` alone.
+
+    "next"       BERT's own: sentences are gathered until they fill the row, and cut in two between two sentences.
+                 Half of the time the second part is replaced by a run of sentences from another document, and goes back
+                 to be used in the next row. So every sentence is used once, and some once more as a random B.
+    "sentences"  the same with single sentences: A is one sentence, B the next one or a random one.
+    "order"      ALBERT's question: B always belongs to A, but half of the time the two are swapped (label 1).
+    "none"       no question: one segment, filled to the last token.
+
+    A share `short` of the rows aims at a random shorter length, so that the model meets short texts too. What is too
+    long is cut from the longer segment, a token at its front or its end at random. A part of one sentence alone always
+    gets a random B; under "order" nothing is asked of it.
+    After `create_instances_from_document` of google-research/bert (create_pretraining_data.py), with two changes: the
+    shorter length is drawn for each row, not each document, as some documents are books; and the random B starts at
+    any sentence of the other documents alike, so that long documents are drawn more often, as they are for A.
+    Raises ValueError for lengths that hold nothing, and when a random B is needed but there is one document.
+    """
+    if pairs not in PAIRS:
+        raise ValueError(f"no pairs {pairs!r}; there are {', '.join(PAIRS)}")
+    if not 0 <= short <= 1:
+        raise ValueError(f"short is {short!r}; it is a share of the rows, between 0 and 1")
+    if pairs in ("next", "sentences") and len(encoded) < 2:
+        raise ValueError(
+            'one document, but a random B comes from another. Give more documents, or pairs="order" or pairs="none"'
+        )
+    room = length - (2 if pairs == "none" else 3)  # [CLS] A [SEP] or [CLS] A [SEP] B [SEP]
+    if room < 2:
+        raise ValueError(f"length {length} leaves no room for words beside [CLS] and [SEP]")
+    draw = random.Random(int(seed))
+    make = one_segment if pairs == "none" else two_segments
+    table = np.array(list(make(encoded, room, draw, short, pairs)), np.int64)  # (N, 5)
+    return Rows(encoded.ids, table[:, 0:2], table[:, 2:4], table[:, 4].astype(np.int8))
+
+
+def two_segments(
+    encoded: Encoded, room: int, draw: random.Random, short: float, pairs: str
+) -> Iterator[tuple[int, int, int, int, int]]:
+    """The rows of `pair_rows` as start and end of A, start and end of B (all in tokens), and label."""
+    sentences, documents = encoded.sentences.tolist(), encoded.documents.tolist()  # plain numbers are faster here
+    for first, end in pairwise(documents):
+        i = first  # the next sentence to use
+        while i < end:
+            target = aim(draw, room, short)
+            stop = min(i + 2, end) if pairs == "sentences" else until(sentences, i, end, target)
+            middle = draw.randrange(i + 1, stop) if stop - i > 1 else stop
+            a, b = (sentences[i], sentences[middle]), (sentences[middle], sentences[stop])
+            if pairs == "order":
+                label = -1 if middle == stop else int(draw.random() < 0.5)
+                a, b = cut(draw, a, b, room)
+                yield (*b, *a, label) if label == 1 else (*a, *b, label)
+                i = stop
+                continue
+            label = int(middle == stop or draw.random() < 0.5)
+            if label:
+                other, other_end = elsewhere(draw, documents, first, end)
+                wanted = 1 if pairs == "sentences" else target - (a[1] - a[0])
+                b = (sentences[other], sentences[until(sentences, other, other_end, wanted)])
+            a, b = cut(draw, a, b, room)
+            yield (*a, *b, label)
+            i = middle if label else stop  # what the random B replaced is used again
+
+
+def one_segment(
+    encoded: Encoded, room: int, draw: random.Random, short: float, pairs: str
+) -> Iterator[tuple[int, int, int, int, int]]:
+    """The same for pairs="none": each document from its first token to its last, cut wherever a row is full."""
+    for i, end in pairwise(encoded.sentences[encoded.documents].tolist()):
+        while i < end:
+            stop = min(i + aim(draw, room, short), end)
+            yield i, stop, stop, stop, -1
+            i = stop
+
+
+def aim(draw: random.Random, room: int, short: float) -> int:
+    """How many tokens a row should get: all that there is room for, or, with probability `short`, 2 or more of them."""
+    return draw.randint(2, room) if draw.random() < short else room
+
+
+def until(sentences: list[int], first: int, end: int, tokens: int) -> int:
+    """Where to stop to have so many tokens from sentence `first` on. At least one sentence, and never past `end`."""
+    return bisect_left(sentences, sentences[first] + tokens, first + 1, end)
+
+
+def elsewhere(draw: random.Random, documents: list[int], first: int, end: int) -> tuple[int, int]:
+    """A random sentence outside the document from `first` to `end`, and the end of the document that it is in."""
+    other = draw.randrange(documents[-1] - (end - first))
+    if other >= first:
+        other += end - first
+    return other, documents[bisect_right(documents, other)]
+
+
+def cut(
+    draw: random.Random, a: tuple[int, int], b: tuple[int, int], room: int
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Both spans, with at most `room` tokens together: the longer gives token by token, B when they are equal."""
+    size_a, size_b = a[1] - a[0], b[1] - b[0]
+    if size_a + size_b <= room:
+        return a, b
+    keep = min(size_a, max(room - size_b, (room + 1) // 2))  # what A has left when that is done
+    return trim(draw, a, size_a - keep), trim(draw, b, size_b - (room - keep))
+
+
+def trim(draw: random.Random, span: tuple[int, int], tokens: int) -> tuple[int, int]:
+    """The span without so many tokens: for each a coin says whether it goes at the front or at the end."""
+    front = draw.getrandbits(tokens).bit_count() if tokens else 0
+    return span[0] + front, span[1] - (tokens - front)
+
+
+# ---------------------------------------------------------------- masked batches
+
+
+@dataclass(frozen=True)
+class Masking:
+    """What is hidden, and how (Devlin et al. 2018, section 3.1). Raises ValueError for shares that cannot be.
+
+    rate         share of the words of a row that the model must guess; one word at least
+    mask         share of those that become [MASK]
+    random       share of those that become any other word; what is left of them stays as it is
+    whole_words  hide all pieces of a word, or none
+    """
+
+    rate: float = 0.15
+    mask: float = 0.8
+    random: float = 0.1
+    whole_words: bool = False
+
+    def __post_init__(self):
+        if not 0 < self.rate <= 1:
+            raise ValueError(f"rate is {self.rate!r}; a share of the words above 0 and up to 1 can be hidden")
+        if self.mask < 0 or self.random < 0 or self.mask + self.random > 1 + 1e-9:
+            raise ValueError(f"mask {self.mask!r} and random {self.random!r} must be shares whose sum is at most 1")
+
+
+class PretrainingCollate:
+    """Rows to a masked batch: `collate(rows, rng)` gives a dict of tensors. The same rows and rng give the same batch.
+
+    `wordpiece` needs `vocab` and `pad_id`, `unk_id`, `cls_id`, `sep_id`, `mask_id`. These five are never hidden ([UNK]
+    neither: there is nothing to learn from guessing it), and never a random replacement.
+    """
+
+    def __init__(self, wordpiece, masking: Masking | None = None):
+        vocab = list(wordpiece.vocab)
+        self.pad, self.mask = wordpiece.pad_id, wordpiece.mask_id
+        self.cls, self.sep = np.array([wordpiece.cls_id]), np.array([wordpiece.sep_id])
+        self.masking = masking or Masking()
+        self.special = np.zeros(len(vocab), bool)  # (V,)
+        self.special[[self.pad, wordpiece.unk_id, wordpiece.cls_id, wordpiece.sep_id, self.mask]] = True
+        self.ordinary = np.flatnonzero(~self.special)
+        self.continues = np.array([token.startswith("##") for token in vocab])  # (V,)
+        if not len(self.ordinary):
+            raise ValueError("the vocabulary holds special tokens alone: there is no word to hide")
+
+    def __call__(self, rows: Sequence[Row], rng: np.random.Generator) -> dict[str, Tensor]:
+        """A list of `(ids of A, ids of B, label)` -> tensors of int64, padded to the longest row:
+
+        input_ids            (B, T) [CLS] A [SEP] B [SEP] with words hidden; without B there is one [SEP]
+        token_type_ids       (B, T) 1 on B and the [SEP] behind it, 0 elsewhere
+        labels               (B, T) the id that was there where the model must guess, -100 elsewhere
+        attention_mask       (B, T) 0 on padding; left out when nothing is padded, as attention is faster without
+        next_sentence_label  (B,) 0 next, 1 not, -100 where nothing is asked; left out when no row asks
+
+        Raises ValueError for no rows, or an id outside of the vocabulary.
+        """
+        if not len(rows):
+            raise ValueError("a batch needs at least one row")
+        parts, sizes, split_at = [], [], []
+        for a, b, _ in rows:
+            parts += [self.cls, a, self.sep, b, self.sep] if len(b) else [self.cls, a, self.sep]
+            sizes.append(len(a) + len(b) + (3 if len(b) else 2))
+            split_at.append(len(a) + 2)
+        column = np.arange(max(sizes))  # (T,)
+        real = column < np.array(sizes)[:, None]  # (B, T) not padding
+        ids = np.full(real.shape, self.pad)
+        ids[real] = np.concatenate(parts)  # a boolean mask is filled row by row, which is the order of the parts
+        if ids.min() < 0 or ids.max() >= len(self.special):
+            raise ValueError(
+                f"ids run from {ids.min()} to {ids.max()}, the vocabulary from 0 to {len(self.special) - 1}: the rows "
+                "were encoded with another one"
+            )
+        segments = real & (column >= np.array(split_at)[:, None])
+        chosen = self.choose(ids, rng)
+        batch = {
+            "input_ids": torch.from_numpy(self.hide(ids, chosen, rng)),
+            "token_type_ids": torch.from_numpy(segments.astype(np.int64)),
+            "labels": torch.from_numpy(np.where(chosen, ids, IGNORE)),
+        }
+        if not real.all():
+            batch["attention_mask"] = torch.from_numpy(real.astype(np.int64))
+        answers = np.array([label for _, _, label in rows])
+        if (answers >= 0).any():
+            batch["next_sentence_label"] = torch.from_numpy(np.where(answers >= 0, answers, IGNORE))
+        return batch
+
+    def choose(self, ids: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Which tokens the model must guess: ids (B, T) -> bool (B, T). Exactly `rate` of each row's words, rounded."""
+        words = ~self.special[ids]
+        count = words.sum(1)
+        budget = np.minimum(count, np.maximum(1, np.round(self.masking.rate * count).astype(np.int64)))  # (B,)
+        if self.masking.whole_words:
+            return self.choose_whole(ids, words, budget, rng)
+        lots = rng.random(ids.shape, np.float32)
+        lots[~words] = 2  # behind all others
+        first = np.argsort(lots, axis=1)  # (B, T)
+        chosen = np.zeros(ids.shape, bool)
+        np.put_along_axis(chosen, first, np.arange(ids.shape[1]) < budget[:, None], axis=1)
+        return chosen
+
+    def choose_whole(
+        self, ids: np.ndarray, words: np.ndarray, budget: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        """The same by whole words: taken in random order, and one that is too long for what is left is passed over.
+
+        So the budget is never exceeded, and a row may stay below it, or without any (as in Google's code).
+        """
+        rows = np.arange(len(ids))
+        inner = self.continues[ids]  # a piece that belongs to the one before, unless that is [CLS] or [SEP]
+        inner[:, 1:] &= words[:, :-1]
+        inner[:, 0] = False
+        word = np.cumsum(words & ~inner, axis=1)  # (B, T) the number of its word, from 1; 0 before the first
+        W = word.max() + 1
+        size = np.bincount((rows[:, None] * W + word)[words], minlength=len(ids) * W).reshape(-1, W)  # (B, W)
+        taken = np.zeros(size.shape, bool)
+        left = budget.copy()  # (B,)
+        for turn in np.argsort(rng.random(size.shape, np.float32), axis=1).T:  # a word of every row at once
+            cost = size[rows, turn]
+            fits = cost <= left
+            taken[rows, turn] = fits
+            left -= cost * fits
+            if not left.any():
+                break
+        return taken[rows[:, None], word] & words
+
+    def hide(self, ids: np.ndarray, chosen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """The ids with the chosen tokens hidden: most as [MASK], some as a random word, some left as they are."""
+        there = ids[chosen]  # (M,)
+        roll = rng.random(len(there))
+        other = self.ordinary[rng.integers(len(self.ordinary), size=len(there))]
+        other = np.where(roll < self.masking.mask + self.masking.random, other, there)
+        hidden = ids.copy()
+        hidden[chosen] = np.where(roll < self.masking.mask, self.mask, other)
+        return hidden
