@@ -114,8 +114,7 @@ def make(source: Path, target: Path) -> bool:
     write(book, target)
     code = [c for c in book.cells if c.cell_type == "code"]
     print(
-        f"{target}: {seconds:.1f} s, {len(book.cells)} cells ({len(code)} code), "
-        f"{target.stat().st_size / 1000:.0f} kB"
+        f"{target}: {seconds:.1f} s, {len(book.cells)} cells ({len(code)} code), {target.stat().st_size / 1000:.0f} kB"
     )
     for cell_seconds, number, first in sorted(took, reverse=True)[:5]:
         if cell_seconds >= 0.5:

@@ -1,0 +1,35 @@
+# make lab   opens the course in JupyterLab        make lab PYTHON=python3.12 LAB_ARGS=--no-browser
+# make test  checks everything that CI checks      make test TEST_ARGS="-k wordpiece"
+# For authors: make notebooks (run all again, in place), make badges REPO=owner/name (once the address is known).
+
+PYTHON ?= python3
+INSTALLED := .venv/.installed
+ROOT_TOO := $(if $(filter 0,$(shell id -u)),--allow-root)
+
+.PHONY: lab test notebooks badges
+
+lab: $(INSTALLED)
+	@.venv/bin/python -m bertlab data --small || echo "Going on: a notebook fetches what it needs when it first needs it."
+	.venv/bin/jupyter lab --ip=127.0.0.1 $(ROOT_TOO) $(LAB_ARGS) notebooks
+
+test: $(INSTALLED)
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=900 \
+		--nbval-sanitize-with=tests/sanitize.cfg tests $(wildcard notebooks) $(TEST_ARGS)
+
+notebooks: $(INSTALLED)
+	.venv/bin/python .ci/run_notebooks.py --in-place notebooks/*.ipynb
+
+badges:
+	@$(PYTHON) .ci/badges.py "$(REPO)"
+
+# The environment is made once, and brought up to date when the pins change.
+$(INSTALLED): requirements.txt pyproject.toml
+	@command -v $(PYTHON) > /dev/null || { echo "There is no $(PYTHON) here. Install Python 3.11 or newer," \
+		"or name one: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("bertlab needs Python 3.11 or newer, \
+	and $(PYTHON) is %s. Name another: make PYTHON=python3.12" % sys.version.split()[0])'
+	test -x .venv/bin/pip || $(PYTHON) -m venv .venv
+	.venv/bin/pip install -r requirements.txt
+	@touch $@
