@@ -157,9 +157,9 @@ def pair_rows(encoded: Encoded, length: int, seed: int, short: float = 0.1, pair
     "order"      ALBERT's question: B always belongs to A, but half of the time the two are swapped (label 1).
     "none"       no question: one segment, filled to the last token.
 
-    A share `short` of the rows aims at a random shorter length, so that the model meets short texts too. What is too
-    long is cut from the longer segment, a token at its front or its end at random. A part of one sentence alone always
-    gets a random B; under "order" nothing is asked of it.
+    A share `short` of the rows aims at a random shorter length, so that the model meets short texts too (not under
+    "sentences", whose rows are short anyway). What is too long is cut from the longer segment, a token at its front
+    or its end at random. A part of one sentence alone always gets a random B; under "order" nothing is asked of it.
     After `create_instances_from_document` of google-research/bert (create_pretraining_data.py), with two changes: the
     shorter length is drawn for each row, not each document, as some documents are books; and the random B starts at
     any sentence of the other documents alike, so that long documents are drawn more often, as they are for A.
@@ -177,51 +177,54 @@ def pair_rows(encoded: Encoded, length: int, seed: int, short: float = 0.1, pair
     if room < 2:
         raise ValueError(f"length {length} leaves no room for words beside [CLS] and [SEP]")
     draw = random.Random(int(seed))
-    make = one_segment if pairs == "none" else two_segments
-    table = np.array(list(make(encoded, room, draw, short, pairs)), np.int64)  # (N, 5)
+    if pairs == "none":
+        rows = one_segment(encoded, room, short, draw)
+    else:
+        rows = two_segments(encoded, room, short, pairs, draw)
+    table = np.array(list(rows), np.int64)  # (N, 5)
     return Rows(encoded.ids, table[:, 0:2], table[:, 2:4], table[:, 4].astype(np.int8))
 
 
 def two_segments(
-    encoded: Encoded, room: int, draw: random.Random, short: float, pairs: str
+    encoded: Encoded, room: int, short: float, pairs: str, draw: random.Random
 ) -> Iterator[tuple[int, int, int, int, int]]:
-    """The rows of `pair_rows` as start and end of A, start and end of B (all in tokens), and label."""
+    """The rows of `pair_rows` as start and end of A, start and end of B, and label. Spans are in tokens."""
     sentences, documents = encoded.sentences.tolist(), encoded.documents.tolist()  # plain numbers are faster here
     for first, end in pairwise(documents):
         i = first  # the next sentence to use
         while i < end:
-            target = aim(draw, room, short)
+            target = aim(room, short, draw)
             stop = min(i + 2, end) if pairs == "sentences" else until(sentences, i, end, target)
             middle = draw.randrange(i + 1, stop) if stop - i > 1 else stop
             a, b = (sentences[i], sentences[middle]), (sentences[middle], sentences[stop])
             if pairs == "order":
                 label = -1 if middle == stop else int(draw.random() < 0.5)
-                a, b = cut(draw, a, b, room)
+                a, b = cut(a, b, room, draw)
                 yield (*b, *a, label) if label == 1 else (*a, *b, label)
                 i = stop
                 continue
             label = int(middle == stop or draw.random() < 0.5)
             if label:
-                other, other_end = elsewhere(draw, documents, first, end)
+                other, other_end = elsewhere(documents, first, end, draw)
                 wanted = 1 if pairs == "sentences" else target - (a[1] - a[0])
                 b = (sentences[other], sentences[until(sentences, other, other_end, wanted)])
-            a, b = cut(draw, a, b, room)
+            a, b = cut(a, b, room, draw)
             yield (*a, *b, label)
             i = middle if label else stop  # what the random B replaced is used again
 
 
 def one_segment(
-    encoded: Encoded, room: int, draw: random.Random, short: float, pairs: str
+    encoded: Encoded, room: int, short: float, draw: random.Random
 ) -> Iterator[tuple[int, int, int, int, int]]:
     """The same for pairs="none": each document from its first token to its last, cut wherever a row is full."""
     for i, end in pairwise(encoded.sentences[encoded.documents].tolist()):
         while i < end:
-            stop = min(i + aim(draw, room, short), end)
+            stop = min(i + aim(room, short, draw), end)
             yield i, stop, stop, stop, -1
             i = stop
 
 
-def aim(draw: random.Random, room: int, short: float) -> int:
+def aim(room: int, short: float, draw: random.Random) -> int:
     """How many tokens a row should get: all that there is room for, or, with probability `short`, 2 or more of them."""
     return draw.randint(2, room) if draw.random() < short else room
 
@@ -231,7 +234,7 @@ def until(sentences: list[int], first: int, end: int, tokens: int) -> int:
     return bisect_left(sentences, sentences[first] + tokens, first + 1, end)
 
 
-def elsewhere(draw: random.Random, documents: list[int], first: int, end: int) -> tuple[int, int]:
+def elsewhere(documents: list[int], first: int, end: int, draw: random.Random) -> tuple[int, int]:
     """A random sentence outside the document from `first` to `end`, and the end of the document that it is in."""
     other = draw.randrange(documents[-1] - (end - first))
     if other >= first:
@@ -240,17 +243,17 @@ def elsewhere(draw: random.Random, documents: list[int], first: int, end: int) -
 
 
 def cut(
-    draw: random.Random, a: tuple[int, int], b: tuple[int, int], room: int
+    a: tuple[int, int], b: tuple[int, int], room: int, draw: random.Random
 ) -> tuple[tuple[int, int], tuple[int, int]]:
     """Both spans, with at most `room` tokens together: the longer gives token by token, B when they are equal."""
     size_a, size_b = a[1] - a[0], b[1] - b[0]
     if size_a + size_b <= room:
         return a, b
     keep = min(size_a, max(room - size_b, (room + 1) // 2))  # what A has left when that is done
-    return trim(draw, a, size_a - keep), trim(draw, b, size_b - (room - keep))
+    return trim(a, size_a - keep, draw), trim(b, size_b - (room - keep), draw)
 
 
-def trim(draw: random.Random, span: tuple[int, int], tokens: int) -> tuple[int, int]:
+def trim(span: tuple[int, int], tokens: int, draw: random.Random) -> tuple[int, int]:
     """The span without so many tokens: for each a coin says whether it goes at the front or at the end."""
     front = draw.getrandbits(tokens).bit_count() if tokens else 0
     return span[0] + front, span[1] - (tokens - front)
@@ -320,7 +323,7 @@ class PretrainingCollate:
             split_at.append(len(a) + 2)
         column = np.arange(max(sizes))  # (T,)
         real = column < np.array(sizes)[:, None]  # (B, T) not padding
-        ids = np.full(real.shape, self.pad)
+        ids = np.full(real.shape, self.pad, np.int64)
         ids[real] = np.concatenate(parts)  # a boolean mask is filled row by row, which is the order of the parts
         if ids.min() < 0 or ids.max() >= len(self.special):
             raise ValueError(
@@ -336,7 +339,7 @@ class PretrainingCollate:
         }
         if not real.all():
             batch["attention_mask"] = torch.from_numpy(real.astype(np.int64))
-        answers = np.array([label for _, _, label in rows])
+        answers = np.array([label for _, _, label in rows], np.int64)
         if (answers >= 0).any():
             batch["next_sentence_label"] = torch.from_numpy(np.where(answers >= 0, answers, IGNORE))
         return batch
