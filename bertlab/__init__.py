@@ -29,17 +29,14 @@ _HOME = {
 }
 
 _MODULES = [
-    "budget",
     "corpus",
     "exercises",
-    "explore",
     "heads",
     "model",
     "plots",
+    "pretrain",
     "sources",
-    "tasks",
     "train",
-    "views",
     "weights",
     "wordpiece",
 ]
