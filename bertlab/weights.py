@@ -1,0 +1,455 @@
+"""Weights to and from Hugging Face: one table of names, read forwards to save and backwards to load."""
+
+import ctypes
+import filecmp
+import json
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from .heads import Classifier, Pretraining
+from .model import Bert, BertConfig
+
+# Ours and Hugging Face's name of each part; {} is the number of the layer. Every part has a weight, a bias or both.
+NAMES = {
+    "bert.embeddings.words": "bert.embeddings.word_embeddings",
+    "bert.embeddings.positions": "bert.embeddings.position_embeddings",
+    "bert.embeddings.segments": "bert.embeddings.token_type_embeddings",
+    "bert.embeddings.norm": "bert.embeddings.LayerNorm",
+    "bert.layers.{}.attention.query": "bert.encoder.layer.{}.attention.self.query",
+    "bert.layers.{}.attention.key": "bert.encoder.layer.{}.attention.self.key",
+    "bert.layers.{}.attention.value": "bert.encoder.layer.{}.attention.self.value",
+    "bert.layers.{}.attention.output": "bert.encoder.layer.{}.attention.output.dense",
+    "bert.layers.{}.attention_norm": "bert.encoder.layer.{}.attention.output.LayerNorm",
+    "bert.layers.{}.feed_forward.expand": "bert.encoder.layer.{}.intermediate.dense",
+    "bert.layers.{}.feed_forward.contract": "bert.encoder.layer.{}.output.dense",
+    "bert.layers.{}.feed_forward_norm": "bert.encoder.layer.{}.output.LayerNorm",
+    "pooler.dense": "bert.pooler.dense",
+    "mlm.dense": "cls.predictions.transform.dense",
+    "mlm.norm": "cls.predictions.transform.LayerNorm",
+    "mlm": "cls.predictions",  # its bias, one for each word
+    "nsp": "cls.seq_relationship",
+    "output": "classifier",
+}
+SEMAN = {theirs: ours for ours, theirs in NAMES.items()}
+
+# Hugging Face's decoder repeats two of our weights. They are tied: a copy in a file must equal the original.
+COPIES = {
+    "cls.predictions.decoder.weight": "bert.embeddings.words.weight",
+    "cls.predictions.decoder.bias": "mlm.bias",
+}
+
+KINDS = {Bert: "BertModel", Pretraining: "BertForPreTraining", Classifier: "BertForSequenceClassification"}
+
+# What a config.json may say of a model that ours can be. A field that it leaves out has this value.
+ONLY = {
+    "model_type": "bert",
+    "hidden_act": "gelu",
+    "position_embedding_type": "absolute",
+    "is_decoder": False,
+    "add_cross_attention": False,
+    "tie_word_embeddings": True,
+}
+
+
+def rename(name: str, table: dict[str, str]) -> str | None:
+    """The name of a weight in the other tongue: by `NAMES` from ours to theirs, by `SEMAN` back; None without a row.
+
+    >>> rename("bert.layers.3.attention.key.bias", NAMES)
+    'bert.encoder.layer.3.attention.self.key.bias'
+    """
+    part, _, leaf = name.rpartition(".")  # bert.layers.3.attention.key, bias
+    number = re.search(r"(?<=\.)\d+(?=\.)", part)
+    row = table.get(part.replace(f".{number[0]}.", ".{}.", 1) if number else part)
+    return None if row is None else f"{row.format(number and number[0])}.{leaf}"
+
+
+def to_theirs(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights of a model of ours (its `state_dict()`) under Hugging Face's names; the tensors are shared.
+
+    A plain `Bert` gets the names of a `BertModel`, which begin without `bert.`.
+    """
+    bare = "embeddings.words.weight" in weights
+    theirs = {rename("bert." + name if bare else name, NAMES): tensor for name, tensor in weights.items()}
+    return {name.removeprefix("bert."): tensor for name, tensor in theirs.items()} if bare else theirs
+
+
+def to_ours(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights under Hugging Face's names under ours, all with `bert.`; the tensors are shared.
+
+    Understands the names of a `BertModel`, which begin without `bert.`, and the old gamma and beta of a LayerNorm.
+    Leaves out the numbered positions that old files hold. Raises ValueError for a name that is in no row of the
+    table, for one that is there twice, and for a copy that does not equal its original.
+    """
+    ours: dict[str, Tensor] = {}
+    unknown = []
+    for name, tensor in weights.items():
+        if name.endswith("embeddings.position_ids") or name in COPIES:
+            continue
+        full = f"bert.{name}" if name.startswith(("embeddings.", "encoder.", "pooler.")) else name
+        full = full.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
+        our = rename(full, SEMAN)
+        if our is None:
+            unknown.append(name)
+        elif our in ours:
+            raise ValueError(f"{name} is there twice, under an old and a new name")
+        else:
+            ours[our] = tensor
+    if unknown:
+        raise ValueError(f"unknown weights: {some(unknown)}. This is not a BERT that bertlab can be")
+    for copy, original in COPIES.items():
+        if copy in weights and not torch.equal(weights[copy], ours.setdefault(original, weights[copy])):
+            raise ValueError(f"{copy} differs from {rename(original, NAMES)}: in bertlab's BERT they are one")
+    return ours
+
+
+# ---- Load ------------------------------------------------------------------------------------------------------------
+
+
+def load(
+    where: str | Path,
+    kind: type[nn.Module] | None = None,
+    *,
+    num_labels: int | None = None,
+    new_heads: bool = False,
+    dtype: torch.dtype | None = None,
+    revision: str | None = None,
+) -> nn.Module:
+    """A `Bert`, `Pretraining` or `Classifier` (the `kind`) with the weights from `where`, in eval mode on the CPU.
+
+    `where` is a folder with config.json and model.safetensors (or pytorch_model.bin) that `save` or transformers
+    wrote, "minilm", or a name on the Hugging Face hub, at a `revision` if you like. Without a `kind` the file says
+    what it is: `Pretraining` if it has a part of that, else `Classifier`, else `Bert`. What the kind has no use for
+    is left out: the pooler for `Bert`, the masked-word head for `Classifier`.
+
+    A head that the file lacks is an error, unless `new_heads=True`: then it starts from random weights (torch's
+    seed). So does a classifier of another size than `num_labels`, which otherwise is taken from the file. A
+    `Classifier` gets the names of its classes as `model.labels`. `dtype` is the file's own; half precision is widened
+    to float32 unless you ask.
+
+    Raises OSError when there is no such folder and no such name, ValueError for a config that bertlab cannot honour,
+    and for damaged, unknown, missing or misshapen weights. Each names the file and the field or weight.
+    """
+    if kind not in (None, *KINDS):
+        raise TypeError(f"kind is {kind!r}; it must be {', '.join(k.__name__ for k in KINDS)} or None")
+    folder = find(where, revision)
+    config, settings = read_settings(folder / "config.json")
+    file, weights = read_weights(folder)
+    try:
+        found = to_ours(without_other_heads(weights, settings, kind))
+        return build(config, settings, found, kind, num_labels, new_heads, dtype)
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from None
+
+
+def build(config, settings, found: dict[str, Tensor], kind, num_labels, new_heads, dtype) -> nn.Module:
+    """The model that `load` returns, from what it `found` in the file. Raises ValueError."""
+    heads = {name.partition(".")[0] for name in found}  # of bert, pooler, mlm, nsp, output
+    if kind is None:
+        kind = Pretraining if heads & {"mlm", "nsp"} else Classifier if "output" in heads else Bert
+    arguments = [config]
+    if kind is Classifier:
+        in_file = len(found["output.weight"]) if "output.weight" in found else None
+        if num_labels is None and in_file is None:
+            raise ValueError("there is no classifier: say num_labels=..., and new_heads=True to start one anew")
+        arguments.append(num_labels or in_file)
+        if in_file not in (None, arguments[1]) and not new_heads:
+            raise ValueError(
+                f"the classifier has {in_file} classes, num_labels is {num_labels}: new_heads=True starts one anew"
+            )
+        if in_file != arguments[1]:
+            found = {name: tensor for name, tensor in found.items() if not name.startswith("output.")}
+        if settings.get("problem_type") not in (None, "single_label_classification"):
+            raise ValueError(f"problem_type is {settings['problem_type']!r}; bertlab's classifier chooses one class")
+
+    with torch.device("meta"):  # no memory and no random numbers: only the names and shapes
+        model = kind(*arguments)
+    shapes = {("bert." if kind is Bert else "") + name: p.shape for name, p in model.state_dict().items()}
+    wanted = {name.partition(".")[0] for name in shapes}
+    found = {name: tensor for name, tensor in found.items() if name.partition(".")[0] in wanted}
+    if odd := [rename(name, NAMES) for name in found if name not in shapes]:
+        raise ValueError(f"unknown weights: {some(odd)}. {config.num_hidden_layers} layers have no place for them")
+    missing = [name for name in shapes if name not in found]
+    new = wanted - {name.partition(".")[0] for name in found} - {"bert"}
+    if half := [rename(name, NAMES) for name in missing if name.partition(".")[0] not in new]:
+        raise ValueError(f"missing weights: {some(half)}")
+    if new and not new_heads:
+        raise ValueError(
+            f"a {kind.__name__} needs {some(sorted(new))}, which is not in the file: new_heads=True starts that from "
+            "random weights, or ask for another kind"
+        )
+    for name, tensor in found.items():
+        if tensor.shape != shapes[name]:
+            raise ValueError(
+                f"{rename(name, NAMES)} has shape {tuple(tensor.shape)}; by config.json it is {tuple(shapes[name])}"
+            )
+        if not tensor.is_floating_point():
+            raise ValueError(f"{rename(name, NAMES)} holds {tensor.dtype}: quantised weights are not understood")
+
+    own = found["bert.embeddings.words.weight"].dtype
+    dtype = dtype or (torch.float32 if own in (torch.float16, torch.bfloat16) else own)
+    if new:
+        with torch.device("cpu"):
+            model = kind(*arguments).to(dtype)
+    # A copy, because the tensors that were read are windows on the file.
+    found = {name.removeprefix("bert.") if kind is Bert else name: t.to(dtype, copy=True) for name, t in found.items()}
+    model.load_state_dict(found, strict=not new, assign=True)
+    if kind is Classifier:
+        names = settings.get("id2label") or {}
+        model.labels = tuple(names.get(str(i), f"LABEL_{i}") for i in range(model.num_labels))
+        if settings.get("classifier_dropout") is not None:
+            model.dropout.p = settings["classifier_dropout"]
+    return model.eval()
+
+
+def find(where: str | Path, revision: str | None = None) -> Path:
+    """The folder with the files of a model: one of yours, "minilm", or what the hub has under this name (then cached).
+
+    `WordPiece.load(find("bert-base-uncased"))` gives the vocabulary that goes with `load("bert-base-uncased")`. Raises
+    OSError when there is none.
+    """
+    folder = Path(where).expanduser()
+    if folder.is_dir():
+        return folder
+    if folder.exists():
+        raise NotADirectoryError(f"{where} is a file: give the folder that holds config.json and model.safetensors")
+    former = folder.with_name(f".{folder.name}.former")
+    if former.exists():
+        raise FileNotFoundError(f"there is no folder {where}: a save was broken off, the former model is in {former}")
+    if str(where) == "minilm":
+        from . import sources
+
+        return sources.minilm()
+    if isinstance(where, Path) or not re.fullmatch(r"\w[\w.-]*(/[\w.-]+)?", where):
+        raise FileNotFoundError(f"there is no folder {where}")
+    from huggingface_hub import snapshot_download
+
+    words = ["config.json", "vocab.txt", "tokenizer.json", "tokenizer_config.json"]
+    try:
+        for weights in ("model.safetensors", "pytorch_model.bin"):
+            got = snapshot_download(where, revision=revision, allow_patterns=[*words, weights], etag_timeout=5)
+            if (Path(got) / weights).exists():
+                break
+    except Exception as error:  # offline, no such name, gated, a full disk: its own words say which
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise OSError(
+            f"there is no folder {where!r}, and the Hugging Face hub did not give a model of that name: {reason} "
+            'Check the name and the network, or give a folder of yours, or "minilm".'
+        ) from error
+    return Path(got)
+
+
+def read_settings(file: Path) -> tuple[BertConfig, dict]:
+    """What config.json says: the sizes, and all of it. Raises ValueError for a field that bertlab cannot honour."""
+    if not file.exists():
+        raise FileNotFoundError(f"there is no {file}: give a folder that `bertlab.save` or transformers wrote")
+    try:
+        settings = json.loads(file.read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file} is not JSON: {error}") from None
+    if not isinstance(settings, dict):
+        raise ValueError(f"{file} holds no settings, but {settings!r:.40}")
+    for name, only in ONLY.items():
+        if settings.get(name, only) != only:
+            raise ValueError(f"{file}: {name} is {settings[name]!r}; bertlab's BERT has only {only!r}")
+    sizes = {f.name: settings[f.name] for f in fields(BertConfig) if f.name in settings}
+    for name, value in sizes.items():
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(f"{file}: {name} is {value!r}; it must be a number")
+    try:
+        return BertConfig(**sizes), settings
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from None
+
+
+def read_weights(folder: Path) -> tuple[Path, dict[str, Tensor]]:
+    """The file with the weights in a folder, and what it holds. Nothing but weights is ever unpickled."""
+    file = folder / "model.safetensors"
+    if file.exists():
+        try:
+            return file, load_file(file)
+        except (SafetensorError, ValueError) as error:
+            raise ValueError(f"{file} is damaged or cut short ({error}): fetch it or save it anew") from None
+    file = folder / "pytorch_model.bin"
+    if file.exists():
+        try:
+            weights = torch.load(file, map_location="cpu", weights_only=True)
+        except Exception as error:  # a pickle can fail in any way
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise ValueError(f"{file} is damaged, or holds more than weights ({reason})") from None
+        if not isinstance(weights, dict) or not all(isinstance(tensor, Tensor) for tensor in weights.values()):
+            raise ValueError(f"{file} holds no table of weights by name")
+        return file, weights
+    there = some(sorted(path.name for path in folder.iterdir()))
+    raise FileNotFoundError(f"{folder} has no model.safetensors and no pytorch_model.bin, only {there}")
+
+
+def without_other_heads(weights: dict[str, Tensor], settings: dict, kind: type | None) -> dict[str, Tensor]:
+    """The weights without a head of Hugging Face's that bertlab lacks: spans, or a classifier of tokens or of choices.
+
+    Raises ValueError when nobody asked for a `kind`: to lose the head would then be a surprise.
+    """
+    architecture = (settings.get("architectures") or ["?"])[0]
+    ours = architecture in KINDS.values() or not architecture.startswith("BertFor")
+    other = [name for name in weights if name.startswith("qa_outputs.")]
+    other += [] if ours else [name for name in weights if name.startswith("classifier.")]
+    if other and kind is None:
+        raise ValueError(f"bertlab has no head for {some(other)} of a {architecture}: load it with kind=Bert, without")
+    return {name: tensor for name, tensor in weights.items() if name not in other}
+
+
+def some(names: Iterable[str], most: int = 4) -> str:
+    """The first few names in words: "a, b and 7 more"."""
+    names = list(names)
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "") if names else "nothing"
+
+
+# ---- Save ------------------------------------------------------------------------------------------------------------
+
+
+def save(
+    model: nn.Module,
+    folder: str | Path,
+    wordpiece=None,
+    *,
+    dtype: torch.dtype | None = None,
+    labels: Sequence[str] | None = None,
+) -> Path:
+    """Write config.json and model.safetensors (and the vocabulary, with a `wordpiece`) as transformers reads them.
+
+    A `Pretraining` opens as `BertForPreTraining` or `BertForMaskedLM`, a `Classifier` as
+    `BertForSequenceClassification` with the names `labels`, a `Bert` as `BertModel` with `add_pooling_layer=False`:
+    it has no pooler. `dtype` (such as torch.float16, half as large) converts what is written, not the model.
+
+    A kill at any moment leaves the former model in the folder whole, or the new one. The folder's other files stay.
+    Returns the folder. Raises TypeError for a model that is none of these, ValueError for labels or a vocabulary that
+    do not fit it, OSError when it cannot be written; then nothing has changed.
+    """
+    kind = next((kind for kind in KINDS if isinstance(model, kind)), None)
+    if kind is None:
+        raise TypeError(f"a {type(model).__name__} cannot be saved, only {', '.join(k.__name__ for k in KINDS)}")
+    config: BertConfig = model.config
+    if wordpiece is not None and len(wordpiece.vocab) > config.vocab_size:
+        raise ValueError(f"the vocabulary has {len(wordpiece.vocab)} words, the model {config.vocab_size}")
+    weights = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in model.state_dict().items()}
+    settings = {"architectures": [KINDS[kind]], "dtype": str(next(iter(weights.values())).dtype).removeprefix("torch.")}
+    settings |= ONLY | asdict(config)
+    if kind is Classifier:
+        labels = list(labels or getattr(model, "labels", None) or (f"LABEL_{i}" for i in range(model.num_labels)))
+        if len(set(labels)) != len(labels) or len(labels) != model.num_labels:
+            raise ValueError(f"labels are {labels}: {model.num_labels} different names are needed, one for each class")
+        settings["id2label"] = dict(enumerate(labels))
+        settings["label2id"] = {label: i for i, label in enumerate(labels)}
+        if model.dropout.p != config.hidden_dropout_prob:
+            settings["classifier_dropout"] = model.dropout.p
+    elif labels is not None:
+        raise ValueError(f"a {kind.__name__} has no classes to label")
+    theirs = to_theirs(weights)
+    if kind is Pretraining:
+        theirs["cls.predictions.decoder.bias"] = weights["mlm.bias"].clone()  # transformers has it in two places
+
+    folder = Path(folder).expanduser().resolve()
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is a file: a model is saved to a folder")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    clear_away(folder)
+    beside = folder.with_name(f".{folder.name}.{os.getpid()}.{time.time_ns()}.saving")
+    beside.mkdir()
+    try:
+        (beside / "config.json").write_text(json.dumps(settings, indent=2) + "\n", "utf-8")
+        save_file(theirs, beside / "model.safetensors", metadata={"format": "pt"})
+        if wordpiece is not None:
+            wordpiece.save(beside, max_length=config.max_position_embeddings)
+        put_in_place(beside, folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return folder
+
+
+def put_in_place(beside: Path, folder: Path) -> None:
+    """Give the files in `beside` the name `folder`, in one step wherever the system has one.
+
+    The step is a rename: of the folder when there is none yet, of the file when only one differs from what stands there
+    (the same model, trained on), else an exchange of the two folders. Where the system has no exchange (Windows, some
+    network disks) it takes two renames; a kill in the instant between them leaves the former model as `.NAME.former`.
+    """
+    for path in (*beside.iterdir(), beside):
+        to_disk(path)
+    try:
+        beside.rename(folder)
+    except OSError:
+        if not folder.is_dir():
+            raise
+    else:
+        return to_disk(folder.parent)
+    files = {path.name for path in beside.iterdir()}
+    same = {name for name in files if (folder / name).is_file() and filecmp.cmp(beside / name, folder / name, False)}
+    if len(files - same) <= 1:
+        for name in files - same:
+            os.replace(beside / name, folder / name)
+        return to_disk(folder)
+    if Path.cwd().is_relative_to(folder):
+        raise OSError(f"{folder} holds another model and is the current folder: save to a folder inside it")
+    for path in folder.iterdir():  # what is not ours stays
+        if path.name not in files:
+            if path.is_dir() and not path.is_symlink():
+                shutil.copytree(path, beside / path.name, symlinks=True, copy_function=link)
+            else:
+                link(path, beside / path.name)
+    if not exchange(beside, folder):
+        former = folder.with_name(f".{folder.name}.former")
+        shutil.rmtree(former, ignore_errors=True)
+        folder.rename(former)
+        beside.rename(folder)
+        shutil.rmtree(former, ignore_errors=True)
+    return to_disk(folder.parent)
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Two paths swap names in one step: True, or False where the system cannot (then nothing has changed)."""
+    try:
+        libc = ctypes.CDLL(None)
+        names = os.fsencode(one), os.fsencode(other)
+        if sys.platform == "darwin":
+            return libc.renamex_np(*names, 2) == 0  # RENAME_SWAP
+        here = -100  # AT_FDCWD: paths as open() reads them
+        return libc.renameat2(here, names[0], here, names[1], 2) == 0  # RENAME_EXCHANGE
+    except (AttributeError, OSError, TypeError):
+        return False
+
+
+def link(path: str | Path, to: str | Path) -> None:
+    """A second name for a file; a copy where the disk knows no second names."""
+    try:
+        os.link(path, to, follow_symlinks=False)
+    except (OSError, NotImplementedError):
+        shutil.copy2(path, to, follow_symlinks=False)
+
+
+def to_disk(path: Path) -> None:
+    """Wait until a file, or the list of names in a folder, has reached the disk."""
+    if os.name == "posix":
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def clear_away(folder: Path) -> None:
+    """Remove what saves to this folder that were killed an hour ago or longer have left beside it."""
+    for path in folder.parent.iterdir():
+        ours = path.name.startswith(f".{folder.name}.") and path.name.endswith(".saving")
+        if ours and time.time() - path.stat().st_mtime > 3600:
+            shutil.rmtree(path, ignore_errors=True)
