@@ -8,11 +8,15 @@ from pathlib import Path
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny sizes: on a busy machine two threads are ten times slower
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The browser tests come last: they have no network, and need the data that the others fetched."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
 
 
 @pytest.fixture(scope="session")
@@ -22,9 +26,15 @@ def root() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def seeded():
-    """Start each test from the same random state, and draw figures without a window."""
+def seeded(monkeypatch):
+    """Start each test from the same random state, on one thread, and draw figures without a window.
+
+    The sizes are tiny: on a busy machine two threads are ten times slower than one. A notebook's kernel is no test of
+    this kind: it takes all threads, as a learner's does.
+    """
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # for what a test starts
     if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
         sys.modules["torch"].manual_seed(0)
     if "matplotlib" in sys.modules:
         sys.modules["matplotlib"].use("Agg")
