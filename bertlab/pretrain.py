@@ -1,0 +1,330 @@
+"""Pre-training from text to a folder: vocabulary, rows, training, and a table beside two baselines.
+
+`python -m bertlab pretrain` calls `pretrain`; notebook 09 takes the same steps one at a time.
+"""
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from . import sources, wordpiece
+from .corpus import Encoded, Masking, PretrainingCollate, encode, pair_rows, split
+from .heads import IGNORE, Output, Pretraining
+from .model import BertConfig, sinusoids
+from .train import Batches, TrainConfig, evaluate, put_in_place, steps_in, train
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a run hangs on. It is kept in the run's folder as `run.json`, so a run can go on from there."""
+
+    text: tuple[str, ...] = ("sotu", "wiki")  # named sources, .txt files, folders
+    preset: str = "mini"  # the size, see `BertConfig.preset`
+    vocab_size: int = 8000
+    length: int = 128  # tokens a row at most
+    batch_size: int = 32
+    steps: int = 0  # 0: not known yet; `pretrain(minutes=...)` measures
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    beta2: float = 0.98
+    warmup: float = 0.1
+    masked: float = 0.15  # share of the words to guess while training; judged at 15% always
+    whole_words: bool = False
+    dropout: float = 0.0  # a run that sees its text about once has nothing to forget
+    unigrams: bool = True  # start the MLM bias at the log frequencies of the words
+    sinusoids: float = (
+        0.1  # start the position table from the formula, times this; 0: from random numbers, as Google did
+    )
+    held_out: float = 0.05  # share of the documents
+    seed: int = 0
+
+    def __post_init__(self):
+        BertConfig.preset(self.preset, vocab_size=self.vocab_size)  # complains of what cannot be
+        Masking(rate=self.masked)
+        if not self.text:
+            raise ValueError("no text: name a source (python -m bertlab data lists them), a .txt file or a folder")
+        if self.steps < 0:
+            raise ValueError(f"steps is {self.steps}; a run has at least one")
+
+
+def pretrain(
+    plan: Plan,
+    folder: str | Path,
+    *,
+    minutes: float | None = None,
+    resume: bool = False,
+    watch: Callable[[dict, dict], None] | None = None,
+    say: Callable[[str], None] = print,
+) -> dict:
+    """Make a BERT in `folder` from text, and return its results (also in `results.json`).
+
+    With `minutes` instead of `plan.steps` the speed is measured first, and the number of steps that follows from it is
+    recorded: from then on the run is as reproducible as any other. The minutes are those of the training; reading the
+    text and the last evaluation come on top. `resume=True` goes on with the run in `folder`, under the plan that is
+    recorded there, or begins it when there is none. The folder then opens in transformers (`config.json`,
+    `model.safetensors`, the tokenizer's files); `log.jsonl` is the log.
+
+    Raises FileExistsError when `folder` holds a run and `resume` is False, ValueError when its text has changed.
+    """
+    from . import weights
+
+    folder = Path(folder)
+    recorded = folder / "run.json"
+    if recorded.exists() and not resume:
+        raise FileExistsError(f"{folder} holds a run already: go on with it (--resume), or name another folder")
+    if not recorded.exists() and not (plan.steps or minutes):
+        raise ValueError("how long? Give steps or minutes")
+    facts = json.loads(recorded.read_text()) if recorded.exists() else None
+    if facts:
+        plan = Plan(**{**facts["plan"], "text": tuple(facts["plan"]["text"])})
+        say(f"going on with the run in {folder.name}: {plan.steps:,} steps")
+    folder.mkdir(parents=True, exist_ok=True)
+
+    documents, groups = read(plan.text)
+    training, judged = split(documents, plan.held_out, seed=0, groups=groups)
+    pieces = vocabulary(training, plan, folder)
+    text, test = encode(training, pieces), encode(judged, pieces)
+    say(
+        f"{len(text):,} documents of {len(text.ids):,} wordpieces to learn from, "
+        f"{len(test):,} of {len(test.ids):,} held out; vocabulary {len(pieces.vocab):,}"
+    )
+    fingerprint = sha256(text.ids.tobytes() + test.ids.tobytes()).hexdigest()
+    if facts and facts["text_sha256"] != fingerprint:
+        raise ValueError(f"the text is not the one that the run in {folder} began with: give it back, or start anew")
+
+    collate = PretrainingCollate(pieces, Masking(rate=plan.masked, whole_words=plan.whole_words))
+    rows = pair_rows(text, plan.length, seed=plan.seed)
+    batches = Batches(rows, collate, plan.batch_size, seed=plan.seed, lengths=rows.lengths)
+    held_out = judging_batches(test, pieces, plan)
+    model = new_model(plan, pieces, text)
+    config = settings(plan)
+    if not plan.steps:
+        config = replace(config, steps=steps_in(minutes, model, batches, config))
+        plan = replace(plan, steps=config.steps)
+        say(f"{minutes:g} minutes are {plan.steps:,} steps of {plan.batch_size} rows on this machine")
+    config = replace(
+        config, steps=plan.steps, evaluate_every=max(1, plan.steps // 10), log_every=max(1, plan.steps // 100)
+    )
+    if not facts:
+        write_json(recorded, {"plan": asdict(plan), "text_sha256": fingerprint})
+
+    few = quick(held_out)
+    log = train(
+        model, batches, config, evaluate=lambda m: evaluate(m, few, scores), folder=folder, resume=resume, watch=watch
+    )
+    results = {
+        "model": evaluate(model, held_out, scores),
+        "unigram": judge(unigram(text, len(pieces.vocab)), held_out),
+        "bigram": judge(Bigram(text, len(pieces.vocab)), held_out),
+        "steps": plan.steps,
+        "tokens": log[-1]["tokens"],
+    }
+    weights.save(model, folder, pieces)
+    write_json(folder / "results.json", results)
+    return results
+
+
+def read(names: Sequence[str]) -> tuple[list[list[str]], list[str]]:
+    """The documents of all named texts, and the group of each: what one group holds is never on both sides of a split.
+
+    A chapter of the Bible is one group in both translations; any other document is a group of its own.
+    """
+    documents, groups = [], []
+    for name in names:
+        found = sources.documents(name)
+        documents += found
+        bible = str(name) in ("kjv", "web")
+        groups += [f"bible {i}" if bible else "\n".join(d) for i, d in enumerate(found)]
+    return documents, groups
+
+
+def vocabulary(documents: Sequence[Sequence[str]], plan: Plan, folder: Path) -> wordpiece.WordPiece:
+    """Learn the vocabulary from the training documents, once; a resumed run has it already."""
+    if (folder / "vocab.txt").exists():
+        return wordpiece.WordPiece.load(folder)
+    pieces = wordpiece.learn_bulk((sentence for d in documents for sentence in d), plan.vocab_size)
+    pieces.save(folder)
+    return pieces
+
+
+def new_model(plan: Plan, pieces: wordpiece.WordPiece, text: Encoded) -> Pretraining:
+    """A BERT of random weights, from the plan's seed."""
+    config = BertConfig.preset(
+        plan.preset,
+        vocab_size=len(pieces.vocab),
+        max_position_embeddings=max(plan.length, 128),
+        hidden_dropout_prob=plan.dropout,
+        attention_probs_dropout_prob=plan.dropout,
+        pad_token_id=pieces.pad_id,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(plan.seed)
+        model = Pretraining(config)
+    if plan.unigrams:
+        model.start_from_unigrams(torch.from_numpy(text.counts(len(pieces.vocab))))
+    if plan.sinusoids:
+        table = model.bert.embeddings.positions.weight
+        with torch.no_grad():
+            table.copy_(plan.sinusoids * sinusoids(*table.shape))
+    return model
+
+
+def settings(plan: Plan) -> TrainConfig:
+    """The plan's part that the loop needs to know."""
+    return TrainConfig(
+        steps=max(1, plan.steps),
+        learning_rate=plan.learning_rate,
+        warmup=plan.warmup,
+        weight_decay=plan.weight_decay,
+        beta2=plan.beta2,
+        seed=plan.seed,
+    )
+
+
+# Judging
+
+
+def scores(output: Output, batch: dict[str, Tensor]) -> dict[str, tuple[float, float]]:
+    """(sum, count) of the MLM loss in nats, and of right answers to both questions, for `evaluate`."""
+    labels = batch["labels"][batch["labels"] != IGNORE]
+    found = {
+        "mlm_loss": (float(output.mlm_loss) * len(labels), len(labels)),
+        "mlm_accuracy": (int((output.mlm_logits.argmax(-1) == labels).sum()), len(labels)),
+    }
+    if "next_sentence_label" in batch:
+        asked = batch["next_sentence_label"] != IGNORE
+        right = (output.nsp_logits.argmax(-1) == batch["next_sentence_label"]) & asked
+        found["nsp_accuracy"] = (int(right.sum()), int(asked.sum()))
+    return found
+
+
+def judging_batches(test: Encoded, pieces: wordpiece.WordPiece, plan: Plan) -> Batches:
+    """The held-out documents with 15% masked, the same words in every run, whatever was done in training."""
+    return Batches(
+        pair_rows(test, plan.length, seed=1), PretrainingCollate(pieces), plan.batch_size, seed=1, shuffle=False
+    )
+
+
+def quick(batches: Batches, rows: int = 512) -> Batches:
+    """A spread of the rows, small enough to be judged while training."""
+    chosen = np.linspace(0, len(batches.rows) - 1, min(rows, len(batches.rows))).astype(int)
+    part = [batches.rows[int(i)] for i in chosen]
+    return Batches(part, batches.collate, batches.batch_size, batches.seed, shuffle=False)
+
+
+Guess = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+def unigram(text: Encoded, vocab_size: int) -> Guess:
+    """The baseline that looks at nothing: every word as often as in the training text, plus half a time."""
+    counts = text.counts(vocab_size) + 0.5
+    probability = counts / counts.sum()
+    best = int(probability.argmax())
+
+    def guess(before: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return probability[labels], labels == best
+
+    return guess
+
+
+class Bigram:
+    """The baseline that looks at the word before, smoothed as Witten and Bell (1991) do:
+
+    P(w | b) = (count(b w) + kinds(b) * P(w)) / (count(b) + kinds(b)), with kinds(b) the number of different words seen
+    after b and P the unigram probability. Before a masked word may stand another masked one: then it knows nothing.
+    """
+
+    def __init__(self, text: Encoded, vocab_size: int):
+        self.size = vocab_size
+        counts = text.counts(vocab_size) + 0.5
+        self.unigram = counts / counts.sum()
+        inside = np.ones(len(text.ids), bool)
+        inside[text.sentences[text.documents[:-1]]] = False  # the first word of a document follows nothing
+        pairs = text.ids[:-1].astype(np.int64) * vocab_size + text.ids[1:]
+        self.pairs, self.times = np.unique(pairs[inside[1:]], return_counts=True)
+        before, after = self.pairs // vocab_size, self.pairs % vocab_size
+        self.kinds = np.bincount(before, minlength=vocab_size)
+        self.followed = np.bincount(before, self.times, minlength=vocab_size)
+        # The best guess after each word: the most probable of its followers.
+        p = (self.times + self.kinds[before] * self.unigram[after]) / (self.followed + self.kinds)[before]
+        order = np.lexsort((p, before))
+        last = np.r_[np.flatnonzero(np.diff(before[order])), len(order) - 1] if len(order) else np.empty(0, int)
+        self.best = np.full(vocab_size, int(self.unigram.argmax()))
+        self.best[before[order][last]] = after[order][last]
+
+    def __call__(self, before: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Probability of each label after the word before it, and whether the best guess is right: (M,), (M,)."""
+        wanted = before.astype(np.int64) * self.size + labels
+        place = np.minimum(np.searchsorted(self.pairs, wanted), max(0, len(self.pairs) - 1))
+        seen = np.where(self.pairs[place] == wanted, self.times[place], 0) if len(self.pairs) else 0
+        kinds = np.maximum(self.kinds[before], 1)  # nothing known: the unigrams
+        return (seen + kinds * self.unigram[labels]) / (self.followed[before] + kinds), self.best[before] == labels
+
+
+def judge(guess: Guess, batches: Batches) -> dict[str, float]:
+    """MLM loss (nats) and accuracy of a baseline on the very batches that the model was judged by."""
+    loss = right = count = 0.0
+    for number in range(len(batches)):
+        batch = batches[number]
+        ids, labels = batch["input_ids"].numpy(), batch["labels"].numpy()
+        rows, places = np.nonzero(labels != IGNORE)
+        probability, hit = guess(
+            ids[rows, places - 1], labels[rows, places]
+        )  # [CLS] is never masked: there is one before
+        loss -= np.log(probability).sum()
+        right, count = right + hit.sum(), count + len(rows)
+    return {"mlm_loss": float(loss / count), "mlm_accuracy": float(right / count)}
+
+
+def table(results: dict) -> str:
+    """The results as lines of text: loss, perplexity and accuracy on held-out documents, beside the baselines."""
+    lines = [f"{'held-out documents':<22}{'MLM loss':>9}{'perplexity':>12}{'MLM right':>11}{'NSP right':>11}"]
+    for name, title in (("unigram", "most frequent word"), ("bigram", "word before"), ("model", "this BERT")):
+        found = results[name]
+        nsp = f"{100 * found['nsp_accuracy']:>10.1f}%" if "nsp_accuracy" in found else f"{'50.0%':>11}"
+        lines.append(
+            f"{title:<22}{found['mlm_loss']:>9.3f}{math.exp(found['mlm_loss']):>12,.0f}"
+            f"{100 * found['mlm_accuracy']:>10.1f}%{nsp}"
+        )
+    return "\n".join(lines)
+
+
+# Using
+
+
+@torch.no_grad()
+def fill(model: Pretraining, pieces: wordpiece.WordPiece, text: str, top: int = 5) -> list[list[tuple[str, float]]]:
+    """For each [MASK] in `text` the `top` most probable pieces, with their probabilities.
+
+    Raises ValueError for a text without [MASK], or longer than the model's positions.
+    """
+    if "[MASK]" not in text:
+        raise ValueError("the text has no [MASK]: write [MASK] where a word is missing")
+    encoded = pieces.encode(text)
+    device = next(model.parameters()).device
+    training = model.training
+    model.eval()
+    try:
+        ids = torch.tensor([encoded.input_ids], device=device)
+        logits = model(ids).mlm_logits[0]  # (T, V)
+    finally:
+        model.train(training)
+    probabilities, words = logits[ids[0] == pieces.mask_id].float().softmax(-1).topk(min(top, len(pieces.vocab)))
+    return [
+        [(pieces.vocab[w], p) for p, w in zip(row, some, strict=True)]
+        for row, some in zip(probabilities.tolist(), words.tolist(), strict=True)
+    ]
+
+
+def write_json(place: Path, value: dict) -> None:
+    """Write a small file whole or not at all."""
+    beside = place.with_name(f".{place.name}.being-written")
+    beside.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+    put_in_place(beside, place)
