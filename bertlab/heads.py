@@ -85,6 +85,7 @@ class Pretraining(nn.Module):
         """
         if labels is not None and labels.shape != input_ids.shape:
             raise ValueError(f"labels has shape {tuple(labels.shape)}, input_ids {tuple(input_ids.shape)}")
+        self.bert.check(input_ids, token_type_ids, attention_mask)  # before labels of the same wrong shape are read
         at = None if labels is None else where_labelled(labels)
         hidden = self.bert(input_ids, token_type_ids, attention_mask, at)  # (B, T or Q, D)
         nsp_logits = self.nsp(self.pooler(hidden[:, 0]))  # (B, 2)
@@ -159,7 +160,17 @@ def where_labelled(labels: Tensor) -> Tensor:
 
 
 def mean_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross-entropy in nats over labels that are not -100; 0 where there are none. Never in less than float32."""
+    """Mean cross-entropy in nats of logits (N, C) over the labels (N,) that are not -100; 0 where there are none.
+
+    Never in less than float32. Raises ValueError for labels that do not fit; on a GPU PyTorch looks at their values.
+    """
+    if labels.shape != logits.shape[:1]:
+        raise ValueError(f"labels has shape {tuple(labels.shape)} for {len(logits)} rows")
+    given = labels != IGNORE
+    if labels.device.type == "cpu" and not torch.compiler.is_compiling() and given.any():
+        low, high, C = labels[given].min(), labels[given].max(), logits.size(1)
+        if low < 0 or high >= C:
+            raise ValueError(f"labels run from {low} to {high}; there are {C} classes, 0 to {C - 1}")
     logits = logits if logits.dtype == torch.float64 else logits.float()
     total = F.cross_entropy(logits, labels, ignore_index=IGNORE, reduction="sum")
-    return total / (labels != IGNORE).sum().clamp(min=1)
+    return total / given.sum().clamp(min=1)
