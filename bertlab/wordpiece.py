@@ -201,6 +201,8 @@ class WordPiece:
     ) -> Encoding:
         """[CLS] text [SEP], or [CLS] text [SEP] pair [SEP]. An empty text gives [CLS] [SEP].
 
+        An empty pair is a pair, and gives a second [SEP] (a call of `transformers` takes it for none).
+
         More than `max_length` tokens are a ValueError. With `truncate=True` they are cut from the end: of a
         pair the longer text first, until both are equally long ("longest_first" in Hugging Face's words).
         """
