@@ -31,6 +31,7 @@ _HOME = {
 _MODULES = [
     "corpus",
     "exercises",
+    "explore",
     "heads",
     "model",
     "plots",

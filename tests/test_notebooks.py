@@ -1,0 +1,155 @@
+"""What every notebook keeps to: run from top to bottom, nothing of one machine in it, and the parts of a lesson.
+
+nbval compares outputs, but passes a notebook whose outputs were stripped: these tests close that gap.
+"""
+
+import json
+import re
+from functools import cache
+
+import pytest
+
+from .conftest import ROOT
+
+SPINE = ["00_start_here", "01_wordpiece", "06_encoder", "07_mlm", "08_nsp", "09_pretraining"]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+UNTIL_KNOWN = (
+    "# In Colab: clone or upload the bertlab folder, run %pip install -q . inside it (never -e), then run this cell."
+)
+ONCE_KNOWN = re.compile(
+    r'import sys\n\nif "google\.colab" in sys\.modules:\n    %pip install -q git\+https://github\.com/[\w.-]+/[\w.-]+\n'
+)
+MACHINE = re.compile(r"(?<![\w.])/(root|home|tmp|work|Users|opt|usr|private)/|[A-Z]:\\\\?Users")
+STRANGER = re.compile(r"pip3? install (-\S+ )*bertlab(?![-\w])")
+EMOJI = re.compile("[\u2600-\u27bf\ufe0f\U0001f000-\U0001ffff]")
+
+each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+@cache
+def cells(path) -> list[dict]:
+    """A notebook's cells, with `text` as one string, `tags`, and no need of nbformat."""
+    book = json.loads(path.read_text(encoding="utf-8"))
+    return [
+        {**cell, "text": "".join(cell["source"]), "tags": cell["metadata"].get("tags", [])} for cell in book["cells"]
+    ]
+
+
+def code(path) -> list[dict]:
+    return [cell for cell in cells(path) if cell["cell_type"] == "code"]
+
+
+def prose(path) -> list[str]:
+    """Markdown without code, in blocks or between backticks, and without formulas."""
+    hidden = re.compile(r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$\n]*\$", re.DOTALL)
+    return [hidden.sub("", cell["text"]) for cell in cells(path) if cell["cell_type"] == "markdown"]
+
+
+def outputs(path) -> list[tuple[dict, dict]]:
+    return [(cell, output) for cell in code(path) for output in cell["outputs"]]
+
+
+def headings(path) -> list[str]:
+    return [line for text in prose(path) for line in text.splitlines() if line.startswith("#")]
+
+
+@pytest.mark.skipif(not NOTEBOOKS, reason="no notebooks are written yet")
+def test_the_course_is_there():
+    missing = set(SPINE) - {path.stem for path in NOTEBOOKS}
+    assert not missing
+
+
+@each
+def test_run_from_top_to_bottom(path):
+    counts = [cell["execution_count"] for cell in code(path) if cell["text"].strip()]
+    assert counts == list(range(1, len(counts) + 1))
+    assert any(cell["outputs"] for cell in code(path))
+
+
+@each
+def test_no_cell_failed(path):
+    wrong = [output["ename"] for cell, output in outputs(path)
+             if output["output_type"] == "error" and "raises-exception" not in cell["tags"]]  # fmt: skip
+    assert wrong == []
+
+
+@each
+def test_no_widget_state(path):
+    assert "widgets" not in json.loads(path.read_text(encoding="utf-8"))["metadata"]
+    views = [output for _, output in outputs(path) if any("widget" in mime for mime in output.get("data", {}))]
+    assert views == []
+
+
+@each
+def test_nothing_of_one_machine(path):
+    text = "\n".join(cell["text"] for cell in cells(path))
+    said = json.dumps([{k: v for k, v in o.get("data", o).items() if k != "image/png"} for _, o in outputs(path)])
+    for where in (text, said):
+        found = MACHINE.search(where)
+        assert not found, where[max(0, found.start() - 60) : found.end() + 60]
+    assert not STRANGER.search(text + said), "that is a stranger's package"
+    for cell in code(path):
+        assert not re.search(r"^\s*(!|%%capture)", cell["text"], re.MULTILINE), cell["text"]
+
+
+@each
+def test_small_enough(path):
+    assert path.stat().st_size < 1_000_000
+    assert 40 <= len(cells(path)) <= 90
+    long = [cell["text"] for cell in code(path) if len(cell["text"].splitlines()) > 30]
+    assert not long
+
+
+@each
+def test_opening(path):
+    first = cells(path)[0]
+    assert first["cell_type"] == "markdown"
+    assert first["text"].startswith("# ")
+    assert "After this you can" in first["text"]
+    assert "minute" in first["text"]
+    setup = code(path)[0]
+    assert "setup" in setup["tags"]
+    assert setup["text"].startswith(UNTIL_KNOWN + "\n") or ONCE_KNOWN.match(setup["text"])
+
+
+@each
+def test_parts_of_a_lesson(path):
+    text = "\n".join(prose(path))
+    assert text.count("**Predict, then run.**") >= 3
+    assert sum(bool(re.match(r"#+ Exercise\b", line)) for line in headings(path)) >= 3
+    for part in ("Quiz", "Recap", "What this does not show"):
+        assert any(re.fullmatch(rf"#+ {part}", line.strip()) for line in headings(path)), f"no heading: {part}"
+
+
+@each
+def test_quiz_explains_each_option(path):
+    parts = re.split(r"\*\*Question (\d)\.\*\*", "\n".join(prose(path)))
+    assert parts[1::2] == list("12345")
+    for question in parts[2::2]:
+        options = re.findall(r"<summary>\s*([A-Z])\.(.*?)</summary>(.*?)</details>", question, re.DOTALL)
+        assert [letter for letter, _, _ in options] == list("ABCDEF")[: len(options)]
+        assert len(options) >= 3
+        verdicts = [explanation.strip() for _, _, explanation in options]
+        assert sum(verdict.startswith("Right") for verdict in verdicts) == 1, question
+        assert all(len(verdict.split()) >= 5 for verdict in verdicts), question
+
+
+@each
+def test_figures_have_words(path):
+    """After each cell with a picture, before the next cell of code, stands what is to be seen on it."""
+    book = cells(path)
+    pictured = 0
+    for number, cell in enumerate(book):
+        if not any("image/png" in output.get("data", {}) for output in cell.get("outputs", [])):
+            continue
+        pictured += 1
+        after = [c["text"] for c in book[number + 1 : number + 2] if c["cell_type"] == "markdown"]
+        assert re.match(r"\*Figure: .{40,}", "".join(after)), f"no caption '*Figure: ...*' under:\n{cell['text']}"
+    assert pictured >= 1
+
+
+@each
+def test_sober_prose(path):
+    for text in prose(path):
+        assert "!" not in re.sub(r"!\[[^\]]*\]\(", "", text), text
+        assert not EMOJI.search(text), text
