@@ -23,6 +23,12 @@ IS_ABOUT = {"plots": {"matplotlib"}, "views": {"matplotlib"}, "explore": {"ipywi
 FILES = [path for path in sorted((ROOT / "bertlab").rglob("*.py")) if path.parent.name + path.stem != "bertlab__init__"]
 
 
+def place(path) -> tuple[str, str]:
+    """The module of the house that a file belongs to, and its package."""
+    inside = path.relative_to(ROOT).with_suffix("").parts
+    return inside[1], ".".join(inside[:-1])
+
+
 def imported(tree: ast.AST, package: str) -> list[str]:
     """The full names that `tree` imports anywhere: `from . import model` is bertlab.model."""
     names = []
@@ -37,8 +43,7 @@ def imported(tree: ast.AST, package: str) -> list[str]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_imports_go_down(path):
-    inside = path.relative_to(ROOT).with_suffix("").parts
-    own, package = inside[1], ".".join(inside[:-1])
+    own, package = place(path)
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for name in imported(tree, package):
         if name.startswith("bertlab."):
@@ -52,13 +57,13 @@ def test_imports_go_down(path):
 def test_slow_imports_wait(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     outside = [node for node in tree.body if not isinstance(node, ast.FunctionDef | ast.ClassDef)]
-    own = path.relative_to(ROOT / "bertlab").parts[0].removesuffix(".py")
-    at_once = {name.split(".")[0] for node in outside for name in imported(node, "bertlab")}
+    own, package = place(path)
+    at_once = {name.split(".")[0] for node in outside for name in imported(node, package)}
     early = at_once & WAITS - IS_ABOUT.get(own, set())
     assert not early, f"{path.name} imports {early} before it is used"
 
 
 def test_every_module_has_a_floor_and_a_name():
-    there = {path.relative_to(ROOT / "bertlab").parts[0].removesuffix(".py") for path in FILES}
+    there = {place(path)[0] for path in FILES}
     assert there <= set(FLOOR), "a new module needs its floor here"
     assert set(bertlab._MODULES) == there - {"__main__"}, "bertlab/__init__.py lists the modules"
