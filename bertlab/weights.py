@@ -386,21 +386,22 @@ def put_in_place(beside: Path, folder: Path) -> None:
     """
     for path in (*beside.iterdir(), beside):
         to_disk(path)
+    here = Path.cwd().is_relative_to(folder)  # who stands in a folder would stay in the one that goes away
     try:
-        beside.rename(folder)
+        if not here:
+            beside.rename(folder)
+            return to_disk(folder.parent)
     except OSError:
         if not folder.is_dir():
             raise
-    else:
-        return to_disk(folder.parent)
     files = {path.name for path in beside.iterdir()}
     same = {name for name in files if (folder / name).is_file() and filecmp.cmp(beside / name, folder / name, False)}
     if len(files - same) <= 1:
         for name in files - same:
             os.replace(beside / name, folder / name)
         return to_disk(folder)
-    if Path.cwd().is_relative_to(folder):
-        raise OSError(f"{folder} holds another model and is the current folder: save to a folder inside it")
+    if here:
+        raise OSError(f"{folder} is the current folder, and cannot be exchanged as a whole: save to a folder inside it")
     for path in folder.iterdir():  # what is not ours stays
         if path.name not in files:
             if path.is_dir() and not path.is_symlink():

@@ -1,0 +1,755 @@
+"""Weights to and from Hugging Face: nothing lost, nothing made up, and every doubt in words."""
+
+import json
+import logging
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from bertlab import weights
+from bertlab.heads import Classifier, Pretraining
+from bertlab.model import Bert, BertConfig, attention_maps
+from bertlab.weights import KINDS, NAMES, SEMAN, find, load, rename, save
+from bertlab.wordpiece import SPECIAL, WordPiece
+from tests.parity import CONFIGS, a_batch, make_loud, outputs_of
+
+SMALL = CONFIGS[4]  # 3 layers, [PAD] is 3
+WORDS = ["cat", "dog", "sat", "the", "##s", ".", "mat", "on"]
+
+
+def made(kind=Pretraining, config: BertConfig = SMALL, seed: int = 0):
+    model = kind(config, 3) if kind is Classifier else kind(config)
+    make_loud(model, seed)
+    return model.eval()
+
+
+def equal(one, other) -> bool:
+    one, other = one.state_dict(), other.state_dict()
+    return one.keys() == other.keys() and all(
+        one[key].dtype == other[key].dtype and torch.equal(one[key], other[key]) for key in one
+    )
+
+
+def theirs(architecture: str, **settings):
+    """A loud model of transformers'."""
+    import transformers
+
+    config = transformers.BertConfig(**{name: getattr(SMALL, name) for name in SMALL.__dataclass_fields__}, **settings)
+    model = getattr(transformers, architecture)(config)
+    make_loud(model)
+    return model.eval()
+
+
+def opened(architecture: str, folder: Path, **how):
+    """What transformers opens, what it could not place, and what it said of it."""
+    import transformers
+
+    said = []
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())
+    logging.getLogger("transformers").addHandler(handler)
+    try:
+        model, info = getattr(transformers, architecture).from_pretrained(folder, output_loading_info=True, **how)
+    finally:
+        logging.getLogger("transformers").removeHandler(handler)
+    return model, {key: sorted(value) for key, value in info.items() if value}, said
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """A saved Pretraining to spoil."""
+    return save(made(), tmp_path / "model")
+
+
+def spoil(folder: Path, change) -> Path:
+    """Let `change` have its way with the table of weights in a folder."""
+    table = load_file(folder / "model.safetensors")
+    change(table)
+    save_file({name: tensor.contiguous() for name, tensor in table.items()}, folder / "model.safetensors")
+    return folder
+
+
+def set_config(folder: Path, **settings) -> Path:
+    file = folder / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | settings))
+    return folder
+
+
+# ---- The table -------------------------------------------------------------------------------------------------------
+
+
+def test_a_name_in_both_tongues():
+    ours, hugging_faces = "bert.layers.12.attention.key.bias", "bert.encoder.layer.12.attention.self.key.bias"
+    assert rename(ours, NAMES) == hugging_faces
+    assert rename(hugging_faces, SEMAN) == ours
+    assert rename("mlm.bias", NAMES) == "cls.predictions.bias"
+    assert rename("bert.layers.x.attention.key.bias", NAMES) is None
+    assert rename("bert.layers.1.2.attention.key.bias", NAMES) is None
+    assert len(SEMAN) == len(NAMES)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_row_is_needed_and_every_weight_has_one(kind):
+    prefix = "bert." if kind is Bert else ""
+    names = [prefix + name for name in made(kind).state_dict()]
+    assert [rename(rename(name, NAMES), SEMAN) for name in names] == names
+    used = {part for part in NAMES if any(rename(name, {part: part}) for name in names)}
+    lacks = {Bert: {"pooler.dense", "mlm", "mlm.dense", "mlm.norm", "nsp", "output"}, Pretraining: {"output"}}
+    assert set(NAMES) - used == lacks.get(kind, {"mlm", "mlm.dense", "mlm.norm", "nsp"})
+
+
+# ---- There and back --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_saved_and_loaded_is_the_same(kind, dtype, tmp_path):
+    model = made(kind).to(dtype)
+    again = load(save(model, tmp_path / "a" / "b"))  # a folder in a folder that is not there yet
+    assert type(again) is kind
+    assert again.config == model.config
+    assert equal(again, model)
+    assert not again.training
+    assert all(weight.requires_grad for weight in again.parameters())
+
+
+@pytest.mark.parametrize(
+    ("kind", "architecture", "how"),
+    [
+        (Bert, "BertModel", {"add_pooling_layer": False}),
+        (Pretraining, "BertForPreTraining", {}),
+        (Classifier, "BertForSequenceClassification", {}),
+    ],
+    ids=["Bert", "Pretraining", "Classifier"],
+)
+def test_transformers_opens_what_we_saved(kind, architecture, how, tmp_path):
+    """With nothing missing, nothing left over, not a word of warning, and the same weights and scores."""
+    ours = made(kind)
+    model, misplaced, said = opened(architecture, save(ours, tmp_path / "model"), **how)
+    assert misplaced == {}
+    assert said == []
+    assert model.config.architectures == [architecture]
+    state = model.state_dict()
+    for name, tensor in weights.to_theirs(ours.state_dict()).items():
+        assert torch.equal(state[name], tensor), name
+    batch = {key: value for key, value in a_batch(SMALL, True).items() if "label" not in key}
+    their = model(**batch)[0]
+    our = ours(**batch) if kind is Bert else ours(**batch).mlm_logits if kind is Pretraining else ours(**batch).logits
+    torch.testing.assert_close(our, their, rtol=0, atol=1e-5)
+
+
+def test_transformers_says_what_is_missing(tmp_path):
+    """So the silence above means something. A plain Bert has no pooler to give."""
+    _, misplaced, said = opened("BertModel", save(made(Bert), tmp_path / "model"))
+    assert misplaced == {"missing_keys": ["pooler.dense.bias", "pooler.dense.weight"]}
+    assert "MISSING" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "kind", "how", "new"),
+    [
+        ("BertModel", Bert, {}, set()),
+        ("BertForPreTraining", Pretraining, {}, set()),
+        ("BertForSequenceClassification", Classifier, {}, set()),
+        ("BertForMaskedLM", Pretraining, {"new_heads": True}, {"pooler", "nsp"}),
+        ("BertForNextSentencePrediction", Pretraining, {"new_heads": True}, {"mlm"}),
+        ("BertModel", Pretraining, {"kind": Pretraining, "new_heads": True}, {"mlm", "nsp"}),
+        ("BertForPreTraining", Bert, {"kind": Bert}, set()),
+        ("BertForPreTraining", Classifier, {"kind": Classifier, "num_labels": 3, "new_heads": True}, {"output"}),
+        ("BertForQuestionAnswering", Bert, {"kind": Bert}, set()),
+        ("BertForTokenClassification", Bert, {"kind": Bert}, set()),
+    ],
+)
+def test_we_load_what_transformers_saved(architecture, kind, how, new, tmp_path):
+    """All weights that both have are equal; heads that the file lacks are started anew where that was asked for."""
+    model = theirs(architecture, num_labels=3)
+    model.save_pretrained(tmp_path)
+    ours = load(tmp_path, **how)
+    assert type(ours) is kind
+    assert ours.config == SMALL
+    state = model.state_dict()
+    bare = architecture == "BertModel"
+    for name, tensor in ours.state_dict().items():
+        name = f"bert.{name}" if kind is Bert else name
+        if name.partition(".")[0] not in new:
+            their_name = rename(name, NAMES)
+            assert torch.equal(tensor, state[their_name.removeprefix("bert.") if bare else their_name]), name
+
+
+@pytest.mark.parametrize("architecture", ["BertForPreTraining", "BertForSequenceClassification"])
+def test_from_transformers_and_back(architecture, tmp_path):
+    model = theirs(architecture, num_labels=3)
+    model.save_pretrained(tmp_path / "theirs")
+    again, misplaced, said = opened(architecture, save(load(tmp_path / "theirs"), tmp_path / "ours"))
+    assert (misplaced, said) == ({}, [])
+    assert equal(again, model)
+    names = {name for name in load_file(tmp_path / "ours" / "model.safetensors") if "decoder" not in name}
+    assert names == set(load_file(tmp_path / "theirs" / "model.safetensors"))
+
+
+def test_new_heads_hang_on_torchs_seed_and_are_as_at_the_start(folder):
+    def start(seed):
+        torch.manual_seed(seed)
+        return load(folder, Classifier, num_labels=2, new_heads=True)
+
+    assert equal(start(1), start(1))
+    assert not torch.equal(start(1).output.weight, start(2).output.weight)
+    assert (start(1).output.bias == 0).all()
+    assert 0.01 < start(1).output.weight.std() < 0.03
+    assert torch.equal(start(1).pooler.dense.weight, load(folder).pooler.dense.weight)
+
+
+def test_loading_draws_no_random_numbers(folder):
+    before = torch.get_rng_state()
+    load(folder)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_loaded_model_does_not_hang_on_its_file(folder):
+    """Its weights are a copy: the file may be written over in place, and training does not write to it."""
+    model = load(folder)
+    bytes_ = (folder / "model.safetensors").read_bytes()
+    with torch.no_grad():
+        model.nsp.bias.add_(1)
+    assert (folder / "model.safetensors").read_bytes() == bytes_
+    (folder / "model.safetensors").write_bytes(b"\0" * len(bytes_))
+    assert model.nsp.weight.abs().sum() > 0
+
+
+def test_labels_of_a_classifier(tmp_path):
+    """They go into config.json, come back, are read by transformers, and outlive the next save."""
+    labels = ("bad", "so so", "good")
+    model = load(save(made(Classifier), tmp_path / "a", labels=labels))
+    assert model.labels == labels
+    assert load(save(model, tmp_path / "b")).labels == labels
+    import transformers
+
+    config = transformers.BertForSequenceClassification.from_pretrained(tmp_path / "b").config
+    assert (config.num_labels, config.id2label[2], config.label2id["bad"]) == (3, "good", 0)
+    assert load(save(made(Classifier), tmp_path / "c")).labels == ("LABEL_0", "LABEL_1", "LABEL_2")
+
+
+def test_dropout_of_a_classifier(tmp_path):
+    theirs("BertForSequenceClassification", num_labels=2, classifier_dropout=0.3).save_pretrained(tmp_path / "a")
+    model = load(tmp_path / "a")
+    assert model.dropout.p == 0.3
+    assert load(save(model, tmp_path / "b")).dropout.p == 0.3
+
+
+def test_another_number_of_classes(tmp_path):
+    save(made(Classifier), tmp_path / "model", labels=["a", "b", "c"])
+    with pytest.raises(ValueError, match="the classifier has 3 classes, num_labels is 2: new_heads=True"):
+        load(tmp_path / "model", num_labels=2)
+    model = load(tmp_path / "model", num_labels=2, new_heads=True)
+    assert model.output.weight.shape == (2, SMALL.hidden_size)
+    assert torch.equal(model.pooler.dense.weight, made(Classifier).pooler.dense.weight)
+    assert model.labels == ("LABEL_0", "LABEL_1")
+
+
+def test_half_precision_for_shipping(tmp_path):
+    model = made()
+    save(model, tmp_path / "whole")
+    save(model, tmp_path / "half", dtype=torch.float16)
+    assert model.nsp.weight.dtype == torch.float32
+    sizes = [(tmp_path / name / "model.safetensors").stat().st_size for name in ("whole", "half")]
+    assert sizes[1] < 0.6 * sizes[0]
+    again = load(tmp_path / "half")
+    assert equal(again, made().half().float())
+    assert equal(load(tmp_path / "half", dtype=torch.float16), made().half())
+    assert equal(load(tmp_path / "whole", dtype=torch.float64), made().double())
+    opened_, misplaced, said = opened("BertForPreTraining", tmp_path / "half")
+    assert (opened_.dtype, misplaced, said) == (torch.float16, {}, [])
+
+
+# ---- Old and odd files -----------------------------------------------------------------------------------------------
+
+
+def old_names(table: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    gamma = {name.replace("LayerNorm.weight", "LayerNorm.gamma"): tensor for name, tensor in table.items()}
+    return {name.replace("LayerNorm.bias", "LayerNorm.beta"): tensor for name, tensor in gamma.items()}
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_an_old_pytorch_model_bin(zipped, folder):
+    """As the first Hugging Face files were: pickled, gamma and beta, the decoder's copy, numbered positions."""
+    table = old_names(load_file(folder / "model.safetensors"))
+    table["bert.embeddings.position_ids"] = torch.arange(16)[None]
+    table["cls.predictions.decoder.weight"] = table["bert.embeddings.word_embeddings.weight"].clone()
+    (folder / "model.safetensors").unlink()
+    torch.save(table, folder / "pytorch_model.bin", _use_new_zipfile_serialization=zipped)
+    (folder / "config.json").write_text(json.dumps({"vocab_size": 64, "hidden_size": 40, "num_hidden_layers": 3,
+                                                    "num_attention_heads": 5, "intermediate_size": 17,
+                                                    "max_position_embeddings": 16, "pad_token_id": 3}))  # fmt: skip
+    model = load(folder)
+    assert equal(model, made())
+    assert model.config.hidden_dropout_prob == 0.1  # what is not said is as in bert-base
+
+
+def test_only_the_decoders_copy_is_there(folder):
+    def change(table):
+        table["cls.predictions.decoder.weight"] = table.pop("bert.embeddings.word_embeddings.weight")
+        del table["cls.predictions.bias"]
+
+    assert equal(load(spoil(folder, change)), made())
+
+
+@pytest.mark.parametrize("copy", ["cls.predictions.decoder.weight", "cls.predictions.decoder.bias"])
+def test_a_copy_that_differs(copy, folder):
+    original = {"weight": "bert.embeddings.word_embeddings.weight", "bias": "cls.predictions.bias"}[
+        copy[-6:].strip(".r")
+    ]
+    spoil(folder, lambda table: table.update({copy: table[original] + 1e-3}))
+    with pytest.raises(ValueError, match=rf"model.safetensors: {copy} differs from {original}: .* they are one"):
+        load(folder)
+
+
+def test_safetensors_come_before_a_pickle(folder):
+    (folder / "pytorch_model.bin").write_bytes(b"never read")
+    assert equal(load(folder), made())
+
+
+# ---- Refusals --------------------------------------------------------------------------------------------------------
+
+
+def drop(*names):
+    return lambda table: [table.pop(name) for name in names]
+
+
+def add(**tensors):
+    return lambda table: table.update({name.replace("__", "."): tensor for name, tensor in tensors.items()})
+
+
+ONE = torch.ones(1)
+KEY = "bert.encoder.layer.1.attention.self.key.weight"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (add(bert__crossattention__weight=ONE), "unknown weights: bert.crossattention.weight. This is not a BERT"),
+        (add(**{f"x{i}__weight": ONE for i in range(9)}), "x0.weight, x1.weight, x2.weight, x3.weight and 5 more"),
+        (
+            lambda t: t.update({KEY.replace("1", "3"): t[KEY].clone()}),
+            "unknown weights: bert.encoder.layer.3.* 3 layers",
+        ),
+        (add(cls__predictions__weight=ONE), "unknown weights: cls.predictions.weight"),
+        (drop(KEY), f"missing weights: {KEY}$"),
+        (drop("bert.embeddings.LayerNorm.bias"), "missing weights: bert.embeddings.LayerNorm.bias"),
+        (drop("cls.predictions.transform.LayerNorm.bias"), "missing weights: cls.predictions.transform.LayerNorm.bias"),
+        (
+            drop("cls.seq_relationship.weight", "cls.seq_relationship.bias"),
+            "a Pretraining needs nsp, .* new_heads=True",
+        ),
+        (lambda t: t.update({KEY: t[KEY][:7]}), rf"{KEY} has shape \(7, 40\); by config.json it is \(40, 40\)"),
+        (lambda t: t.update({KEY: t[KEY].to(torch.int8)}), f"{KEY} holds torch.int8: quantised weights are not"),
+        (
+            lambda t: t.update({"bert.embeddings.LayerNorm.beta": t["bert.embeddings.LayerNorm.bias"].clone()}),
+            "bert.embeddings.LayerNorm.b.* is there twice, under an old and a new name",
+        ),
+    ],
+)
+def test_weights_that_do_not_fit_are_named(change, message, folder):
+    spoil(folder, change)
+    with pytest.raises(ValueError, match=f"model.safetensors: .*{message}"):
+        load(folder)
+
+
+def test_half_a_head_is_never_started_anew(folder):
+    spoil(folder, drop("cls.seq_relationship.weight"))
+    with pytest.raises(ValueError, match="missing weights: cls.seq_relationship.weight"):
+        load(folder, new_heads=True)
+    assert type(load(folder, Bert)) is Bert
+
+
+def test_an_encoder_is_never_started_anew(folder):
+    table = load_file(folder / "model.safetensors")
+    spoil(folder, drop(*(name for name in table if name.startswith("bert.") and "pooler" not in name)))
+    with pytest.raises(ValueError, match="missing weights: bert.embeddings.word_embeddings.weight"):
+        load(folder, new_heads=True)
+
+
+def test_a_classifier_that_is_not_there(folder):
+    with pytest.raises(ValueError, match="there is no classifier: say num_labels=..., and new_heads=True"):
+        load(folder, Classifier)
+    with pytest.raises(ValueError, match="a Classifier needs output, which is not in the file"):
+        load(folder, Classifier, num_labels=2)
+
+
+@pytest.mark.parametrize("architecture", ["BertForQuestionAnswering", "BertForTokenClassification"])
+def test_a_head_of_theirs_is_not_lost_unasked(architecture, tmp_path):
+    theirs(architecture, num_labels=3).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match=f"bertlab has no head for .* of a {architecture}: load it with kind=Bert"):
+        load(tmp_path)
+    with pytest.raises(ValueError, match="a Classifier needs output, pooler"):  # its classifier is of tokens
+        load(tmp_path, Classifier, num_labels=3)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("model_type", "roberta"), ("hidden_act", "relu"), ("hidden_act", "gelu_new"), ("is_decoder", True),
+        ("position_embedding_type", "relative_key"), ("add_cross_attention", True), ("tie_word_embeddings", False),
+    ],
+)  # fmt: skip
+def test_a_config_that_we_cannot_honour(field, value, folder):
+    set_config(folder, **{field: value})
+    with pytest.raises(ValueError, match=rf"config.json: {field} is {value!r}; bertlab's BERT has only"):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"pad_token_id": None}, "config.json: pad_token_id is None; it must be a number"),
+        ({"hidden_size": "40"}, "config.json: hidden_size is '40'; it must be a number"),
+        ({"num_attention_heads": 7}, "config.json: hidden_size 40 is not divisible by num_attention_heads 7"),
+        ({"num_hidden_layers": 2}, "unknown weights: bert.encoder.layer.2.*2 layers have no place"),
+        ({"num_hidden_layers": 4}, "missing weights: bert.encoder.layer.3"),
+        ({"vocab_size": 65}, r"word_embeddings.weight has shape \(64, 40\); by config.json it is \(65, 40\)"),
+    ],
+)
+def test_a_config_that_is_wrong(settings, message, folder):
+    set_config(folder, **settings)
+    with pytest.raises(ValueError, match=message):
+        load(folder)
+
+
+@pytest.mark.parametrize("problem", ["regression", "multi_label_classification"])
+def test_a_classifier_of_another_kind(problem, tmp_path):
+    set_config(save(made(Classifier), tmp_path / "model"), problem_type=problem)
+    with pytest.raises(ValueError, match=f"problem_type is '{problem}'; bertlab's classifier chooses one class"):
+        load(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("{", "config.json is not JSON"), ("[1]", "config.json holds no settings"), ("\xff", "not JSON")],
+)
+def test_a_config_that_is_no_config(text, message, folder):
+    (folder / "config.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(ValueError, match=message):
+        load(folder)
+
+
+@pytest.mark.parametrize("keep", [0, 4, 100, 5000, -1])
+def test_damaged_safetensors(keep, folder):
+    file = folder / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:keep])
+    with pytest.raises(ValueError, match="model.safetensors is damaged or cut short .*: fetch it or save it anew"):
+        load(folder)
+
+
+class Trap:
+    def __init__(self, mark: Path):
+        self.mark = mark
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.mark),)
+
+
+def test_a_pickle_runs_nothing(folder, tmp_path):
+    (folder / "model.safetensors").unlink()
+    file = folder / "pytorch_model.bin"
+    for write in (torch.save, lambda trap, to: to.write_bytes(pickle.dumps(trap))):
+        write(Trap(tmp_path / "sprung"), file)
+        with pytest.raises(ValueError, match="pytorch_model.bin is damaged, or holds more than weights"):
+            load(folder)
+        assert not (tmp_path / "sprung").exists()
+    torch.save([torch.ones(1)], file)
+    with pytest.raises(ValueError, match="pytorch_model.bin holds no table of weights by name"):
+        load(folder)
+    file.write_bytes(b"")
+    with pytest.raises(ValueError, match="pytorch_model.bin is damaged"):
+        load(folder)
+
+
+def test_folders_that_are_not_there(folder, tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no folder .*nowhere$"):
+        load(tmp_path / "nowhere")
+    with pytest.raises(NotADirectoryError, match="is a file: give the folder that holds config.json"):
+        load(folder / "config.json")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileNotFoundError, match="there is no .*config.json: give a folder that"):
+        load(tmp_path / "empty")
+    (folder / "model.safetensors").rename(folder / "model-00001-of-00002.safetensors")
+    with pytest.raises(FileNotFoundError, match="no model.safetensors and no .*, only config.json, model-00001-of"):
+        load(folder)
+
+
+def test_kinds_that_are_none(folder, tmp_path):
+    with pytest.raises(TypeError, match="it must be Bert, Pretraining, Classifier or None"):
+        load(folder, BertConfig)
+    with pytest.raises(TypeError, match="a Linear cannot be saved, only Bert, Pretraining, Classifier"):
+        save(torch.nn.Linear(2, 2), tmp_path / "linear")
+    assert not (tmp_path / "linear").exists()
+
+
+# ---- The hub ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_hub_is_not_there():
+    """Offline: one message in no time that names both things that were tried."""
+    before = time.perf_counter()
+    with pytest.raises(OSError, match="there is no folder 'someone/some-bert', and the Hugging Face hub did not give"):
+        load("someone/some-bert")
+    assert time.perf_counter() - before < 5
+
+
+@pytest.mark.parametrize("pickled", [False, True])
+def test_the_hub_is_asked_for_what_is_needed(pickled, folder, monkeypatch):
+    import huggingface_hub
+
+    if pickled:
+        torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+        (folder / "model.safetensors").unlink()
+    asked = []
+
+    def snapshot_download(name, *, revision, allow_patterns, etag_timeout):
+        asked.append(
+            (name, revision, [pattern for pattern in allow_patterns if pattern.startswith(("model", "pytorch"))])
+        )
+        assert {"config.json", "vocab.txt", "tokenizer.json", "tokenizer_config.json"} < set(allow_patterns)
+        return str(folder)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    assert equal(load("someone/some-bert", revision="v1"), made())
+    wanted = [["model.safetensors"], ["pytorch_model.bin"]][: 1 + pickled]
+    assert asked == [("someone/some-bert", "v1", files) for files in wanted]
+
+
+# ---- A real model ----------------------------------------------------------------------------------------------------
+
+
+def test_minilm_is_what_transformers_makes_of_it():
+    """The real weights of all-MiniLM-L6-v2: every layer and every map, on real sentences of unequal length."""
+    import transformers
+
+    model = load("minilm").double()
+    assert type(model) is Bert
+    assert sum(weight.numel() for weight in model.parameters()) == 22_565_376  # 22.7M with its pooler
+    place = find("minilm")
+    their = transformers.AutoModel.from_pretrained(place, attn_implementation="eager", dtype=torch.float64).eval()
+    texts = ["The Congress shall assemble at least once in every year.", "Go on."]
+    batch = transformers.AutoTokenizer.from_pretrained(place)(texts, padding=True, return_tensors="pt")
+    with torch.no_grad():
+        there = their(**batch, output_attentions=True, output_hidden_states=True)
+        with attention_maps(model) as maps:
+            layers = {str(i): layer for i, layer in enumerate(model.layers)}
+            hidden, seen = outputs_of(layers, lambda: model(**batch))
+        closed = model(**batch)
+    for ours, theirs_ in [
+        (hidden, there.last_hidden_state), (closed, there.last_hidden_state),
+        *zip(maps, there.attentions, strict=True), *zip(seen.values(), there.hidden_states[1:], strict=True),
+    ]:  # fmt: skip
+        torch.testing.assert_close(ours, theirs_, rtol=0, atol=1e-12)
+
+
+# ---- What is saved, and how ------------------------------------------------------------------------------------------
+
+
+def vocabulary(*more: str) -> WordPiece:
+    """[PAD] is word 3 here, as SMALL says."""
+    return WordPiece([*SPECIAL[1:4], SPECIAL[0], SPECIAL[4], *WORDS, *more])
+
+
+def test_the_fill_mask_pipeline_opens_it(tmp_path):
+    import transformers
+
+    wordpiece = vocabulary(*(f"word{i}" for i in range(SMALL.vocab_size - 13)))
+    model = made()
+    save(model, tmp_path / "model", wordpiece)
+    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == [
+        "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "vocab.txt",
+    ]  # fmt: skip
+    assert WordPiece.load(tmp_path / "model").vocab == wordpiece.vocab
+    guesses = transformers.pipeline("fill-mask", model=str(tmp_path / "model"))("the cats [MASK] on the mat.", top_k=3)
+    encoding = wordpiece.encode("the cats [MASK] on the mat.")
+    place = encoding.tokens.index("[MASK]")
+    right = model(torch.tensor([encoding.input_ids])).mlm_logits[0, place].softmax(-1).topk(3)
+    assert [guess["token_str"] for guess in guesses] == [wordpiece.vocab[i] for i in right.indices]
+    torch.testing.assert_close(torch.tensor([guess["score"] for guess in guesses]), right.values, rtol=0, atol=1e-5)
+
+
+def test_save_checks_first(folder, tmp_path):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(ValueError, match="the vocabulary has 113 words, the model 64"):
+        save(made(seed=1), folder, vocabulary(*(f"word{i}" for i in range(100))))
+    with pytest.raises(ValueError, match="a Pretraining has no classes to label"):
+        save(made(seed=1), folder, labels=["a"])
+    for labels in (["a", "b"], ["a", "b", "b"]):
+        with pytest.raises(ValueError, match="labels are .*: 3 different names are needed, one for each class"):
+            save(made(Classifier), folder, labels=labels)
+    with pytest.raises(NotADirectoryError, match="config.json is a file: a model is saved to a folder"):
+        save(made(seed=1), folder / "config.json")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+OTHER = CONFIGS[0]
+
+
+def states() -> dict[str, tuple]:
+    """Three models to save to one folder: two of the same sizes, and one of others with its own vocabulary."""
+    return {
+        "first": (made(), vocabulary()),
+        "trained on": (made(seed=1), vocabulary()),
+        "another": (made(Classifier, OTHER, seed=2), WordPiece([*SPECIAL, "other", *WORDS])),
+    }
+
+
+def holds(folder: Path, state: tuple) -> bool:
+    """Whether a folder holds this model whole, with this vocabulary."""
+    model, wordpiece = state
+    found = load(folder)
+    return (
+        type(found) is type(model)
+        and found.config == model.config
+        and equal(found, model)
+        and (folder / "vocab.txt").read_text().split() == wordpiece.vocab
+    )
+
+
+@pytest.mark.parametrize("can_exchange", [True, False])
+@pytest.mark.parametrize("next_", ["trained on", "another"])
+def test_saving_over_another_model(next_, can_exchange, tmp_path, monkeypatch):
+    """The folder holds the new one; what else was in it stays; nothing is left beside it."""
+    if not can_exchange:
+        monkeypatch.setattr(weights, "exchange", lambda one, other: False)
+    state, folder = states(), tmp_path / "model"
+    save(state["first"][0], folder, state["first"][1])
+    (folder / "notes.md").write_text("mine")
+    (folder / "runs" / "1").mkdir(parents=True)
+    (folder / "runs" / "1" / "log").write_text("mine too")
+    assert holds(folder, state["first"])
+    save(state[next_][0], folder, state[next_][1])
+    assert holds(folder, state[next_])
+    assert (folder / "notes.md").read_text() == "mine"
+    assert (folder / "runs" / "1" / "log").read_text() == "mine too"
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_vocabulary_that_was_there_stays(tmp_path):
+    vocabulary().save(tmp_path / "model")
+    save(made(), tmp_path / "model")
+    assert holds(tmp_path / "model", (made(), vocabulary()))
+
+
+def test_the_disk_knows_no_second_names(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "link", lambda *_, **__: (_ for _ in ()).throw(OSError("not here")))
+    test_saving_over_another_model("another", True, tmp_path, monkeypatch)
+
+
+def test_this_system_can_exchange(tmp_path):
+    """Where it can the swap is one step; what cannot be swapped is left alone."""
+    if sys.platform not in ("linux", "darwin"):
+        pytest.skip("only Linux and macOS exchange two folders in one step")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    (tmp_path / "a" / "in a").touch()
+    assert weights.exchange(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "b" / "in a").exists()
+    assert not weights.exchange(tmp_path / "a", tmp_path / "c")
+    assert (tmp_path / "a").exists()
+
+
+def test_saving_through_a_link(tmp_path):
+    state = states()
+    save(*state["first"][:1], tmp_path / "disk" / "model", state["first"][1])
+    (tmp_path / "link").symlink_to(tmp_path / "disk" / "model")
+    save(state["another"][0], tmp_path / "link", state["another"][1])
+    assert (tmp_path / "link").is_symlink()
+    assert holds(tmp_path / "disk" / "model", state["another"])
+
+
+def test_the_current_folder_is_not_exchanged(tmp_path, monkeypatch):
+    """The same model may be saved to it again; another one would leave the process in a folder that is gone."""
+    save(made(), tmp_path / "model")
+    monkeypatch.chdir(tmp_path / "model")
+    save(made(seed=1), ".")
+    assert equal(load("."), made(seed=1))
+    with pytest.raises(OSError, match="is the current folder, .*: save to a folder inside it"):
+        save(made(Bert), ".")
+    assert equal(load(tmp_path / "model"), made(seed=1))
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_an_error_while_writing_changes_nothing(folder, tmp_path, monkeypatch):
+    def no_space(*_, **__):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(weights, "save_file", no_space)
+    with pytest.raises(OSError, match="no space left"):
+        save(made(Bert), folder)
+    assert equal(load(folder), made())
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_what_killed_saves_left_is_cleared_away(folder, tmp_path):
+    """After an hour: a younger one may still be at work."""
+    for age, name in ((0, "young"), (4000, "old")):
+        left = tmp_path / f".model.{name}.saving"
+        left.mkdir()
+        os.utime(left, (time.time() - age, time.time() - age))
+    save(made(), folder)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".model.young.saving", "model"]
+
+
+def test_a_save_broken_off_between_two_renames_is_told(folder):
+    former = folder.rename(folder.with_name(".model.former"))
+    with pytest.raises(FileNotFoundError, match="a save was broken off, the former model is in .*model.former"):
+        load(folder)
+    assert equal(load(former), made())
+
+
+def kill_everywhere(top: Path) -> None:
+    """Kill a save at each thing that it asks of the system; after each kill the folder must hold a whole model."""
+    state = states()
+    for next_ in ("trained on", "another"):
+        outcomes = {"first": 0, next_: 0}
+        done = False
+        while not done:
+            folder = top / "model"
+            shutil.rmtree(folder, ignore_errors=True)
+            save(state["first"][0], folder, state["first"][1])
+            child = os.fork()
+            if child == 0:
+                left = sum(outcomes.values())
+
+                def count(event: str, _arguments) -> None:
+                    nonlocal left
+                    if event.startswith(("open", "os.", "shutil.", "ctypes.")):
+                        left -= 1
+                        if left < 0:
+                            os.kill(os.getpid(), 9)
+
+                sys.addaudithook(count)
+                save(state[next_][0], folder, state[next_][1])
+                os._exit(0)
+            done = os.waitpid(child, 0)[1] == 0
+            there = [key for key in outcomes if holds(folder, state[key])]
+            assert len(there) == 1, f"{next_}, kill {sum(outcomes.values())}: the folder holds {there}"
+            outcomes[there[0]] += 1
+        assert there == [next_]
+        print(next_, outcomes["first"], outcomes[next_])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_kill_at_any_moment_leaves_a_whole_model(root, tmp_path):
+    command = (
+        f"from pathlib import Path; from tests.test_weights import kill_everywhere as go; go(Path({str(tmp_path)!r}))"
+    )
+    run = subprocess.run([sys.executable, "-c", command], cwd=root, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    for line in run.stdout.splitlines():
+        name, before, after = line.rsplit(" ", 2)
+        assert int(before) >= 10, name
+        assert int(after) >= 1, name
+    assert len(run.stdout.splitlines()) == 2
