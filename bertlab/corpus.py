@@ -147,8 +147,10 @@ class Rows:
         return a + b + 2 + (b > 0)
 
 
-def pair_rows(encoded: Encoded, length: int, seed: int, short: float = 0.1, pairs: str = "next") -> Rows:
-    """One epoch of rows of at most `length` tokens, specials counted. Every draw hangs on `seed` alone.
+def pair_rows(
+    encoded: Encoded, length: int, seed: int, short: float = 0.1, pairs: str = "next", times: int = 1
+) -> Rows:
+    """Rows of at most `length` tokens, specials counted. Every draw hangs on `seed` alone.
 
     "next"       BERT's own: sentences are gathered until they fill the row, and cut in two between two sentences.
                  Half of the time the second part is replaced by a run of sentences from another document, and goes back
@@ -160,6 +162,8 @@ def pair_rows(encoded: Encoded, length: int, seed: int, short: float = 0.1, pair
     A share `short` of the rows aims at a random shorter length, so that the model meets short texts too (not under
     "sentences", whose rows are short anyway). What is too long is cut from the longer segment, a token at its front
     or its end at random. A part of one sentence alone always gets a random B; under "order" nothing is asked of it.
+    The corpus is gone through `times` times, with other cuts and other random Bs each time, so that a model that trains
+    long does not learn the pairs by heart (Google went through it ten times).
     After `create_instances_from_document` of google-research/bert (create_pretraining_data.py), with two changes: the
     shorter length is drawn for each row, not each document, as some documents are books; and the random B starts at
     any sentence of the other documents alike, so that long documents are drawn more often, as they are for A.
@@ -169,6 +173,8 @@ def pair_rows(encoded: Encoded, length: int, seed: int, short: float = 0.1, pair
         raise ValueError(f"no pairs {pairs!r}; there are {', '.join(PAIRS)}")
     if not 0 <= short <= 1:
         raise ValueError(f"short is {short!r}; it is a share of the rows, between 0 and 1")
+    if times < 1:
+        raise ValueError(f"times is {times!r}; the corpus must be gone through once at least")
     if pairs in ("next", "sentences") and len(encoded) < 2:
         raise ValueError(
             'one document, but a random B comes from another. Give more documents, or pairs="order" or pairs="none"'
@@ -177,11 +183,11 @@ def pair_rows(encoded: Encoded, length: int, seed: int, short: float = 0.1, pair
     if room < 2:
         raise ValueError(f"length {length} leaves no room for words beside [CLS] and [SEP]")
     draw = random.Random(int(seed))
-    if pairs == "none":
-        rows = one_segment(encoded, room, short, draw)
-    else:
-        rows = two_segments(encoded, room, short, pairs, draw)
-    table = np.array(list(rows), np.int64)  # (N, 5)
+    epochs = (
+        one_segment(encoded, room, short, draw) if pairs == "none" else two_segments(encoded, room, short, pairs, draw)
+        for _ in range(times)
+    )
+    table = np.array(list(chain.from_iterable(epochs)), np.int64)  # (N, 5)
     return Rows(encoded.ids, table[:, 0:2], table[:, 2:4], table[:, 4].astype(np.int8))
 
 

@@ -502,6 +502,20 @@ def test_rows_hang_on_the_seed_alone(pairs):
     assert (again.b == one.b).all()
 
 
+@pytest.mark.parametrize("pairs", PAIRS)
+def test_many_times_through(pairs):
+    """The first time is what it would be alone; the others have the same text in other rows."""
+    encoded = made(10, 30, 2)
+    once, thrice = (pair_rows(encoded, 25, 1, pairs=pairs, times=times) for times in (1, 3))
+    assert (thrice.a[: len(once)] == once.a).all()
+    assert (thrice.b[: len(once)] == once.b).all()
+    if pairs != "next":
+        assert set(used(encoded, thrice)) == {3}
+    assert len(np.unique(np.hstack([thrice.a, thrice.b]), axis=0)) > 1.5 * len(once)
+    with pytest.raises(ValueError, match="times is 0"):
+        pair_rows(encoded, 25, 1, times=0)
+
+
 def test_sentences_longer_than_the_row():
     long = " ".join(map(str, range(10, 110)))
     encoded = corpus([[long, long, long], [long]])
