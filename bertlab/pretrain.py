@@ -89,7 +89,7 @@ def pretrain(
 
     documents, groups = read(plan.text)
     training, judged = split(documents, plan.held_out, seed=0, groups=groups)
-    pieces = vocabulary(training, plan, folder)
+    pieces = wordpiece.WordPiece.load(folder) if facts else vocabulary(training, plan, folder)
     text, test = encode(training, pieces), encode(judged, pieces)
     say(
         f"{len(text):,} documents of {len(text.ids):,} wordpieces to learn from, "
@@ -146,9 +146,7 @@ def read(names: Sequence[str]) -> tuple[list[list[str]], list[str]]:
 
 
 def vocabulary(documents: Sequence[Sequence[str]], plan: Plan, folder: Path) -> wordpiece.WordPiece:
-    """Learn the vocabulary from the training documents, once; a resumed run has it already."""
-    if (folder / "vocab.txt").exists():
-        return wordpiece.WordPiece.load(folder)
+    """Learn the vocabulary from the training documents, and save it: a resumed run takes it from the folder."""
     pieces = wordpiece.learn_bulk((sentence for d in documents for sentence in d), plan.vocab_size)
     pieces.save(folder)
     return pieces
@@ -269,18 +267,25 @@ class Bigram:
 
 
 def judge(guess: Guess, batches: Batches) -> dict[str, float]:
-    """MLM loss (nats) and accuracy of a baseline on the very batches that the model was judged by."""
+    """MLM loss (nats) and accuracy of a baseline on the very batches that the model was judged by.
+
+    Of NSP a baseline knows which answer is the commoner: where sentences are long, many a row holds one sentence and
+    random others, so that this is above one half.
+    """
     loss = right = count = 0.0
+    answers = np.zeros(2)
     for number in range(len(batches)):
         batch = batches[number]
         ids, labels = batch["input_ids"].numpy(), batch["labels"].numpy()
         rows, places = np.nonzero(labels != IGNORE)
-        probability, hit = guess(
-            ids[rows, places - 1], labels[rows, places]
-        )  # [CLS] is never masked: there is one before
+        before = ids[rows, places - 1]  # [CLS] is never masked, so there is one
+        probability, hit = guess(before, labels[rows, places])
         loss -= np.log(probability).sum()
         right, count = right + hit.sum(), count + len(rows)
-    return {"mlm_loss": float(loss / count), "mlm_accuracy": float(right / count)}
+        asked = batch.get("next_sentence_label", torch.tensor([])).numpy()
+        answers += np.bincount(asked[asked != IGNORE].astype(int), minlength=2)
+    found = {"mlm_loss": float(loss / count), "mlm_accuracy": float(right / count)}
+    return found | ({"nsp_accuracy": float(answers.max() / answers.sum())} if answers.any() else {})
 
 
 def table(results: dict) -> str:
@@ -288,7 +293,7 @@ def table(results: dict) -> str:
     lines = [f"{'held-out documents':<22}{'MLM loss':>9}{'perplexity':>12}{'MLM right':>11}{'NSP right':>11}"]
     for name, title in (("unigram", "most frequent word"), ("bigram", "word before"), ("model", "this BERT")):
         found = results[name]
-        nsp = f"{100 * found['nsp_accuracy']:>10.1f}%" if "nsp_accuracy" in found else f"{'50.0%':>11}"
+        nsp = f"{100 * found['nsp_accuracy']:>10.1f}%" if "nsp_accuracy" in found else ""
         lines.append(
             f"{title:<22}{found['mlm_loss']:>9.3f}{math.exp(found['mlm_loss']):>12,.0f}"
             f"{100 * found['mlm_accuracy']:>10.1f}%{nsp}"

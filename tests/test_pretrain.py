@@ -1,0 +1,254 @@
+"""Pre-training from text to a folder: baselines by hand, resuming by command, guessing. Tiny text, seconds in all."""
+
+import json
+import math
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from bertlab import weights
+from bertlab.__main__ import main
+from bertlab.corpus import Encoded, PretrainingCollate
+from bertlab.heads import Output, Pretraining
+from bertlab.pretrain import Bigram, Plan, fill, judge, new_model, pretrain, quick, read, scores, table, unigram
+from bertlab.train import Batches, checkpoints, quiet
+from bertlab.wordpiece import WordPiece
+
+from .conftest import ROOT
+
+WORDS = [*"abcdefghij", "the", "cat", "dog", "sat", "ran"]
+TINY = Plan(preset="tiny", vocab_size=80, length=24, batch_size=8, steps=6, held_out=0.3)
+
+
+@pytest.fixture
+def text(tmp_path):
+    """Thirty documents of a few sentences each, in one file."""
+    rng = np.random.default_rng(0)
+    documents = ["\n".join(" ".join(rng.choice(WORDS, 7)).capitalize() + "." for _ in range(5)) for _ in range(30)]
+    place = tmp_path / "text.txt"
+    place.write_text("\n\n".join(documents))
+    return place
+
+
+def plan(text, **changes):
+    return Plan(**{**vars(TINY), "text": (str(text),)} | changes)
+
+
+# Baselines
+
+
+def encoded(*documents):
+    ids = np.concatenate([np.array(d) for d in documents])
+    ends = np.cumsum([0, *map(len, documents)])
+    return Encoded(ids, ends, np.arange(len(documents) + 1))
+
+
+def test_unigram_by_hand():
+    guess = unigram(encoded([5, 5, 6], [5]), 8)
+    probability, right = guess(np.array([0, 0, 0]), np.array([5, 6, 7]))
+    assert probability == pytest.approx([3.5 / 8, 1.5 / 8, 0.5 / 8])  # 4 words + 8 halves = 8
+    assert right.tolist() == [True, False, False]
+
+
+def test_bigram_by_hand():
+    guess = Bigram(encoded([5, 6, 5, 7, 5, 6], [7, 7]), 8)
+    # After 5: 6 twice, 7 once; two kinds. Unigram of 6: (2 + .5) / 12. The end of a document is followed by nothing.
+    probability, right = guess(np.array([5, 5, 5]), np.array([6, 7, 0]))
+    p6, p7, p0 = 2.5 / 12, 3.5 / 12, 0.5 / 12
+    assert probability == pytest.approx([(2 + 2 * p6) / 5, (1 + 2 * p7) / 5, 2 * p0 / 5])
+    assert right.tolist() == [True, False, False]
+
+
+def test_bigram_is_a_distribution_after_every_word():
+    rng = np.random.default_rng(0)
+    guess = Bigram(encoded(rng.integers(0, 6, 40), rng.integers(0, 9, 30)), 12)
+    for before in range(12):
+        assert guess(np.full(12, before), np.arange(12))[0].sum() == pytest.approx(1)
+
+
+def test_bigram_knows_nothing_after_a_mask():
+    text = encoded([5, 6, 5, 7])
+    labels = np.arange(8)
+    assert Bigram(text, 8)(np.full(8, 4), labels)[0] == pytest.approx(unigram(text, 8)(labels, labels)[0])
+
+
+def test_judge_reads_the_word_before():
+    ids = torch.tensor([[2, 5, 4, 3]])
+    labels = torch.tensor([[-100, -100, 6, -100]])
+    batch = {"input_ids": ids, "labels": labels}
+    batches = Batches([0], lambda rows, rng: batch, 1, shuffle=False)
+    seen = []
+
+    def guess(before, wanted):
+        seen.append((before.tolist(), wanted.tolist()))
+        return np.array([0.25]), np.array([True])
+
+    assert judge(guess, batches) == pytest.approx({"mlm_loss": math.log(4), "mlm_accuracy": 1.0})
+    batch["next_sentence_label"] = torch.tensor([1, 1, 0, -100])
+    assert judge(guess, batches)["nsp_accuracy"] == pytest.approx(2 / 3)
+    assert seen[:1] == [([5], [6])]
+
+
+def test_scores_count_what_was_asked():
+    output = Output(
+        mlm_logits=torch.tensor([[0.0, 1, 0], [2, 0, 0]]),
+        mlm_loss=torch.tensor(0.5),
+        nsp_logits=torch.tensor([[1.0, 0], [0, 1], [0, 1]]),
+    )
+    batch = {"labels": torch.tensor([[1, -100], [1, -100]]), "next_sentence_label": torch.tensor([0, 0, -100])}
+    assert scores(output, batch) == {"mlm_loss": (1.0, 2), "mlm_accuracy": (1, 2), "nsp_accuracy": (1, 2)}
+
+
+# Starting points
+
+
+def test_an_untrained_model_with_the_unigram_bias_guesses_as_the_unigrams_do():
+    pieces = WordPiece(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefgh"])
+    text = encoded(np.random.default_rng(0).choice(np.arange(5, 13), 2000, p=np.arange(1, 9) / 36))
+    loss = {}
+    for on in (True, False):
+        model = new_model(Plan(preset="tiny", unigrams=on), pieces, text).eval()
+        row = (text.ids[:10], text.ids[10:20], 0)
+        batch = PretrainingCollate(pieces)([row] * 50, np.random.default_rng(0))
+        loss[on] = model(**batch).mlm_loss.item()
+        if on:
+            labels = batch["labels"][batch["labels"] != -100].numpy()
+            expected = -np.log(unigram(text, 13)(labels, labels)[0]).mean()
+    assert loss[True] == pytest.approx(expected, abs=0.1)
+    assert loss[False] > loss[True] + 0.3
+
+
+def test_positions_start_from_the_formula_or_from_random_numbers():
+    pieces = WordPiece(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a"])
+    text = encoded([5, 5, 5])
+    table = new_model(Plan(preset="tiny", sinusoids=0.1), pieces, text).bert.embeddings.positions.weight
+    assert table[0, :4].tolist() == pytest.approx([0, 0.1, 0, 0.1])
+    assert table[3, 0].item() == pytest.approx(0.1 * math.sin(3))
+    assert new_model(Plan(preset="tiny", sinusoids=0), pieces, text).bert.embeddings.positions.weight.std() < 0.03
+
+
+def test_both_translations_of_a_chapter_are_one_group(monkeypatch):
+    from bertlab import sources
+
+    monkeypatch.setattr(sources, "documents", lambda name: [[f"{name} one"], [f"{name} two"]])
+    documents, groups = read(("kjv", "web", "sotu"))
+    assert len(documents) == 6
+    assert groups == ["bible 0", "bible 1", "bible 0", "bible 1", "sotu one", "sotu two"]
+
+
+def test_quick_is_a_spread():
+    batches = Batches(list(range(100)), lambda rows, rng: {"input_ids": torch.tensor([rows])}, 5, shuffle=False)
+    assert quick(batches, 5)[0]["input_ids"].tolist() == [[0, 24, 49, 74, 99]]
+
+
+# From text to a folder
+
+
+def test_the_folder_opens_in_transformers_and_guesses(text, tmp_path, capsys):
+    results = pretrain(plan(text), tmp_path / "run", watch=quiet)
+    assert {"model", "unigram", "bigram", "steps", "tokens"} <= set(results)
+    assert json.loads((tmp_path / "run/results.json").read_text()) == results
+    assert (tmp_path / "run/log.jsonl").read_text().count("\n") >= 6
+    lines = table(results).splitlines()
+    assert len(lines) == 4
+    assert f"{results['model']['mlm_loss']:.3f}" in lines[3]
+
+    from transformers import AutoTokenizer, BertForPreTraining
+
+    model, info = BertForPreTraining.from_pretrained(tmp_path / "run", output_loading_info=True)
+    assert not info["missing_keys"]
+    assert not info["unexpected_keys"]
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "run")
+    ours, pieces = weights.load(tmp_path / "run", Pretraining).eval(), WordPiece.load(tmp_path / "run")
+    batch = tokenizer("the cat sat on the [MASK].", return_tensors="pt")
+    with torch.no_grad():
+        theirs = model.eval()(**batch).prediction_logits[batch["input_ids"] == tokenizer.mask_token_id].softmax(-1)
+    (guesses,) = fill(ours, pieces, "the cat sat on the [MASK].", top=3)
+    for word, p in guesses:
+        assert theirs[0, tokenizer.convert_tokens_to_ids(word)].item() == pytest.approx(p, abs=1e-5)
+
+    capsys.readouterr()
+    assert main(["fill", "the [MASK] sat on the [MASK]", "--model", str(tmp_path / "run"), "--top", "2"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in said] == ["[MASK] 1", "[MASK] 2"]
+    assert said[0].count("%") == 2
+
+
+def test_fill_says_what_is_wrong(text, tmp_path, capsys):
+    pretrain(plan(text, steps=1), tmp_path / "run", watch=quiet)
+    assert main(["fill", "no hole", "--model", str(tmp_path / "run")]) == 1
+    assert "no [MASK]" in capsys.readouterr().err
+    assert main(["fill", "[MASK] " * 300, "--model", str(tmp_path / "run")]) == 1
+    assert "302" in capsys.readouterr().err
+    assert main(["fill", "[MASK]", "--model", str(tmp_path / "none")]) == 1
+    assert "none" in capsys.readouterr().err
+
+
+def test_same_seed_same_model_other_seed_another(text, tmp_path):
+    models = {}
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        pretrain(plan(text, seed=seed, steps=2), tmp_path / name, watch=quiet)
+        models[name] = (tmp_path / name / "model.safetensors").read_bytes()
+    assert models["a"] == models["b"] != models["c"]
+
+
+def test_minutes_become_steps_that_are_recorded(text, tmp_path):
+    said = []
+    results = pretrain(plan(text, steps=0), tmp_path / "run", minutes=0.02, watch=quiet, say=said.append)
+    steps = json.loads((tmp_path / "run/run.json").read_text())["plan"]["steps"]
+    assert steps == results["steps"] >= 1
+    assert any(f"0.02 minutes are {steps:,} steps" in line for line in said)
+    again = pretrain(plan(text, steps=0), tmp_path / "run", minutes=5, resume=True, watch=quiet)
+    assert again == results
+
+
+def test_a_run_is_not_overwritten_and_its_text_may_not_change(text, tmp_path):
+    pretrain(plan(text, steps=1), tmp_path / "run", watch=quiet)
+    with pytest.raises(FileExistsError, match="--resume"):
+        pretrain(plan(text, steps=1), tmp_path / "run", watch=quiet)
+    text.write_text(text.read_text() + "\n\nThe old house. The red bird. The tree.")
+    with pytest.raises(ValueError, match="the text is not the one"):
+        pretrain(plan(text), tmp_path / "run", resume=True, watch=quiet)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["--steps", "0"], "at least one step"), (["--steps", "1", "--masked", "2"], "rate is 2.0"),
+     ([], "steps or minutes"), (["--minutes", "-1"], "minutes is -1"),
+     (["--steps", "1", "--text", "nowhere.txt"], "nowhere.txt"),
+     (["--steps", "1", "--batch-size", "100000"], "do not fill one batch of 100000")],
+)  # fmt: skip
+def test_bad_options_are_one_line(text, tmp_path, capsys, arguments, message):
+    given = ["pretrain", "--out", str(tmp_path / "run"), "--preset", "tiny", "--vocab-size", "80", "--length", "24"]
+    text_too = [] if "--text" in arguments else ["--text", str(text)]
+    assert main([*given, *text_too, *arguments]) == 1
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("bertlab: ")
+    assert message in error
+
+
+def command(text, folder, *more):
+    return [sys.executable, "-m", "bertlab", "pretrain", "--text", str(text), "--out", str(folder), "--preset", "tiny",
+            "--vocab-size", "80", "--length", "24", "--batch-size", "8", "--resume", *more]  # fmt: skip
+
+
+def test_the_command_killed_and_resumed_ends_the_same(text, tmp_path):
+    done = subprocess.run(command(text, tmp_path / "a", "--steps", "60"), cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "this BERT" in done.stdout
+    killed = subprocess.Popen(command(text, tmp_path / "b", "--steps", "60"), cwd=ROOT, stderr=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL)  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "b/run.json").exists() and time.monotonic() < deadline and killed.poll() is None:
+        time.sleep(0.01)
+    killed.kill()
+    killed.wait()
+    again = subprocess.run(command(text, tmp_path / "b"), cwd=ROOT, capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    for name in ("model.safetensors", "log.jsonl", "results.json", "vocab.txt", "config.json"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+    assert checkpoints(tmp_path / "b")
