@@ -15,6 +15,7 @@ COLAB = "https://colab.research.google.com"
 BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]*\)\]\([^)]*\)")
 UNTIL_THEN = re.compile(r"# In Colab: clone or upload[^\n]*")
 INSTALL = re.compile(r'import sys\n+if "google\.colab" in sys\.modules:\n    %pip install -q git\+[^\n]*')
+README = re.compile(r"In Google Colab[^\n]*\n\n```\n%pip install [^\n]*\n```")
 URLS = re.compile(r"\n\[project\.urls\]\n(?:[^\[\n][^\n]*\n)*")
 
 
@@ -75,8 +76,9 @@ def main(repo: str, root: Path = ROOT) -> None:
     except ValueError as error:
         sys.exit(f"{error}. Nothing was written.")
     readme, settings = root / "README.md", root / "pyproject.toml"
-    start = badge(repo, "notebooks/00_start_here.ipynb")
-    changes[readme] = under_title(readme.read_text(encoding="utf-8"), start)
+    text = under_title(readme.read_text(encoding="utf-8"), badge(repo, "notebooks/00_start_here.ipynb"))
+    line = f"In Google Colab:\n\n```\n%pip install -q git+https://github.com/{repo}\n```"
+    changes[readme] = README.sub(lambda _: line, text)
     changes[settings] = project(settings.read_text(encoding="utf-8"), repo)
     for path, text in changes.items():
         if path.read_text(encoding="utf-8") != text:
