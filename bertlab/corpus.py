@@ -28,13 +28,18 @@ Row = tuple[Sequence[int], Sequence[int], int]  # ids of segment A, ids of segme
 
 
 def split(
-    documents: Documents, held_out: float = 0.05, seed: int = 0, groups: Sequence[str] | None = None
+    documents: Documents,
+    held_out: float = 0.05,
+    seed: int = 0,
+    groups: Sequence[str] | None = None,
+    at_least: int = 1,
 ) -> tuple[list[Sequence[str]], list[Sequence[str]]]:
     """Whole documents for training, and about `held_out` of them to be judged by: (train, held_out), in their order.
 
     A document's side is a hash of its text and the seed. So it stays on its side whatever else is in the corpus, and
     two copies of it are never on both. `groups` names a group for each document; those of one group then stay together
-    (say one book in two translations). Each side gets at least one. Raises ValueError where that cannot be.
+    (say one book in two translations). Each side gets `at_least` so many (two, if a random B is to come from another
+    one on the same side). Raises ValueError where that cannot be.
     """
     if not 0 < held_out < 1:
         raise ValueError(f"held_out is {held_out!r}; it is a share of the documents, between 0 and 1")
@@ -43,12 +48,12 @@ def split(
     names = ["\n".join(document) for document in documents] if groups is None else groups
     places = [place(f"{seed}\n{name}") for name in names]
     ordered = sorted(set(places))
-    if len(ordered) < 2:
+    if len(ordered) < 2 * at_least:
         raise ValueError(
-            f"{len(documents)} documents, {len(ordered)} different: holding some out needs two. In a text file a blank "
-            "line ends a document"
+            f"{len(documents)} documents, {len(ordered)} different: holding some out needs {2 * at_least}. In a text file "
+            "a blank line ends a document"
         )
-    limit = min(max(held_out, ordered[0]), ordered[-2])  # the lowest is always held out, the highest never
+    limit = min(max(held_out, ordered[at_least - 1]), ordered[-1 - at_least])  # the lowest always, the highest never
     train = [document for document, where in zip(documents, places, strict=True) if where > limit]
     judge = [document for document, where in zip(documents, places, strict=True) if where <= limit]
     return train, judge

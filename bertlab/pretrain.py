@@ -88,7 +88,7 @@ def pretrain(
     folder.mkdir(parents=True, exist_ok=True)
 
     documents, groups = read(plan.text)
-    training, judged = split(documents, plan.held_out, seed=0, groups=groups)
+    training, judged = split(documents, plan.held_out, seed=0, groups=groups, at_least=2)
     pieces = wordpiece.WordPiece.load(folder) if facts else vocabulary(training, plan, folder)
     text, test = encode(training, pieces), encode(judged, pieces)
     say(

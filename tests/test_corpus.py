@@ -211,6 +211,14 @@ def test_split_leaves_both_sides_something(held_out, seed):
     assert len(train) == len(judge) == 1
 
 
+@pytest.mark.parametrize("held_out", [0.0001, 0.5, 0.9999])
+def test_split_gives_each_side_as_many_as_are_needed(held_out):
+    train, judge = split(MANY[:4], held_out, at_least=2)
+    assert (len(train), len(judge)) == (2, 2)
+    with pytest.raises(ValueError, match="3 documents, 3 different: holding some out needs 4"):
+        split(MANY[:3], held_out, at_least=2)
+
+
 @pytest.mark.parametrize("documents", [[], MANY[:1], MANY[:1] * 3])
 def test_split_needs_two_documents(documents):
     with pytest.raises(ValueError, match="needs two"):
