@@ -172,7 +172,8 @@ def build(config, settings, found: dict[str, Tensor], kind, num_labels, new_head
         if settings.get("problem_type") not in (None, "single_label_classification"):
             raise ValueError(f"problem_type is {settings['problem_type']!r}; bertlab's classifier chooses one class")
 
-    with torch.device("meta"):  # no memory and no random numbers: only the names and shapes
+    random = torch.get_rng_state()
+    with torch.device("cpu"):
         model = kind(*arguments)
     shapes = {("bert." if kind is Bert else "") + name: p.shape for name, p in model.state_dict().items()}
     wanted = {name.partition(".")[0] for name in shapes}
@@ -198,14 +199,13 @@ def build(config, settings, found: dict[str, Tensor], kind, num_labels, new_head
 
     own = found["bert.embeddings.words.weight"].dtype
     dtype = dtype or (torch.float32 if own in (torch.float16, torch.bfloat16) else own)
-    if new:
-        with torch.device("cpu"):
-            model = kind(*arguments).to(dtype)
-    # A copy, because the tensors that were read are windows on the file.
-    found = {name.removeprefix("bert.") if kind is Bert else name: t.to(dtype, copy=True) for name, t in found.items()}
-    model.load_state_dict(found, strict=not new, assign=True)
+    found = {name.removeprefix("bert.") if kind is Bert else name: tensor for name, tensor in found.items()}
+    model.to(dtype).load_state_dict(found, strict=not new)
+    if not new:
+        torch.set_rng_state(random)  # what was drawn is all written over: nobody need know
     if kind is Classifier:
         names = settings.get("id2label") or {}
+        names = names if len(names) == model.num_labels else {}
         model.labels = tuple(names.get(str(i), f"LABEL_{i}") for i in range(model.num_labels))
         if settings.get("classifier_dropout") is not None:
             model.dropout.p = settings["classifier_dropout"]
