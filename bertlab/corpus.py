@@ -50,8 +50,8 @@ def split(
     ordered = sorted(set(places))
     if len(ordered) < 2 * at_least:
         raise ValueError(
-            f"{len(documents)} documents, {len(ordered)} different: holding some out needs {2 * at_least}. In a text file "
-            "a blank line ends a document"
+            f"{len(documents)} documents, {len(ordered)} different: holding some out needs {2 * at_least}. "
+            "In a text file a blank line ends a document"
         )
     limit = min(max(held_out, ordered[at_least - 1]), ordered[-1 - at_least])  # the lowest always, the highest never
     train = [document for document, where in zip(documents, places, strict=True) if where > limit]
