@@ -221,7 +221,7 @@ def test_split_gives_each_side_as_many_as_are_needed(held_out):
 
 @pytest.mark.parametrize("documents", [[], MANY[:1], MANY[:1] * 3])
 def test_split_needs_two_documents(documents):
-    with pytest.raises(ValueError, match="needs two"):
+    with pytest.raises(ValueError, match="needs 2"):
         split(documents)
 
 
