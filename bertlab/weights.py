@@ -157,6 +157,8 @@ def build(config, settings, found: dict[str, Tensor], kind, num_labels, new_head
     heads = {name.partition(".")[0] for name in found}  # of bert, pooler, mlm, nsp, output
     if kind is None:
         kind = Pretraining if heads & {"mlm", "nsp"} else Classifier if "output" in heads else Bert
+    if num_labels is not None and kind is not Classifier:
+        raise ValueError(f"num_labels is {num_labels}, but this is a {kind.__name__}: say kind=Classifier")
     arguments = [config]
     if kind is Classifier:
         in_file = len(found["output.weight"]) if "output.weight" in found else None
@@ -440,12 +442,16 @@ def link(path: str | Path, to: str | Path) -> None:
 
 def to_disk(path: Path) -> None:
     """Wait until a file, or the list of names in a folder, has reached the disk."""
-    if os.name == "posix":
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    if os.name != "posix":
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError:
+        if not path.is_dir():  # network disks cannot do this for a folder
+            raise
+    finally:
+        os.close(handle)
 
 
 def clear_away(folder: Path) -> None:

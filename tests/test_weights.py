@@ -6,6 +6,7 @@ import os
 import pickle
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -384,6 +385,11 @@ def test_a_classifier_that_is_not_there(folder):
         load(folder, Classifier, num_labels=2)
 
 
+def test_classes_are_for_a_classifier(folder):
+    with pytest.raises(ValueError, match="num_labels is 2, but this is a Pretraining: say kind=Classifier"):
+        load(folder, num_labels=2, new_heads=True)
+
+
 @pytest.mark.parametrize("architecture", ["BertForQuestionAnswering", "BertForTokenClassification"])
 def test_a_head_of_theirs_is_not_lost_unasked(architecture, tmp_path):
     theirs(architecture, num_labels=3).save_pretrained(tmp_path)
@@ -749,6 +755,18 @@ def kill_everywhere(top: Path) -> None:
             kills[there[0]] += not done
         assert there == [next_]
         print(next_, kills["first"], kills[next_])
+
+
+def test_a_disk_that_cannot_wait_for_a_folder(tmp_path, monkeypatch):
+    wait = os.fsync
+
+    def fsync(handle):
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError("invalid argument")
+        wait(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    assert equal(load(save(made(), tmp_path / "model")), made())
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
