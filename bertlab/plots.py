@@ -113,6 +113,65 @@ def heatmap(
     return ax
 
 
+def blocks(
+    parts: Sequence[tuple[str, str, str]],
+    *,
+    frames: Sequence[tuple[int, int, str]] = (),
+    skips: Sequence[tuple[int, int]] = (),
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """A block diagram, read from top to bottom: each part (name, text in the box's second line, text at its right).
+
+    `frames` (first, last, caption) draw a dashed line around parts; `skips` (a, b) lead an arrow from the line that
+    enters part a into part b, past what lies between them.
+    """
+    ax = new_ax(ax, 7.5, 0.5 + 0.72 * len(parts))
+    arrow = {"arrowstyle": "-|>", "color": "0.25", "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0}
+    for row, (name, within, beside) in enumerate(parts):
+        ax.add_patch(plt.Rectangle((0, row - 0.33), 4, 0.66, facecolor="#E6F0F7", edgecolor=COLOURS[0]))
+        ax.text(2, row - 0.11 * bool(within), escape(name), ha="center", va="center", fontsize=10)
+        ax.text(2, row + 0.17, escape(within), ha="center", va="center", fontsize=8.5, color="0.25")
+        ax.text(4.45, row, escape(beside), va="center", fontsize=9)
+        if row:
+            ax.annotate("", (2, row - 0.33), (2, row - 0.67), arrowprops=arrow)
+    for first, last, caption in frames:
+        ax.add_patch(plt.Rectangle((-0.85, first - 0.58), 5.1, last - first + 1.0, fill=False, linestyle="--",
+                                   edgecolor="0.45"))  # fmt: skip
+        ax.text(-0.95, (first + last) / 2, escape(caption), rotation=90, ha="right", va="center", fontsize=9)
+    for start, end in skips:
+        ax.plot([2, -0.45, -0.45], [start - 0.46, start - 0.46, end], color=COLOURS[5], linewidth=1.4)
+        ax.annotate("", (0, end), (-0.45, end), arrowprops=arrow | {"color": COLOURS[5]})
+    ax.set(xlim=(-1.5, 7.6), ylim=(len(parts) - 0.45, -0.55), title=title)
+    ax.axis("off")
+    return ax
+
+
+def pieces(rows: Mapping[str, Sequence[str]], *, title: str = "", ax: Axes | None = None) -> Axes:
+    """Tokens as a line of boxes for each row (name -> tokens); where a new word begins, the colour changes.
+
+    "##" marks a piece that goes on with the word before it. [UNK] has a dashed frame.
+    """
+    gap = 0.3  # in characters
+    widest = max(sum(len(token) + 0.8 + gap for token in tokens) for tokens in rows.values())
+    ax = new_ax(ax, 1.2 + 0.078 * widest, 0.5 + 0.42 * len(rows))
+    for row, tokens in enumerate(rows.values()):
+        left, words = 0.0, 0
+        for token in tokens:
+            words += not token.startswith("##")
+            fill, frame = ("white", "--") if token == "[UNK]" else (("#FBE3B3", "#CFE6F5")[words % 2], "-")
+            width = len(token) + 0.8
+            ax.add_patch(plt.Rectangle((left, row - 0.36), width, 0.72, facecolor=fill, edgecolor="0.4",
+                                       linewidth=0.7, linestyle=frame))  # fmt: skip
+            ax.text(left + width / 2, row, escape(token), ha="center", va="center", family="monospace", fontsize=8)
+            left += width + gap
+    ax.set_yticks(range(len(rows)), [escape(name) for name in rows])
+    ax.set(xlim=(-gap, widest), ylim=(len(rows) - 0.5, -0.5), title=title, xticks=[])
+    ax.spines[:].set_visible(False)
+    ax.tick_params(left=False)
+    return ax
+
+
 def escape(name: str) -> str:
     """matplotlib reads a pair of dollar signs as mathematics; a token may well be a dollar sign."""
     return str(name).replace("$", r"\$")

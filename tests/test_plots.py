@@ -67,3 +67,22 @@ def test_live_curve_redraws_and_ends_with_everything(monkeypatch):
     live({}, status | {"ended": True})
     assert len(drawn) == 2
     assert drawn[-1][0].lines[0].get_ydata().tolist() == [2.0, 1.0]
+
+
+def test_blocks_draw_every_part_frame_and_skip():
+    parts = [("ids", "6", ""), ("attention", "6 × 4", "80 $"), ("add", "6 × 4", "8")]
+    ax = plots.blocks(parts, frames=[(1, 2, "a layer")], skips=[(1, 2)])
+    said = [text.get_text() for text in ax.texts]
+    assert {"ids", "attention", "6 × 4", r"80 \$", "a layer"} <= set(said)
+    assert len(ax.patches) == 4
+    assert len(ax.lines) == 1
+
+
+def test_pieces_draw_a_box_for_each_token_and_change_colour_with_the_word():
+    ax = plots.pieces({"one": ["he", "##llo", "you"], "two": ["[UNK]", "$"]})
+    ax.figure.canvas.draw()
+    assert [t.get_text() for t in ax.texts] == ["he", "##llo", "you", "[UNK]", r"\$"]
+    colours = [box.get_facecolor() for box in ax.patches]
+    assert colours[0] == colours[1] != colours[2]
+    assert [box.get_linestyle() for box in ax.patches] == ["-", "-", "-", "--", "-"]
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["one", "two"]
