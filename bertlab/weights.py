@@ -43,7 +43,8 @@ NAMES = {
 }
 SEMAN = {theirs: ours for ours, theirs in NAMES.items()}
 
-# Hugging Face's decoder repeats two of our weights. They are tied: a copy in a file must equal the original.
+# Hugging Face's decoder repeats two of our weights. They are tied: a copy in a file must equal the original. We write
+# no copies, as transformers does itself; its 5.0 would untie them.
 COPIES = {
     "cls.predictions.decoder.weight": "bert.embeddings.words.weight",
     "cls.predictions.decoder.bias": "mlm.bias",
@@ -357,9 +358,6 @@ def save(
             settings["classifier_dropout"] = model.dropout.p
     elif labels is not None:
         raise ValueError(f"a {kind.__name__} has no classes to label")
-    theirs = to_theirs(weights)
-    if kind is Pretraining:
-        theirs["cls.predictions.decoder.bias"] = weights["mlm.bias"].clone()  # transformers has it in two places
 
     folder = Path(folder).expanduser().resolve()
     if folder.exists() and not folder.is_dir():
@@ -370,7 +368,7 @@ def save(
     beside.mkdir()
     try:
         (beside / "config.json").write_text(json.dumps(settings, indent=2) + "\n", "utf-8")
-        save_file(theirs, beside / "model.safetensors", metadata={"format": "pt"})
+        save_file(to_theirs(weights), beside / "model.safetensors", metadata={"format": "pt"})
         if wordpiece is not None:
             wordpiece.save(beside, max_length=config.max_position_embeddings)
         put_in_place(beside, folder)
