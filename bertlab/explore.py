@@ -274,7 +274,8 @@ def encoder(size: str = "base") -> widgets.VBox:
 
     def click(button: widgets.Button) -> None:
         state["chosen"] = buttons.index(button)
-        show()
+        if state["blocks"]:
+            show()
 
     def start(*_) -> None:
         config = ENCODER_SIZES[sizes.value]
