@@ -155,9 +155,8 @@ def load(
 
 def build(config, settings, found: dict[str, Tensor], kind, num_labels, new_heads, dtype) -> nn.Module:
     """The model that `load` returns, from what it `found` in the file. Raises ValueError."""
-    heads = {name.partition(".")[0] for name in found}  # of bert, pooler, mlm, nsp, output
     if kind is None:
-        kind = Pretraining if heads & {"mlm", "nsp"} else Classifier if "output" in heads else Bert
+        kind = Pretraining if heads_of(found) & {"mlm", "nsp"} else Classifier if "output.weight" in found else Bert
     if num_labels is not None and kind is not Classifier:
         raise ValueError(f"num_labels is {num_labels}, but this is a {kind.__name__}: say kind=Classifier")
     arguments = [config]
@@ -165,7 +164,7 @@ def build(config, settings, found: dict[str, Tensor], kind, num_labels, new_head
         in_file = len(found["output.weight"]) if "output.weight" in found else None
         if num_labels is None and in_file is None:
             raise ValueError("there is no classifier: say num_labels=..., and new_heads=True to start one anew")
-        arguments.append(num_labels or in_file)
+        arguments.append(in_file if num_labels is None else num_labels)
         if in_file not in (None, arguments[1]) and not new_heads:
             raise ValueError(
                 f"the classifier has {in_file} classes, num_labels is {num_labels}: new_heads=True starts one anew"
@@ -179,27 +178,15 @@ def build(config, settings, found: dict[str, Tensor], kind, num_labels, new_head
     with torch.device("cpu"):
         model = kind(*arguments)
     shapes = {("bert." if kind is Bert else "") + name: p.shape for name, p in model.state_dict().items()}
-    wanted = {name.partition(".")[0] for name in shapes}
-    found = {name: tensor for name, tensor in found.items() if name.partition(".")[0] in wanted}
-    if odd := [rename(name, NAMES) for name in found if name not in shapes]:
-        raise ValueError(f"unknown weights: {some(odd)}. {config.num_hidden_layers} layers have no place for them")
-    missing = [name for name in shapes if name not in found]
-    new = wanted - {name.partition(".")[0] for name in found} - {"bert"}
-    if half := [rename(name, NAMES) for name in missing if name.partition(".")[0] not in new]:
-        raise ValueError(f"missing weights: {some(half)}")
+    used = heads_of(shapes)
+    found = {name: tensor for name, tensor in found.items() if head_of(name) in used}
+    new = used - heads_of(found) - {"bert"}
+    check(found, shapes, new)
     if new and not new_heads:
         raise ValueError(
             f"a {kind.__name__} needs {some(sorted(new))}, which is not in the file: new_heads=True starts that from "
             "random weights, or ask for another kind"
         )
-    for name, tensor in found.items():
-        if tensor.shape != shapes[name]:
-            raise ValueError(
-                f"{rename(name, NAMES)} has shape {tuple(tensor.shape)}; by config.json it is {tuple(shapes[name])}"
-            )
-        if not tensor.is_floating_point():
-            raise ValueError(f"{rename(name, NAMES)} holds {tensor.dtype}: quantised weights are not understood")
-
     own = found["bert.embeddings.words.weight"].dtype
     dtype = dtype or (torch.float32 if own in (torch.float16, torch.bfloat16) else own)
     found = {name.removeprefix("bert.") if kind is Bert else name: tensor for name, tensor in found.items()}
@@ -213,6 +200,30 @@ def build(config, settings, found: dict[str, Tensor], kind, num_labels, new_head
         if settings.get("classifier_dropout") is not None:
             model.dropout.p = settings["classifier_dropout"]
     return model.eval()
+
+
+def check(found: dict[str, Tensor], shapes: dict[str, torch.Size], new: set[str]) -> None:
+    """ValueError for a weight that was found and has no place, is missing outside the `new` heads, or does not fit."""
+    if odd := [rename(name, NAMES) for name in found if name not in shapes]:
+        raise ValueError(f"unknown weights: {some(odd)}. A model as config.json says has no place for them")
+    if missing := [rename(name, NAMES) for name in shapes if name not in found and head_of(name) not in new]:
+        raise ValueError(f"missing weights: {some(missing)}")
+    for name, tensor in found.items():
+        if tensor.shape != shapes[name]:
+            raise ValueError(
+                f"{rename(name, NAMES)} has shape {tuple(tensor.shape)}; by config.json it is {tuple(shapes[name])}"
+            )
+        if not tensor.is_floating_point():
+            raise ValueError(f"{rename(name, NAMES)} holds {tensor.dtype}: quantised weights are not understood")
+
+
+def head_of(name: str) -> str:
+    """The part of a model that one of our names belongs to: bert, pooler, mlm, nsp or output."""
+    return name.partition(".")[0]
+
+
+def heads_of(names: Iterable[str]) -> set[str]:
+    return {head_of(name) for name in names}
 
 
 def find(where: str | Path, revision: str | None = None) -> Path:
