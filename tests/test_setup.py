@@ -94,12 +94,16 @@ def test_readme_example_runs(tmp_path):
     assert {"config.json", "model.safetensors", "vocab.txt"} <= {p.name for p in (tmp_path / "first-bert").iterdir()}
 
 
-def test_readme_lists_the_notebooks():
-    linked = re.findall(r"\]\((notebooks/[^)]+\.ipynb)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
-    there = [f"notebooks/{path.name}" for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
-    if not there:
+def test_readme_lists_the_notebooks_and_their_minutes():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    listed = dict(re.findall(r"^\| \[.*?\]\((notebooks/.*?)\) \|.*\| *([\d.]*) *\|$", readme, re.MULTILINE))
+    said = {}
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        first = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
+        said[f"notebooks/{path.name}"] = re.search(r"about ([\d.]+) minutes?\b", first)[1]
+    if not said:
         pytest.skip("no notebooks are written yet")
-    assert linked == there
+    assert list(listed.items()) == list(said.items())
 
 
 def pins() -> dict[str, str]:
