@@ -310,9 +310,8 @@ def describe_block(blocks: list[Block], number: int) -> str:
     share = (
         f"{each}. That is {block.count / total:.1%} of the encoder's {total:,}." if block.count else "No parameters."
     )
-    return (
-        f"<p><b>{html.escape(block.name)}</b></p><p>{html.escape(block.says)}</p><table>{table}</table><p>{share}</p>"
-    )
+    table = f'<table style="line-height: 1.5; white-space: nowrap">{table}</table>'
+    return f"<p><b>{html.escape(block.name)}</b></p><p>{html.escape(block.says)}</p>{table}<p>{share}</p>"
 
 
 def by(shape: tuple[int, ...]) -> str:

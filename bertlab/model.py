@@ -123,7 +123,7 @@ class Attention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Four times wider, GELU, and back, for each token alone. GELU is the erf one, as in Google's code."""
+    """Four times wider, GELU, and back, for each token alone. GELU is the erf one, as at first in Google's code."""
 
     def __init__(self, config: BertConfig):
         super().__init__()
