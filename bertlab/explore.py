@@ -244,8 +244,8 @@ def encoder(size: str = "base") -> widgets.VBox:
     sizes = widgets.Dropdown(options=list(ENCODER_SIZES), value=size, description="start from")
     layers, heads = slider(1, 24, "layers L"), slider(1, 16, "heads H")
     batch, tokens = slider(8, 64, "batch B"), slider(128, 600, "tokens T")
-    buttons = [widgets.Button(layout=widgets.Layout(width="26em", height="2.3em")) for _ in range(7)]
-    repeat, details = widgets.HTML(), widgets.HTML(layout=widgets.Layout(width="32em", margin="0 0 0 1em"))
+    buttons = [widgets.Button(layout=widgets.Layout(width="23em")) for _ in range(7)]
+    repeat, details = widgets.HTML(), widgets.HTML(layout=widgets.Layout(width="27em", margin="0 0 0 1em"))
     state = {"chosen": 2, "blocks": [], "setting": False}  # the attention is open at first
 
     def make(*_) -> None:
@@ -291,9 +291,10 @@ def encoder(size: str = "base") -> widgets.VBox:
     for control in (layers, heads, batch, tokens):
         control.observe(make, "value")
     frame = widgets.VBox([repeat, *buttons[2:6]], layout=widgets.Layout(border="2px solid gray", padding="4px"))
+    diagram = widgets.VBox([*buttons[:2], frame, buttons[6]], layout=widgets.Layout(flex="0 0 auto"))
     return widgets.VBox([
         widgets.HBox([widgets.VBox([sizes, layers, heads]), widgets.VBox([batch, tokens])]),
-        widgets.HBox([widgets.VBox([*buttons[:2], frame, buttons[6]]), details]),
+        widgets.HBox([diagram, details], layout=widgets.Layout(flex_flow="row wrap")),
     ])  # fmt: skip
 
 
@@ -301,8 +302,7 @@ def describe_block(blocks: list[Block], number: int) -> str:
     """One block in words and numbers, as HTML."""
     block, total = blocks[number], sum(block.count for block in blocks)
     rows = [("takes", by(block.takes)), ("gives", by(block.gives))]
-    rows += [(name, f"{by(shape)} = {math.prod(shape):,} numbers") for name, shape in block.inside]
-    rows += [(name, f"{by(shape)} = {math.prod(shape):,}") for name, shape in block.weights]
+    rows += [(name, f"{by(shape)} = {math.prod(shape):,}") for name, shape in block.inside + block.weights]
     table = "".join(f"<tr><td>{html.escape(name)}</td><td>{text}</td></tr>" for name, text in rows)
     each = f"{block.count // block.times:,} parameters"
     if block.times > 1:

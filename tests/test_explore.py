@@ -131,7 +131,7 @@ def test_encoder_panel_follows_clicks_sizes_and_sliders():
     sizes.value = "mini"
     assert (layers.value, heads.value) == (4, 4)
     tokens.value, batch.value, layers.value = 7, 3, 1
-    assert "3 × 7 × 1,024 = 21,504 numbers" in details.value
+    assert "3 × 7 × 1,024 = 21,504" in details.value
     assert buttons[6].description == "hidden states: 3 × 7 × 256"
 
 
