@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from bertlab import explore
+from bertlab.heads import Pretraining
+from bertlab.model import BertConfig
 from bertlab.wordpiece import SPECIAL, WordPiece
 
 # ---- The sentence box (notebook 00) ----------------------------------------------------------------------
@@ -152,3 +154,67 @@ def test_encoder_panel_says_what_is_wrong_and_recovers():
 def test_encoder_panel_refuses_an_unknown_size():
     with pytest.raises(ValueError, match="there are tiny, mini"):
         explore.encoder("huge")
+
+
+# ---- A hole in a sentence (notebook 07) ------------------------------------------------------------------
+
+
+def a_guesser():
+    """A model of 5 + 6 tokens that always says "be", whatever it reads."""
+    pieces = WordPiece([*SPECIAL, "let", "be", "##gin", "light", "<", "."])
+    config = BertConfig(vocab_size=len(pieces), hidden_size=8, num_hidden_layers=1, num_attention_heads=2,
+                        intermediate_size=8, max_position_embeddings=8)  # fmt: skip
+    model = Pretraining(config)
+    torch.nn.init.zeros_(model.mlm.norm.weight)  # then only the bias speaks
+    model.mlm.bias.data[pieces.index["be"]] = 10.0
+    return model, pieces
+
+
+def test_hole_hides_all_pieces_of_a_word_and_nothing_else():
+    model, pieces = a_guesser()
+    seen = []
+    model.register_forward_pre_hook(lambda _, given: seen.append(given[0][0].tolist()))
+    words = explore.words_of(pieces, "let light begin.", room=6)
+    assert words == [["let"], ["light"], ["be", "##gin"], ["."]]
+    first, second = explore.guesses(model, pieces, words, 2, k=2)
+    assert first[0][0] == second[0][0] == "be"
+    assert first[0][1] > 0.99
+    assert seen == [[2, 5, 8, 4, 4, 10, 3]]
+    explore.guesses(model, pieces, words, 2, hide=False)
+    assert seen[1] == [2, 5, 8, 6, 7, 10, 3]
+    assert model.training
+
+
+def test_hole_follows_typing_and_buttons():
+    panel = explore.hole(*a_guesser(), "let light begin", k=1)
+    box, words, hide, shown = panel.children
+    assert [name for name, _ in words.options] == ["1 let", "2 light", "3 begin"]
+    assert "There stood <b>light</b>" in shown.value
+    words.value = 2
+    assert "There stood <b>##gin</b>" in shown.value
+    assert shown.value.count("[MASK]") == 2
+    assert shown.value.count("% right") == 1
+    hide.value = False
+    assert "[MASK]" not in shown.value
+    box.value = "let be"
+    assert words.value == 0
+    assert "There stood <b>let</b>" in shown.value
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("  ", "Nothing to hide yet"),
+        ("let be let be let be let be", "only the first 6 words are read"),
+        ("zebra let", "not in the vocabulary"),
+        ("< let", "There stood <b>&lt;</b>"),
+    ],
+)
+def test_hole_answers_bad_input_in_words(text, said):
+    assert said in explore.hole_html(*a_guesser(), text, 0)
+
+
+def test_hole_needs_a_vocabulary_that_fits():
+    model, _ = a_guesser()
+    with pytest.raises(ValueError, match="11 tokens"):
+        explore.hole(model, WordPiece(SPECIAL))
