@@ -36,6 +36,8 @@ def curves(
         ax.axhline(level, color="0.35", linestyle=["--", ":", "-."][number % 3], linewidth=1.2)
         ax.annotate(name, (1, level), xycoords=("axes fraction", "data"), xytext=(-3, 2), textcoords="offset points",
                     ha="right", va="bottom", fontsize=9, color="0.25")  # fmt: skip
+    if baselines:
+        ax.margins(y=0.1)  # room above the highest one for its name
     ax.set(xlabel=x, ylabel=y, title=title)
     ax.grid(alpha=0.25)
     if len(lines) > 1:
