@@ -54,14 +54,14 @@ def parser() -> argparse.ArgumentParser:
         "--minutes", type=float, help="of training; fixes the number of steps from the measured speed"
     )
     how_long.add_argument("--steps", type=int, help="of training")
-    pre.add_argument("--preset", choices=("tiny", "mini", "small", "medium", "base"), help="size (default: mini)")
+    pre.add_argument("--preset", choices=("tiny", "mini", "small", "medium", "base"), help="size (default: tiny)")
     pre.add_argument("--resume", action="store_true", help="go on with the run in FOLDER, if it holds one")
     pre.add_argument("--seed", type=int, help="of weights, pairs, masks and order (default: 0)")
     for name, kind, text in (
         ("vocab_size", int, "wordpieces to learn"),
         ("length", int, "tokens a row"),
         ("batch_size", int, "rows a step"),
-        ("learning_rate", float, "at the peak"),
+        ("learning_rate", float, "at the peak (default: by the preset)"),
         ("masked", float, "share of the words to guess while training"),
         ("dropout", float, "while training"),
         ("held_out", float, "share of the documents to be judged by"),
