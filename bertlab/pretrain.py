@@ -20,9 +20,8 @@ from .heads import IGNORE, Output, Pretraining
 from .model import BertConfig, sinusoids
 from .train import Batches, TrainConfig, evaluate, put_in_place, steps_in, train
 
-
-# Peak learning rates. Tiny's was chosen on held-out text; the others are starting points, lower for wider models. Base's
-# is the paper's (Devlin et al. 2018, appendix A.2).
+# Peak learning rates. Tiny's was tried on held-out text; the others are starting points, lower for wider models.
+# Base's is the paper's (Devlin et al. 2018, appendix A.2).
 RATES = {"tiny": 2e-3, "mini": 7e-4, "small": 4e-4, "medium": 3e-4, "base": 1e-4}
 
 
@@ -30,7 +29,8 @@ RATES = {"tiny": 2e-3, "mini": 7e-4, "small": 4e-4, "medium": 3e-4, "base": 1e-4
 class Plan:
     """Everything that a run hangs on. It is kept in the run's folder as `run.json`, so a run can go on from there.
 
-    The defaults are for minutes on two CPU cores. For hours on a GPU: a larger preset, `vocab_size` 30,000, `length` 128.
+    The defaults are for minutes on two CPU cores. With hours on a GPU take a larger preset, `vocab_size` 30,000 and
+    `length` 128.
     """
 
     text: tuple[str, ...] = ("sotu", "wiki")  # named sources, .txt files, folders

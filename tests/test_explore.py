@@ -218,3 +218,37 @@ def test_hole_needs_a_vocabulary_that_fits():
     model, _ = a_guesser()
     with pytest.raises(ValueError, match="11 tokens"):
         explore.hole(model, WordPiece(SPECIAL))
+
+
+# ---- Before and after training (notebook 09) -------------------------------------------------------------
+
+
+def two_models():
+    size = BertConfig(vocab_size=len(WORDS), hidden_size=8, num_hidden_layers=1, num_attention_heads=2,
+                      intermediate_size=16, max_position_embeddings=12)  # fmt: skip
+    models = {}
+    for name, favourite in (("before", 6), ("after", 9)):
+        models[name] = Pretraining(size)
+        with torch.no_grad():
+            models[name].mlm.bias[favourite] = 9.0
+    return models
+
+
+def test_before_and_after_shows_what_each_model_guesses():
+    models = two_models()
+    panel = explore.before_and_after(models["before"], models["after"], WORDS, "good [MASK]")
+    box, shown = panel.children
+    before, after = shown.value.split("after<table>")
+    assert before.index(">good<") < before.index("great")
+    assert after.startswith('<tr><td style="text-align:left">##ly<')
+    box.value = "[MASK] bad [MASK]"
+    assert "[MASK] 2" in shown.value
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("good", "No [MASK] yet"), ("", "No [MASK] yet"), ("[MASK] " * 20, "This cannot be read: 22 tokens"),
+     ("<b> [MASK]", "&lt;b&gt;")],
+)  # fmt: skip
+def test_before_and_after_answers_bad_input_in_words(text, said):
+    assert said in explore.two_guesses_html(two_models(), WORDS, text, k=12)
