@@ -10,8 +10,7 @@ import os
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby, pairwise
@@ -284,17 +283,14 @@ class WordPiece:
         """
         path = Path(path)
         folder = path if path.is_dir() else path.parent
-        lower, vocab = True, None
-        if path.is_dir() and (path / "tokenizer.json").exists():
-            vocab, lower = _read_tokenizer_json(path / "tokenizer.json")
-        elif not path.exists() or (path.is_dir() and not (path / "vocab.txt").exists()):
-            raise FileNotFoundError(f"{path} is not a vocab.txt, or a folder with a vocab.txt or tokenizer.json.")
+        whole = path if path.suffix == ".json" else path / "tokenizer.json"
+        plain = path / "vocab.txt" if path.is_dir() else path
+        if whole.exists():
+            vocab, lower = _read_tokenizer_json(whole)
+        elif plain.exists():
+            vocab, lower = _read_vocab(plain), True
         else:
-            file = path / "vocab.txt" if path.is_dir() else path
-            lines = _read(file).removesuffix("\n").split("\n")
-            vocab = [] if lines == [""] else lines
-            if "" in vocab:
-                raise ValueError(f"{file}: line {vocab.index('') + 1} is empty. Each line must hold one token.")
+            raise FileNotFoundError(f"{path} is not a vocab.txt, or a folder with a vocab.txt or tokenizer.json.")
         if (folder / "tokenizer_config.json").exists():
             config = _read_json(folder / "tokenizer_config.json")
             lower = config.get("do_lower_case", lower)
@@ -325,14 +321,16 @@ class WordPiece:
         return rust
 
     def encode_bulk(self, texts: Iterable[str]) -> list[list[int]]:
-        """The ids of each text, without [CLS] and [SEP], in Rust on all cores."""
+        """The ids of each text, without [CLS] and [SEP], in Rust.
+
+        It uses all cores, or one if TOKENIZERS_PARALLELISM=false is set. It may be called after a fork.
+        """
         texts = _as_list(texts)
         rust = self.bulk()
         ids = []
-        with _all_cores():
-            for first in range(0, len(texts), 1000):  # a thousand at a time: less memory
-                encodings = rust.encode_batch_fast(texts[first : first + 1000], add_special_tokens=False)
-                ids += [encoding.ids for encoding in encodings]
+        for first in range(0, len(texts), 1000):  # a thousand at a time: less memory
+            encodings = rust.encode_batch_fast(texts[first : first + 1000], add_special_tokens=False)
+            ids += [encoding.ids for encoding in encodings]
         return ids
 
 
@@ -352,27 +350,6 @@ def _rust_rules(lower: bool) -> tuple:
     return normalizers.BertNormalizer(lowercase=lower), pre_tokenizers.BertPreTokenizer()
 
 
-_SWITCH = "TOKENIZERS_PARALLELISM"
-_user_has_set_it = _SWITCH in os.environ
-_this_process = os.getpid()
-
-
-@contextmanager
-def _all_cores() -> Iterator[None]:
-    """Let Rust use all cores inside, and one core after.
-
-    A process that is forked later (a data loader's worker) would otherwise warn, or hang on threads that it did
-    not inherit. What the user set in TOKENIZERS_PARALLELISM before the import stays as it is.
-    """
-    if not _user_has_set_it:
-        os.environ[_SWITCH] = "true" if os.getpid() == _this_process else "false"
-    try:
-        yield
-    finally:
-        if not _user_has_set_it:
-            os.environ[_SWITCH] = "false"
-
-
 def _as_list(texts: Iterable[str]) -> list[str]:
     """The texts as a list, checked: one string is not a list of texts, though Python would run through it."""
     if isinstance(texts, str):
@@ -381,6 +358,10 @@ def _as_list(texts: Iterable[str]) -> list[str]:
     for number, text in enumerate(texts):
         if not isinstance(text, str):
             raise TypeError(f"Text {number} is a {type(text).__name__}, not a string.")
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(f"Text {number}, character {error.start}: half a character. Decode it again.") from None
     return texts
 
 
@@ -412,6 +393,16 @@ def _read_json(path: Path) -> dict:
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds no JSON object. Save or download it again.")
     return content
+
+
+def _read_vocab(path: Path) -> list[str]:
+    """The tokens of a vocab.txt. Only a line feed ends a line: other line breaks of Unicode are tokens."""
+    lines = _read(path).removesuffix("\n").split("\n")
+    if lines == [""]:
+        return []
+    if "" in lines:
+        raise ValueError(f"{path}: line {lines.index('') + 1} is empty. Each line must hold one token.")
+    return lines
 
 
 def _read_tokenizer_json(path: Path) -> tuple[list[str], bool]:
@@ -549,7 +540,7 @@ def learn(texts: Iterable[str], size: int, lower: bool = True, alphabet: int = 2
 
 
 def learn_bulk(texts: Iterable[str], size: int, lower: bool = True, alphabet: int = 256) -> WordPiece:
-    """Learn a vocabulary fast, in Rust: 20 MB in about ten seconds. The same texts give the same vocabulary.
+    """Learn a vocabulary fast, in Rust: 20 MB in about ten seconds of computing. The same texts give the same vocabulary.
 
     Its criterion differs from that of `learn`: it merges the most frequent pair, count(a next to b) alone, as in
     byte pair encoding, which is what Hugging Face's trainer does under the name WordPiece. The pieces are fewer
@@ -572,8 +563,7 @@ def learn_bulk(texts: Iterable[str], size: int, lower: bool = True, alphabet: in
     )
     rust = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     rust.normalizer, rust.pre_tokenizer = _rust_rules(lower)
-    with _all_cores():
-        rust.train_from_iterator(texts, trainer)
+    rust.train_from_iterator(texts, trainer)
     index = rust.get_vocab(with_added_tokens=False)
     return WordPiece(sorted(index, key=index.get), lower)
 

@@ -142,6 +142,7 @@ def test_order_of_accents_that_stay():
 
 
 def test_longest_match_by_hand(small):
+    assert repr(small) == "WordPiece(35 tokens, lower=True)"
     assert small.tokenize("unwanted") == ["un", "##want", "##ed"]
     assert small.tokenize("ununable") == ["un", "##un", "##able"]
     assert small.tokenize("Thes the, x") == ["the", "##s", "the", ",", "x"]
@@ -311,8 +312,10 @@ def test_one_text_is_no_list(small):
             take("one text")
     with pytest.raises(TypeError, match="Text 1 is a NoneType"):
         small.encode_bulk(["a", None])
+    with pytest.raises(ValueError, match="Text 1, character 2: half a character"):
+        small.encode_bulk(["a", "ab\ud800"])
     assert small.encode_bulk([]) == []
-    assert small.encode_bulk(["", "a"]) == [[], [5]]
+    assert small.encode_bulk(["", "a"] * 1001) == [[], [5]] * 1001
 
 
 # ---- Files -----------------------------------------------------------------------------------------------
@@ -348,6 +351,7 @@ def test_we_load_what_transformers_saves(tmp_path, lower):
         (tmp_path / name).unlink(missing_ok=True)
         again = WordPiece.load(tmp_path)
         assert (again.vocab, again.lower) == (ours.vocab, lower)
+    assert WordPiece.load(tmp_path / "tokenizer.json").vocab == ours.vocab
 
 
 def test_load_a_vocab_file(tmp_path):
@@ -413,15 +417,17 @@ def test_bad_files(tmp_path, small):
         WordPiece.load(tmp_path)
 
 
-def test_save_is_whole_or_nothing(tmp_path, small, monkeypatch):
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_save_is_whole_or_nothing(tmp_path, small, monkeypatch, step):
     small.save(tmp_path)
     before = {name: (tmp_path / name).read_bytes() for name in os.listdir(tmp_path)}
+    assert len(before) == 3
     other = WordPiece([*SPECIAL, "z"])
 
     def full(*_):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, step, full)
     with pytest.raises(OSError, match="no space"):
         other.save(tmp_path)
     monkeypatch.undo()
@@ -485,7 +491,7 @@ def test_learning(how):
     assert "the" in learned.index
     assert how(texts, 60, lower=False).lower is False
     assert all("[UNK]" not in learned.tokenize(text) for text in texts)
-    few = how([*texts, "中 文 字 Ω ω"], 60, alphabet=len({*"".join(words)}))
+    few = how([*texts, "中 文 字 ΩΩ ΩΩ"], 60, alphabet=len({*"".join(words)}))
     assert few.vocab == learned.vocab
     with pytest.raises(ValueError, match=r"size=10 is too small: .* alone are 2[0-9] tokens"):
         how(texts, 10)
@@ -520,7 +526,7 @@ def test_learning_is_the_same_in_every_process():
     assert len(outs.pop()) > 1000
 
 
-def test_a_fork_after_bulk_work_is_quiet():
+def test_bulk_work_after_a_fork():
     code = (
         "import os; from bertlab.wordpiece import *; w = WordPiece([*SPECIAL, 'a']); t = ['a a'] * 50;"
         "assert w.encode_bulk(t) == [[5, 5]] * 50; child = os.fork();"
