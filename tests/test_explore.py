@@ -252,3 +252,44 @@ def test_before_and_after_shows_what_each_model_guesses():
 )  # fmt: skip
 def test_before_and_after_answers_bad_input_in_words(text, said):
     assert said in explore.two_guesses_html(two_models(), WORDS, text, k=12)
+
+
+# ---- A pair of sentences (notebook 08) -------------------------------------------------------------------
+
+
+def small_pair_model(seed: int = 0) -> Pretraining:
+    config = BertConfig(vocab_size=len(WORDS), hidden_size=8, num_hidden_layers=1, num_attention_heads=2,
+                        intermediate_size=16, max_position_embeddings=12, initializer_range=0.5)  # fmt: skip
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return Pretraining(config).train()
+
+
+def test_pair_verdicts_are_the_heads_probability_of_label_0():
+    model = small_pair_model()
+    (found,) = explore.verdicts({"one": model}, WORDS, "good bad", "great").values()
+    assert model.training
+    pair = WORDS.encode("good bad", "great")
+    model.eval()
+    logits = model(torch.tensor([pair.input_ids]), torch.tensor([pair.token_type_ids])).nsp_logits
+    assert found == pytest.approx(logits.softmax(-1)[0, 0].item(), abs=1e-5)
+    cut = explore.verdicts({"one": model}, WORDS, "good " * 30, "bad")  # longer than the model's positions
+    assert cut == explore.verdicts({"one": model}, WORDS, "good " * 8, "bad")
+
+
+def test_pair_box_swaps_and_answers_bad_input_in_words():
+    model = small_pair_model()
+    panel = explore.pair_box({"<one>": model}, WORDS, "good bad", "great good")
+    first, second, button, shown = panel.children
+    assert "<b>good</b> bad" in shown.value
+    assert "&lt;one&gt;" in shown.value
+    before = shown.value
+    button.click()
+    assert (first.value, second.value) == ("great good", "good bad")
+    assert shown.value != before
+    second.value = " "
+    assert "Sentence B holds no letter" in shown.value
+    with pytest.raises(ValueError, match="no models"):
+        explore.pair_box({}, WORDS)
+    with pytest.raises(ValueError, match="the vocabulary has 6"):
+        explore.pair_box({"one": model}, WordPiece([*SPECIAL, "x"]))
