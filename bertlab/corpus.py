@@ -169,9 +169,11 @@ def pair_rows(
     or its end at random. A part of one sentence alone always gets a random B; under "order" nothing is asked of it.
     The corpus is gone through `times` times, with other cuts and other random Bs each time, so that a model that trains
     long does not learn the pairs by heart (Google went through it ten times).
-    After `create_instances_from_document` of google-research/bert (create_pretraining_data.py), with two changes: the
-    shorter length is drawn for each row, not each document, as some documents are books; and the random B starts at
-    any sentence of the other documents alike, so that long documents are drawn more often, as they are for A.
+    After `create_instances_from_document` of google-research/bert (create_pretraining_data.py), with three changes. The
+    shorter length is drawn for each row, not each document, as some documents are books. The random B starts at any
+    sentence of the other documents alike, so that long documents are drawn more often, as they are for A. And at least
+    two sentences are gathered where there are two: where one sentence fills a row, Google's code has nothing left for a
+    true B, and most answers become "random" (62% in rows of 64 tokens of the speeches and Wikipedia).
     Raises ValueError for lengths that hold nothing, and when a random B is needed but there is one document.
     """
     if pairs not in PAIRS:
@@ -205,7 +207,8 @@ def two_segments(
         i = first  # the next sentence to use
         while i < end:
             target = aim(room, short, draw)
-            stop = min(i + 2, end) if pairs == "sentences" else until(sentences, i, end, target)
+            pair = min(i + 2, end)
+            stop = pair if pairs == "sentences" else max(pair, until(sentences, i, end, target))
             middle = draw.randrange(i + 1, stop) if stop - i > 1 else stop
             a, b = (sentences[i], sentences[middle]), (sentences[middle], sentences[stop])
             if pairs == "order":

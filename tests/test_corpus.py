@@ -294,15 +294,22 @@ def test_order_cuts_before_it_swaps():
 
 
 def test_short_row_by_hand():
-    """The first coin says "short", and the row aims at two tokens: one sentence of three. The rest comes next."""
+    """The first coin says "short", and the row aims at two tokens. It gets two sentences all the same, and is asked."""
     encoded = corpus()
-    draw = Script(coins=[0.05, 0.9, 0.2, 0.9, 0.7], ranges=[2, 0, 2, 0, 3], bits=[0])
+    draw = Script(coins=[0.05, 0.9, 0.9, 0.2, 0.9], ranges=[2, 1, 3, 0, 2], bits=[0])
     rows = two_segments(encoded, 6, 0.1, "next", draw)
     assert texts(encoded, [next(rows), next(rows), next(rows)]) == [
-        ([10, 11, 12], [20, 21], 1),
-        ([13, 14], [20, 21, 22, 23], 1),
-        ([15], [16], 0),
+        ([10, 11, 12], [13, 14], 0),
+        ([15], [20, 21, 22, 23, 24], 1),
+        ([16], [30], 1),
     ]
+    assert draw.used_up()
+
+
+def test_answers_are_balanced_where_a_sentence_fills_the_row():
+    """Google's code would call nearly all of these random: a chunk of one sentence has nothing left for a true B."""
+    rows = pair_rows(made(200, 40, 20), 24, seed=0)
+    assert abs(rows.label.mean() - 0.5) < 0.03
 
 
 def test_none_by_hand():
@@ -528,9 +535,9 @@ def test_sentences_longer_than_the_row():
     long = " ".join(map(str, range(10, 110)))
     encoded = corpus([[long, long, long], [long]])
     rows = pair_rows(encoded, 16, 0, **FULL)
-    assert rows.lengths.tolist() == [16] * 4  # each is alone in its part
-    assert rows.label.tolist() == [1] * 4
-    assert np.diff(rows.a)[:, 0].tolist() == [7] * 4  # an odd token would be A's
+    assert rows.lengths.tolist() == [16] * 3  # two that belong together, and two that are alone in their parts
+    assert rows.label.tolist() == [0, 1, 1]
+    assert np.diff(rows.a)[:, 0].tolist() == [7] * 3  # an odd token would be A's
     assert len(pair_rows(encoded, 16, 0, pairs="none", **FULL)) == 22 + 8  # 14 tokens a row: nothing is lost
 
 
