@@ -1,0 +1,199 @@
+"""What learners get wrong in notebook 00, and a piece of the hint that each should get."""
+
+MISTAKES = [
+    ("majority", "def majority(labels):\n    return sum(labels) / len(labels)\n", "0.25 is the share of ones"),
+    (
+        "majority",
+        """
+from collections import Counter
+
+def majority(labels):
+    return Counter(labels).most_common(1)[0][1]
+""",
+        "Divide by how many",
+    ),
+    (
+        "majority",
+        """
+from collections import Counter
+
+def majority(labels):
+    return Counter(labels).most_common(1)[0][0]
+""",
+        "not the label",
+    ),
+    (
+        "majority",
+        """
+def majority(labels):
+    ones = sum(labels) / len(labels)
+    return max(ones, 1 - ones)
+""",
+        "is no share",
+    ),
+    (
+        "majority",
+        """
+def majority(labels):
+    zeros = sum(label == 0 for label in labels) / len(labels)
+    return max(zeros, 1 - zeros)
+""",
+        "more than two classes",
+    ),
+    (
+        "accuracy",
+        "def accuracy(logits, labels):\n    return (logits.argmax(-1) == labels).sum().item()\n",
+        "3 is how many are right",
+    ),
+    (
+        "accuracy",
+        "def accuracy(logits, labels):\n    return ((logits[:, 1] > 0.5) == labels).float().mean().item()\n",
+        "below zero",
+    ),
+    (
+        "accuracy",
+        "def accuracy(logits, labels):\n    return (logits.argmin(-1) == labels).float().mean().item()\n",
+        "smallest logit",
+    ),
+    (
+        "accuracy",
+        "def accuracy(logits, labels):\n    return ((logits[:, 1] > logits[:, 0]) == labels).float().mean().item()\n",
+        "three classes",
+    ),
+    ("accuracy", "def accuracy(logits, labels):\n    return logits.argmax(-1) == labels\n", "one number for the whole"),
+    (
+        "accuracy",
+        "def accuracy(logits, labels):\n    return (logits.argmax(0) == labels).float().mean().item()\n",
+        "not of each column",
+    ),
+    (
+        "pad",
+        """
+import torch
+
+def pad(rows):
+    longest = max(len(row) for row in rows)
+    ids = torch.tensor([row + [0] * (longest - len(row)) for row in rows])
+    return ids, torch.ones_like(ids)
+""",
+        "1 everywhere",
+    ),
+    (
+        "pad",
+        """
+import torch
+
+def pad(rows):
+    longest = max(len(row) for row in rows)
+    ids = torch.tensor([[0] * (longest - len(row)) + row for row in rows])
+    return ids, (ids != 0).long()
+""",
+        "behind the sentence",
+    ),
+    (
+        "pad",
+        """
+import torch
+
+def pad(rows):
+    ids = torch.tensor([row + [0] * (512 - len(row)) for row in rows])
+    return ids, (ids != 0).long()
+""",
+        "as long as the longest",
+    ),
+    (
+        "pad",
+        """
+import torch
+
+def pad(rows):
+    longest = max(len(row) for row in rows)
+    ids = torch.tensor([row + [0] * (longest - len(row)) for row in rows])
+    return ids, (ids == 0).long()
+""",
+        "turned around",
+    ),
+    (
+        "pad",
+        """
+import torch
+
+def pad(rows):
+    ids = torch.zeros(len(rows), max(len(row) for row in rows))
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = torch.tensor(row)
+    return ids, (ids != 0).long()
+""",
+        "Ids are whole numbers",
+    ),
+    ("pad", "import torch\n\ndef pad(rows):\n    return torch.tensor(rows)\n", "raised ValueError"),
+    (
+        "train_step",
+        """
+def train_step(model, batch, optimizer):
+    loss = model(**batch).loss
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+""",
+        "Clear them with zero_grad",
+    ),
+    (
+        "train_step",
+        """
+def train_step(model, batch, optimizer):
+    loss = model(**batch).loss
+    optimizer.zero_grad()
+    loss.backward()
+    return loss.item()
+""",
+        "did not move",
+    ),
+    (
+        "train_step",
+        """
+def train_step(model, batch, optimizer):
+    loss = model(**batch).loss
+    loss.backward()
+    optimizer.zero_grad()
+    optimizer.step()
+    return loss.item()
+""",
+        "thrown away",
+    ),
+    (
+        "train_step",
+        """
+def train_step(model, batch, optimizer):
+    loss = model(**batch).loss
+    optimizer.zero_grad()
+    optimizer.step()
+    return loss.item()
+""",
+        "No gradient was computed",
+    ),
+    (
+        "train_step",
+        """
+def train_step(model, batch, optimizer):
+    loss = model(**batch).loss
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss
+""",
+        "loss.item()",
+    ),
+    (
+        "train_step",
+        """
+def train_step(model, batch, optimizer):
+    loss = model(input_ids=batch["input_ids"]).loss
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+""",
+        "without labels",
+    ),
+]
