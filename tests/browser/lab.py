@@ -53,6 +53,9 @@ FOUND = r"""(name) => {
     return Boolean(window.panel);
 }"""
 IDLE = "() => window.panel.sessionContext.session?.kernel?.status === 'idle'"
+# Run All says that it is done at the first error, also at one that is meant (raises-exception): the kernel goes on.
+ENDED = r"""() => window.panel.sessionContext.session?.kernel?.status === 'idle'
+    && ![...window.panel.node.querySelectorAll(".jp-InputPrompt")].some((e) => e.textContent.includes("*"))"""
 RUN = r"""() => {
     window.jupyterapp.shell.activateById(window.panel.id);
     window.jupyterapp.commands.execute("notebook:run-all-cells").finally(() => { window.done = true; });
@@ -222,7 +225,7 @@ def run_all(chromium, address: str, name: str, shots: Path | None = None, second
         begun = time.monotonic()
         page.evaluate(RUN)
         page.wait_for_function("() => window.done", timeout=seconds * 1000, polling=200)
-        page.wait_for_function(IDLE, timeout=60_000)
+        page.wait_for_function(ENDED, timeout=seconds * 1000, polling=200)
         took = time.monotonic() - begun
         page.wait_for_timeout(1500)  # widgets are drawn a moment after their cell is done
         seen = Seen(**page.evaluate(LOOK), seconds=took)
