@@ -31,6 +31,7 @@ class TrainConfig:
     """How to train. `steps` are steps of the optimizer; each reads `accumulate` batches on every process."""
 
     steps: int = 1000
+    optimizer: str = "adamw"  # or "muon": goes further in the same time from random weights, see `Muon`
     learning_rate: float = 1e-4  # at the peak, after the warm-up
     warmup: float = 0.1  # share of the steps over which the rate rises
     weight_decay: float = 0.01  # on matrices alone
@@ -54,6 +55,8 @@ class TrainConfig:
             raise ValueError(f"learning_rate is {self.learning_rate}; it must be above 0")
         if not 0 <= self.warmup <= 1:
             raise ValueError(f"warmup is {self.warmup}; it is a share of the steps, from 0 to 1")
+        if self.optimizer not in ("adamw", "muon"):
+            raise ValueError(f"optimizer is {self.optimizer!r}; it must be adamw or muon")
         if self.precision not in ("auto", "no", "fp16", "bf16"):
             raise ValueError(f"precision is {self.precision!r}; it must be auto, no, fp16 or bf16")
 
@@ -153,7 +156,7 @@ def train(
     # A head whose labels are missing gets no gradient; DDP would wait for it.
     handlers = [DistributedDataParallelKwargs(find_unused_parameters=True)]
     accelerator = Accelerator(mixed_precision=best_precision(config.precision), kwargs_handlers=handlers)
-    optimizer = adamw(model, config)
+    optimizer = new_optimizer(model, config)
     wrapped, prepared = accelerator.prepare(model, optimizer)
     run = Run(model, optimizer, accelerator.scaler, {**asdict(config), **batches.fingerprint()})
     if folder is not None:
@@ -267,7 +270,7 @@ def steps_in(minutes: float, model: nn.Module, batches: Batches, config: TrainCo
     if not minutes > 0:
         raise ValueError(f"minutes is {minutes}; it must be above 0")
     model = copy.deepcopy(model)
-    optimizer = adamw(model, config)
+    optimizer = new_optimizer(model, config)
     seconds = []
     spread = np.linspace(0, len(batches) - 1, 16).astype(int)  # rows differ in length: look at all kinds
     with one_random_state():
@@ -285,19 +288,90 @@ def steps_in(minutes: float, model: nn.Module, batches: Batches, config: TrainCo
 # The parts of the loop
 
 
-def adamw(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
-    """AdamW that decays matrices, and neither biases nor LayerNorms (Loshchilov & Hutter 2017; BERT's
-    `optimization.py`)."""
+def new_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """AdamW (Loshchilov & Hutter 2017), or Muon for the matrices of the layers and AdamW for what is left.
+
+    Matrices are decayed, biases and LayerNorms are not (BERT's `optimization.py`). Raises ValueError when the model has
+    nothing to be trained.
+    """
     trained = [p for p in model.parameters() if p.requires_grad]
     if not trained:
         raise ValueError("no parameter of the model is to be trained (all have requires_grad=False)")
+    inner = {id(p) for p in layer_matrices(model)} if config.optimizer == "muon" else set()
     groups = [
-        {"params": [p for p in trained if p.dim() > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in trained if p.dim() > 1 and id(p) not in inner], "weight_decay": config.weight_decay},
         {"params": [p for p in trained if p.dim() <= 1], "weight_decay": 0.0},
     ]
-    fused = trained[0].device.type in ("cpu", "cuda")
-    betas = (config.beta1, config.beta2)
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=betas, eps=config.epsilon, fused=fused)
+    options = {"lr": config.learning_rate, "betas": (config.beta1, config.beta2), "eps": config.epsilon}
+    device = trained[0].device.type
+    if config.optimizer == "muon":
+        matrices = [p for p in trained if id(p) in inner]
+        groups.append({"params": matrices, "weight_decay": config.weight_decay, "muon": True})
+        return Muon(groups, fused=device == "cpu", **options)  # on a GPU the fp16 scaler must be able to skip all of it
+    return torch.optim.AdamW(groups, fused=device in ("cpu", "cuda"), **options)
+
+
+def layer_matrices(model: nn.Module) -> list[nn.Parameter]:
+    """The matrices of the stacked layers: weights of every `nn.Linear` within an `nn.ModuleList`.
+
+    Embeddings and heads are not among them: their rows stand for words and classes, each on its own.
+    """
+    stacks = [part for part in model.modules() if isinstance(part, nn.ModuleList)]
+    linear = [part for stack in stacks for part in stack.modules() if isinstance(part, nn.Linear)]
+    return list({id(part.weight): part.weight for part in linear}.values())
+
+
+class Muon(torch.optim.AdamW):
+    """Muon (Jordan et al. 2024) for the groups that say `"muon": True`, AdamW for the others.
+
+    A matrix goes along its averaged gradient with all singular values brought near 1: every direction is learned at the
+    same pace, the rare ones too. The update is scaled to the size of AdamW's, 0.2 * sqrt(longer side), so that one
+    learning rate and one decay serve both (Liu et al. 2025, "Muon is Scalable for LLM Training", section 2.2).
+    `torch.optim.Muon` works in bfloat16, which many CPUs compute slowly; this one keeps the gradient's type.
+    """
+
+    MOMENTUM = 0.95
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        """One step; `closure`, if any, computes the loss again, as for any optimizer."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            if not group.get("muon"):
+                continue
+            for matrix in group["params"]:
+                if matrix.grad is None:
+                    continue
+                state = self.state[matrix]
+                if not state:
+                    state["momentum"] = torch.zeros_like(matrix)
+                    state["step"] = torch.zeros(())  # AdamW asks for one when it loads a state
+                average, state["step"] = state["momentum"], state["step"] + 1
+                average.lerp_(matrix.grad, 1 - self.MOMENTUM)
+                update = orthogonal(matrix.grad.lerp(average, self.MOMENTUM))  # Nesterov's look ahead
+                matrix.mul_(1 - group["lr"] * group["weight_decay"])
+                matrix.add_(update, alpha=-group["lr"] * 0.2 * math.sqrt(max(matrix.shape)))
+                matrix.grad = None  # AdamW, below, passes over it
+        super().step()
+        return loss
+
+
+def orthogonal(matrix: Tensor, rounds: int = 5) -> Tensor:
+    """The matrix with its singular values brought to between about 0.7 and 1.2, by products alone (Jordan et al. 2024).
+
+    Each round takes every singular value s to 3.4445 s - 4.775 s^3 + 2.0315 s^5, a Newton-Schulz step whose
+    coefficients lift small values fast. A matrix of zeros stays one.
+    """
+    wide = matrix.size(0) > matrix.size(1)
+    x = matrix.T if wide else matrix
+    x = x / x.norm().clamp(min=1e-12)
+    for _ in range(rounds):
+        square = x @ x.T
+        x = torch.addmm(x, torch.addmm(square, square, square, beta=-4.775, alpha=2.0315), x, beta=3.4445)
+    return x.T if wide else x
 
 
 def best_precision(wish: str) -> str:

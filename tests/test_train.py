@@ -18,11 +18,14 @@ from bertlab.model import BertConfig
 from bertlab.train import (
     Bar,
     Batches,
+    Muon,
     TrainConfig,
-    adamw,
     checkpoints,
     evaluate,
+    layer_matrices,
     learning_rate,
+    new_optimizer,
+    orthogonal,
     quiet,
     steps_in,
     train,
@@ -85,17 +88,68 @@ def test_learning_rate_is_never_zero_before_the_end():
 
 def test_optimizer_decays_matrices_alone():
     model = new_model()
-    decayed, free = adamw(model, TrainConfig()).param_groups
+    decayed, free = new_optimizer(model, TrainConfig()).param_groups
     assert {p.dim() for p in decayed["params"]} == {2}
     assert {p.dim() for p in free["params"]} == {1}
     assert (decayed["weight_decay"], free["weight_decay"]) == (0.01, 0.0)
     assert len(decayed["params"]) + len(free["params"]) == len(list(model.parameters()))
 
 
+def test_muon_takes_the_matrices_of_the_layers_alone():
+    model = new_model()
+    matrices, vectors, inner = new_optimizer(model, TrainConfig(optimizer="muon")).param_groups
+    names = {id(p): name for name, p in model.named_parameters()}
+    assert {names[id(p)] for p in inner["params"]} == {n for n in names.values() if ".layers." in n and "weight" in n
+                                                       and "norm" not in n}  # fmt: skip
+    assert "bert.embeddings.words.weight" in {names[id(p)] for p in matrices["params"]}
+    assert sum(len(g["params"]) for g in (matrices, vectors, inner)) == len(names)
+    assert [bool(g.get("muon")) for g in (matrices, vectors, inner)] == [False, False, True]
+    assert len(layer_matrices(model)) == 2 * 6
+    assert layer_matrices(torch.nn.Linear(2, 2)) == []
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (4, 16), (16, 4)])
+def test_orthogonal_brings_singular_values_near_one(shape, double):
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    left, values, right = torch.linalg.svd(matrix, full_matrices=False)
+    found = orthogonal(matrix)
+    new = torch.linalg.svdvals(found)
+    assert new.min() > 0.6
+    assert new.max() < 1.3
+    # It is the polynomial of the papers in each singular value, and turns no direction.
+    by_hand = values / values.norm()
+    for _ in range(5):
+        by_hand = 3.4445 * by_hand - 4.775 * by_hand**3 + 2.0315 * by_hand**5
+    assert torch.allclose(found, left @ by_hand.diag() @ right, atol=1e-10)
+    assert orthogonal(torch.zeros(shape)).abs().max() == 0
+
+
+def test_muon_steps_as_by_hand_and_leaves_the_rest_to_adamw(double):
+    """Two steps: the matrix by the formula, the vector exactly as AdamW alone would move it."""
+    torch.manual_seed(0)
+    matrix, vector, alone = (torch.nn.Parameter(torch.randn(shape)) for shape in ((4, 6), (6,), (6,)))
+    alone.data.copy_(vector)
+    groups = [{"params": [matrix], "weight_decay": 0.1, "muon": True}, {"params": [vector], "weight_decay": 0.0}]
+    muon = Muon(groups, lr=0.01, betas=(0.9, 0.98), eps=1e-6)
+    adamw = torch.optim.AdamW([alone], lr=0.01, betas=(0.9, 0.98), eps=1e-6, weight_decay=0.0)
+    expected, average = matrix.detach().clone(), torch.zeros(4, 6)
+    for _ in range(2):
+        grad, small = torch.randn(4, 6), torch.randn(6)
+        matrix.grad, vector.grad, alone.grad = grad.clone(), small.clone(), small.clone()
+        average = 0.95 * average + 0.05 * grad
+        update = orthogonal(0.05 * grad + 0.95 * average)
+        expected = expected * (1 - 0.01 * 0.1) - 0.01 * 0.2 * math.sqrt(6) * update
+        muon.step()
+        adamw.step()
+    assert torch.allclose(matrix, expected, atol=1e-12)
+    assert torch.equal(vector, alone)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [({"steps": 0}, "steps is 0"), ({"warmup": 1.5}, "warmup is 1.5"), ({"learning_rate": -1}, "learning_rate is -1"),
-     ({"accumulate": 0}, "accumulate is 0"), ({"precision": "int8"}, "'int8'")],
+     ({"accumulate": 0}, "accumulate is 0"), ({"precision": "int8"}, "'int8'"),
+     ({"optimizer": "sgd"}, "optimizer is 'sgd'")],
 )  # fmt: skip
 def test_settings_that_cannot_be(change, message):
     with pytest.raises(ValueError, match=message):
@@ -259,8 +313,9 @@ def test_bar_shows_percentages_and_ends(capsys):
 # Killed and resumed
 
 
-def test_a_run_that_stopped_and_went_on_is_the_run_that_did_not(tmp_path):
-    whole, log = run(folder=tmp_path / "whole")
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_run_that_stopped_and_went_on_is_the_run_that_did_not(tmp_path, optimizer):
+    whole, log = run(folder=tmp_path / "whole", optimizer=optimizer)
 
     class Power(Exception):
         pass
@@ -270,12 +325,12 @@ def test_a_run_that_stopped_and_went_on_is_the_run_that_did_not(tmp_path):
             raise Power
 
     model = new_model()
-    config = TrainConfig(steps=12, learning_rate=1e-2, log_every=5, checkpoint_seconds=0)
+    config = TrainConfig(steps=12, learning_rate=1e-2, log_every=5, checkpoint_seconds=0, optimizer=optimizer)
     with pytest.raises(Power):
         train(model, batches(), config, folder=tmp_path / "cut", watch=cut)
     assert len(checkpoints(tmp_path / "cut")) == 2
     torch.manual_seed(99)  # another process starts anywhere
-    other, resumed = run(folder=tmp_path / "cut", resume=True, model=Pretraining(TINY))
+    other, resumed = run(folder=tmp_path / "cut", resume=True, model=Pretraining(TINY), optimizer=optimizer)
     assert same(whole, other)
     assert resumed == log
     assert (tmp_path / "cut/log.jsonl").read_text() == (tmp_path / "whole/log.jsonl").read_text()
