@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from . import sources, wordpiece
 from .corpus import Encoded, Masking, PretrainingCollate, encode, pair_rows, split
 from .heads import IGNORE, Output, Pretraining
-from .model import BertConfig, sinusoids
+from .model import Bert, BertConfig, sinusoids
 from .train import Batches, TrainConfig, evaluate, put_in_place, steps_in, train
 
 # Peak learning rates. Tiny's was tried on held-out text; the others are starting points, lower for wider models.
@@ -39,6 +39,7 @@ class Plan:
     length: int = 64  # tokens a row at most; a model finds its neighbours sooner in short rows
     batch_size: int = 64
     steps: int = 0  # 0: not known yet; `pretrain(minutes=...)` measures
+    optimizer: str = "muon"
     learning_rate: float = 0.0  # at the peak; 0: the preset's own, from `RATES`
     weight_decay: float = 0.01
     beta2: float = 0.98
@@ -50,6 +51,7 @@ class Plan:
     sinusoids: float = (
         0.1  # start the position table from the formula, times this; 0: from random numbers, as Google did
     )
+    neighbours: bool = True  # start each head at a word beside, see `start_from_neighbours`; needs the sinusoids
     held_out: float = 0.05  # share of the documents
     seed: int = 0
 
@@ -173,19 +175,52 @@ def new_model(plan: Plan, pieces: wordpiece.WordPiece, text: Encoded) -> Pretrai
     with torch.random.fork_rng():
         torch.manual_seed(plan.seed)
         model = Pretraining(config)
+        if plan.sinusoids:
+            table = model.bert.embeddings.positions.weight
+            with torch.no_grad():
+                table.copy_(plan.sinusoids * sinusoids(*table.shape))
+            if plan.neighbours:
+                start_from_neighbours(model.bert)
     if plan.unigrams:
         model.start_from_unigrams(torch.from_numpy(text.counts(len(pieces.vocab))))
-    if plan.sinusoids:
-        table = model.bert.embeddings.positions.weight
-        with torch.no_grad():
-            table.copy_(plan.sinusoids * sinusoids(*table.shape))
     return model
+
+
+@torch.no_grad()
+def start_from_neighbours(bert: Bert) -> None:
+    """Start each head at a word beside: the first at the one before, the second at the one behind, then -2, +2, and so
+    on from the front.
+
+    What the first heads of a trained BERT do is written down here instead of searched for, which takes a small model
+    most of its minutes. It needs positions that start from the sinusoids (`sinusoids` of model.py): there, a shift by o
+    tokens turns each pair of columns (sin, cos) by the angle o * w, with w the pair's frequency (Vaswani et al. 2017,
+    section 3.5). Keys read the fastest pairs as they stand, queries read them turned by the head's offset o, so that
+    the score of token i for token j is highest at j = i + o. Value and output start as an orthogonal matrix and its
+    transpose, so a head passes on what it sees, as in the mimetic initialisation of Trockman and Kolter (2023). This
+    is a start and no more: every weight is learned from there, and the model is a BERT like any other.
+    """
+    D, H = bert.config.hidden_size, bert.config.num_attention_heads
+    sines = torch.arange(0, D // H - 1, 2)  # the columns with a sine that fit into a head; the cosine is the next one
+    frequency = 10_000 ** (-sines / D)
+    for layer in bert.layers:
+        attention = layer.attention
+        nn.init.orthogonal_(attention.value.weight)
+        attention.output.weight.copy_(attention.value.weight.T)
+        for head in range(H):
+            angle = frequency * (head // 2 % 2 + 1) * (-1 if head % 2 == 0 else 1)
+            row = head * (D // H) + sines  # where the head's pairs go: rows of the weights are outputs, columns inputs
+            for weights, turn in ((attention.key.weight, torch.zeros_like(angle)), (attention.query.weight, angle)):
+                weights[row, sines] += turn.cos()
+                weights[row, sines + 1] += turn.sin()
+                weights[row + 1, sines] -= turn.sin()
+                weights[row + 1, sines + 1] += turn.cos()
 
 
 def settings(plan: Plan) -> TrainConfig:
     """The plan's part that the loop needs to know."""
     return TrainConfig(
         steps=max(1, plan.steps),
+        optimizer=plan.optimizer,
         learning_rate=plan.learning_rate or RATES[plan.preset],
         warmup=plan.warmup,
         weight_decay=plan.weight_decay,

@@ -14,7 +14,21 @@ from bertlab import weights
 from bertlab.__main__ import main
 from bertlab.corpus import Encoded, PretrainingCollate
 from bertlab.heads import Output, Pretraining
-from bertlab.pretrain import Bigram, Plan, fill, judge, new_model, pretrain, quick, read, scores, table, unigram
+from bertlab.model import Bert, BertConfig, attention_maps, sinusoids
+from bertlab.pretrain import (
+    Bigram,
+    Plan,
+    fill,
+    judge,
+    new_model,
+    pretrain,
+    quick,
+    read,
+    scores,
+    start_from_neighbours,
+    table,
+    unigram,
+)
 from bertlab.train import Batches, checkpoints, quiet
 from bertlab.wordpiece import WordPiece
 
@@ -129,6 +143,35 @@ def test_positions_start_from_the_formula_or_from_random_numbers():
     assert table[0, :4].tolist() == pytest.approx([0, 0.1, 0, 0.1])
     assert table[3, 0].item() == pytest.approx(0.1 * math.sin(3))
     assert new_model(Plan(preset="tiny", sinusoids=0), pieces, text).bert.embeddings.positions.weight.std() < 0.03
+
+
+def test_heads_start_at_the_words_beside():
+    torch.manual_seed(0)
+    bert = Bert(BertConfig(vocab_size=50, hidden_size=128, num_hidden_layers=2, num_attention_heads=4,
+                           intermediate_size=64, max_position_embeddings=40)).eval()  # fmt: skip
+    with torch.no_grad():
+        bert.embeddings.positions.weight.copy_(0.1 * sinusoids(40, 128))
+    start_from_neighbours(bert)
+    with attention_maps(bert) as maps:
+        bert(torch.randint(0, 50, (8, 30)))
+    inside = torch.arange(4, 26)
+    for head, offset in enumerate((-1, 1, -2, 2)):
+        found = maps[0][:, head, inside].argmax(-1) - inside
+        assert (found == offset).float().mean() > 0.6, f"head {head}"
+    for layer in bert.layers:  # what a head sees it passes on: output undoes value
+        product = layer.attention.output.weight @ layer.attention.value.weight
+        assert torch.allclose(product, torch.eye(128), atol=1e-5)
+
+
+def test_a_plan_starts_heads_at_neighbours_or_at_random():
+    pieces = WordPiece(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a"])
+    text = encoded([5, 5, 5])
+    largest = {}
+    for on in (True, False):
+        model = new_model(Plan(preset="tiny", neighbours=on), pieces, text)
+        largest[on] = model.bert.layers[1].attention.query.weight.abs().max().item()
+    assert largest[True] > 0.9
+    assert largest[False] < 0.5
 
 
 def test_both_translations_of_a_chapter_are_one_group(monkeypatch):
