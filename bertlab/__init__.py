@@ -29,6 +29,7 @@ _HOME = {
 }
 
 _MODULES = [
+    "bench",
     "corpus",
     "exercises",
     "explore",

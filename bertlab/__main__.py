@@ -1,4 +1,4 @@
-"""The command line: `python -m bertlab data`, `pretrain`, `fill`, `lab`. The work itself is in the other modules."""
+"""The command line: `python -m bertlab data`, `pretrain`, `fill`, `bench`, `lab`. The work is in the other modules."""
 
 import argparse
 import sys
@@ -60,6 +60,7 @@ def parser() -> argparse.ArgumentParser:
     for name, kind, text in (
         ("vocab_size", int, "wordpieces to learn"),
         ("length", int, "tokens a row"),
+        ("times", int, "go through the text so often, with other pairs each time, before rows come again"),
         ("batch_size", int, "rows a step"),
         ("learning_rate", float, "at the peak (default: by the preset)"),
         ("masked", float, "share of the words to guess while training"),
@@ -72,6 +73,9 @@ def parser() -> argparse.ArgumentParser:
                      help="start the MLM bias at zero, not at the log frequencies of the words")  # fmt: skip
     pre.add_argument("--sinusoids", type=float, metavar="N",
                      help="start positions from the sinusoids times N; 0: from random numbers")  # fmt: skip
+    pre.add_argument("--no-neighbours", dest="neighbours", action="store_false", default=None,
+                     help="start the heads from random numbers, not at the words beside")  # fmt: skip
+    pre.add_argument("--optimizer", choices=("muon", "adamw"), help="for the matrices of the layers (default: muon)")
     pre.set_defaults(run=run_pretrain)
 
     fill = commands.add_parser("fill", help="guess the words that are [MASK] in a text")
@@ -79,6 +83,28 @@ def parser() -> argparse.ArgumentParser:
     fill.add_argument("--model", required=True, metavar="FOLDER", help="a folder that pretrain made")
     fill.add_argument("--top", type=int, default=5, metavar="N", help="guesses for each (default: 5)")
     fill.set_defaults(run=run_fill)
+
+    bench = commands.add_parser(
+        "bench",
+        help="measure our training beside transformers.Trainer's on this machine",
+        description="Both train the same weights on the same rows, each in a process of its own, in turn.",
+    )
+    bench.add_argument("--only", nargs="+", metavar="NAME",
+                       help="pretrain, finetune, sentences, packed, 8k, 30k, or packed-8k (default: all)")  # fmt: skip
+    bench.add_argument("--text", nargs="+", metavar="TEXT", help="to pre-train on (default: sotu wiki)")
+    bench.add_argument("--preset", help="size of what is pre-trained (default: mini)")
+    for name, kind, text in (
+        ("length", int, "tokens a row at most (default: 128)"),
+        ("batch_size", int, "rows a step (default: 32)"),
+        ("dropout", float, "on both sides (default: 0.1)"),
+        ("rounds", int, "measurements of each side (default: 3)"),
+        ("seconds", float, "of training a measurement, about (default: 1.5)"),
+        ("threads", int, "of each side (default: as many as torch takes)"),
+    ):
+        bench.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="N", help=text)
+    bench.add_argument("--json", metavar="FILE", help="write all numbers there; -: on the terminal, without the table")
+    bench.add_argument("--picture", type=Path, metavar="FILE.png", help="draw the speeds")
+    bench.set_defaults(run=run_bench)
 
     lab = commands.add_parser("lab", help="open the notebooks in JupyterLab")
     lab.add_argument("rest", nargs=argparse.REMAINDER, help="options for jupyter lab")
@@ -129,6 +155,25 @@ def run_fill(options: argparse.Namespace) -> None:
     model, pieces = load(options.model, Pretraining), WordPiece.load(options.model)
     for number, guesses in enumerate(fill(model, pieces, options.text, options.top), 1):
         print(f"[MASK] {number}: " + ", ".join(f"{word} {100 * p:.1f}%" for word, p in guesses))
+
+
+def run_bench(options: argparse.Namespace) -> None:
+    import json
+
+    from .bench import BenchConfig, bench, picture, table
+
+    given = {f.name: getattr(options, f.name) for f in fields(BenchConfig) if getattr(options, f.name) is not None}
+    config = BenchConfig(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
+    for file in (options.json, options.picture):  # better now than after two minutes
+        if file not in (None, "-") and not Path(file).absolute().parent.is_dir():
+            raise FileNotFoundError(f"there is no folder for {file}")
+    results = bench(config, say=lambda text: print(text, file=sys.stderr))
+    numbers = json.dumps(results, indent=1)
+    print(numbers if options.json == "-" else table(results))
+    if options.json not in (None, "-"):
+        Path(options.json).write_text(numbers + "\n", encoding="utf-8")
+    if options.picture:
+        picture(results).savefig(options.picture, dpi=150)
 
 
 def run_lab(options: argparse.Namespace) -> None:

@@ -13,7 +13,7 @@ FLOORS = [
     "model wordpiece sources train plots",
     "heads corpus views budget",
     "weights tasks",
-    "pretrain",
+    "pretrain bench",
     "explore exercises",
     "__main__",
 ]
