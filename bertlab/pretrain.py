@@ -191,24 +191,28 @@ def new_model(plan: Plan, pieces: wordpiece.WordPiece, text: Encoded) -> Pretrai
 
 @torch.no_grad()
 def start_from_neighbours(bert: Bert) -> None:
-    """Start each head at a word beside: the first at the one before, the second at the one behind, then -2, +2, and so
-    on from the front.
+    """Start the heads of the first half of the layers at the words beside: the first head of each at the one before,
+    the second at the one behind, then -2, +2, and so on from the front. In all layers a head passes on what it sees.
 
     What the first heads of a trained BERT do is written down here instead of searched for, which takes a small model
     most of its minutes. It needs positions that start from the sinusoids (`sinusoids` of model.py): there, a shift by o
     tokens turns each pair of columns (sin, cos) by the angle o * w, with w the pair's frequency (Vaswani et al. 2017,
     section 3.5). Keys read the fastest pairs as they stand, queries read them turned by the head's offset o, so that
-    the score of token i for token j is highest at j = i + o. Value and output start as an orthogonal matrix and its
-    transpose, so a head passes on what it sees, as in the mimetic initialisation of Trockman and Kolter (2023). This
-    is a start and no more: every weight is learned from there, and the model is a BERT like any other.
+    the score of token i for token j is highest at j = i + o. The heads of the later layers keep their random queries
+    and keys, and so begin by looking at all words alike, which is what the next-sentence question needs. Value and
+    output start as an orthogonal matrix and its transpose, in the manner of the mimetic initialisation of Trockman
+    and Kolter (2023). This is a start and no more: every weight is learned from there, and the model is a BERT like
+    any other.
     """
     D, H = bert.config.hidden_size, bert.config.num_attention_heads
     sines = torch.arange(0, D // H - 1, 2)  # the columns with a sine that fit into a head; the cosine is the next one
     frequency = 10_000 ** (-sines / D)
-    for layer in bert.layers:
+    for number, layer in enumerate(bert.layers):
         attention = layer.attention
         nn.init.orthogonal_(attention.value.weight)
         attention.output.weight.copy_(attention.value.weight.T)
+        if 2 * number >= len(bert.layers):
+            continue
         for head in range(H):
             angle = frequency * (head // 2 % 2 + 1) * (-1 if head % 2 == 0 else 1)
             row = head * (D // H) + sines  # where the head's pairs go: rows of the weights are outputs, columns inputs
