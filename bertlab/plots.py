@@ -80,20 +80,22 @@ def heatmap(
     title: str = "",
     colour_bar: str = "",
     diverging: bool = False,
+    limits: tuple[float, float] | None = None,
     numbers: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """A matrix as colours, row names at the left and column names below; `numbers` ("{:.2f}") writes each value too.
 
     Long lists of names are thinned so that they do not run into one another. `diverging` puts zero in the middle.
+    `limits` are the values of the two ends of the colour bar, so that two matrices can be compared.
     """
     matrix = np.asarray(matrix)
     if matrix.ndim != 2:
         raise ValueError(f"a heat map shows a matrix; this has shape {matrix.shape}")
     ax = new_ax(ax, min(7.5, 2.0 + 0.38 * matrix.shape[1]), min(7.0, 1.4 + 0.34 * matrix.shape[0]))
     largest = np.abs(matrix).max() or 1.0
-    limits = {"vmin": -largest, "vmax": largest} if diverging else {}
-    image = ax.imshow(matrix, cmap=DIVERGING if diverging else SEQUENTIAL, aspect="auto", **limits)
+    low, high = limits or ((-largest, largest) if diverging else (None, None))
+    image = ax.imshow(matrix, cmap=DIVERGING if diverging else SEQUENTIAL, aspect="auto", vmin=low, vmax=high)
     for names, axis, count in ((rows, ax.yaxis, matrix.shape[0]), (columns, ax.xaxis, matrix.shape[1])):
         if names is not None:
             if len(names) != count:

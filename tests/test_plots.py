@@ -45,6 +45,12 @@ def test_heatmap_refuses_what_is_no_matrix_and_wrong_names():
         plots.heatmap(np.zeros((2, 2)), rows=["a"])
 
 
+def test_heatmap_keeps_to_the_limits_it_is_given():
+    image = plots.heatmap(np.array([[0.1, 0.2]]), limits=(0, 0.8)).get_images()[0]
+    assert image.get_clim() == (0, 0.8)
+    assert plots.heatmap(np.array([[0.1, 0.2]])).get_images()[0].get_clim() == (0.1, 0.2)
+
+
 def test_diverging_heatmap_has_zero_in_the_middle():
     ax = plots.heatmap(np.array([[-1.0, 3.0]]), diverging=True)
     assert ax.images[0].norm(0.0) == 0.5
