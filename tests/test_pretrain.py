@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from bertlab import weights
-from bertlab.__main__ import main
+from bertlab.__main__ import main, parser
 from bertlab.corpus import Encoded, PretrainingCollate
 from bertlab.heads import Output, Pretraining
 from bertlab.model import Bert, BertConfig, attention_maps, sinusoids
@@ -173,6 +173,16 @@ def test_a_plan_starts_heads_at_neighbours_or_at_random():
         largest[on] = model.bert.layers[0].attention.query.weight.abs().max().item()
     assert largest[True] > 0.9
     assert largest[False] < 0.5
+
+
+def test_the_trials_that_notebook_09_shows_name_commands_that_there_are():
+    runs = json.loads((ROOT / "data" / "recipe.json").read_text(encoding="utf-8"))["runs"]
+    assert len(runs) >= 8
+    for run in runs:
+        options = parser().parse_args([*run["command"].split()[3:], "--out", "anywhere"])
+        assert options.steps == run["curve"][-1][0] == 1000
+        assert (options.neighbours is False) == ("--no-neighbours" in run["command"])
+        assert run["mlm_loss"] == pytest.approx(run["curve"][-1][1], abs=0.1)  # all rows, and 512 of them
 
 
 def test_both_translations_of_a_chapter_are_one_group(monkeypatch):
