@@ -489,7 +489,9 @@ if int(os.environ.get("RANK", 0)) == 0:
     save_file({n: p.detach() for n, p in model.named_parameters()}, sys.argv[1])
     print(json.dumps(log))
 if torch.distributed.is_initialized():
-    torch.distributed.destroy_process_group()
+    torch.distributed.barrier()
+    sys.stdout.flush()
+    os._exit(0)  # gloo's threads now and then abort a process that is being taken down
 """
 
 

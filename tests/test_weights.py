@@ -58,9 +58,12 @@ def opened(architecture: str, folder: Path, **how):
     handler = logging.Handler()
     handler.emit = lambda record: said.append(record.getMessage())
     logging.getLogger("transformers").addHandler(handler)
+    before = transformers.logging.get_verbosity()
+    transformers.logging.set_verbosity_warning()  # whatever another test has left
     try:
         model, info = getattr(transformers, architecture).from_pretrained(folder, output_loading_info=True, **how)
     finally:
+        transformers.logging.set_verbosity(before)
         logging.getLogger("transformers").removeHandler(handler)
     return model, {key: sorted(value) for key, value in info.items() if value}, said
 
