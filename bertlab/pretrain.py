@@ -61,6 +61,7 @@ class Plan:
         Masking(rate=self.masked)
         if not self.text:
             raise ValueError("no text: name a source (python -m bertlab data lists them), a .txt file or a folder")
+        TrainConfig(optimizer=self.optimizer)
         if self.times < 1:
             raise ValueError(f"times is {self.times}; the corpus is gone through once at least")
         if self.steps < 0:

@@ -185,6 +185,14 @@ def test_the_trials_that_notebook_09_shows_name_commands_that_there_are():
         assert run["mlm_loss"] == pytest.approx(run["curve"][-1][1], abs=0.1)  # all rows, and 512 of them
 
 
+@pytest.mark.parametrize(
+    ("change", "message"), [({"optimizer": "sgd"}, "optimizer is 'sgd'"), ({"times": 0}, "times is 0")]
+)
+def test_a_plan_that_cannot_be_is_refused_before_anything_is_read(change, message):
+    with pytest.raises(ValueError, match=message):
+        Plan(**change)
+
+
 def test_both_translations_of_a_chapter_are_one_group(monkeypatch):
     from bertlab import sources
 
