@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
-from itertools import chain, pairwise
+from itertools import chain, groupby, pairwise
 
 import numpy as np
 import torch
@@ -75,11 +75,13 @@ class Encoded:
     ids        every wordpiece id of the corpus, one after the other
     sentences  where each sentence starts in `ids`, and at last where the last one ends
     documents  where each document starts in `sentences`, and at last how many sentences there are
+    numbers    which of the documents that `encode` was given each one is: those without a wordpiece are not here
     """
 
     ids: np.ndarray
     sentences: np.ndarray
     documents: np.ndarray
+    numbers: np.ndarray | None = None
 
     def __len__(self) -> int:
         """How many documents there are."""
@@ -112,7 +114,7 @@ def encode(documents: Documents, wordpiece) -> Encoded:
         raise ValueError(f"{len(documents)} documents, and not one wordpiece in them: there is nothing to train on")
     of_document = np.repeat(np.arange(len(documents)), [len(document) for document in documents])
     kept = np.bincount(of_document[sizes > 0], minlength=len(documents))  # sentences that each document keeps
-    return Encoded(np.concatenate(parts), starts(sizes[sizes > 0]), starts(kept[kept > 0]))
+    return Encoded(np.concatenate(parts), starts(sizes[sizes > 0]), starts(kept[kept > 0]), np.flatnonzero(kept))
 
 
 def starts(sizes: np.ndarray) -> np.ndarray:
@@ -153,7 +155,13 @@ class Rows:
 
 
 def pair_rows(
-    encoded: Encoded, length: int, seed: int, short: float = 0.1, pairs: str = "next", times: int = 1
+    encoded: Encoded,
+    length: int,
+    seed: int,
+    short: float = 0.1,
+    pairs: str = "next",
+    times: int = 1,
+    kinds: Sequence[str] | None = None,
 ) -> Rows:
     """Rows of at most `length` tokens, specials counted. Every draw hangs on `seed` alone.
 
@@ -169,12 +177,17 @@ def pair_rows(
     or its end at random. A part of one sentence alone always gets a random B; under "order" nothing is asked of it.
     The corpus is gone through `times` times, with other cuts and other random Bs each time, so that a model that trains
     long does not learn the pairs by heart (Google went through it ten times).
+
+    With `kinds`, one name for each document and those of one kind in a row, a random B comes from a document of the
+    same kind. Else a corpus of speeches, articles and Bibles asks mostly what kind of text B is, which is soon told.
+
     After `create_instances_from_document` of google-research/bert (create_pretraining_data.py), with three changes. The
     shorter length is drawn for each row, not each document, as some documents are books. The random B starts at any
     sentence of the other documents alike, so that long documents are drawn more often, as they are for A. And at least
     two sentences are gathered where there are two: where one sentence fills a row, Google's code has nothing left for a
     true B, and most answers become "random" (62% in rows of 64 tokens of the speeches and Wikipedia).
-    Raises ValueError for lengths that hold nothing, and when a random B is needed but there is one document.
+    Raises ValueError for lengths that hold nothing, for kinds that do not fit the documents, and when a random B is
+    needed but there is one document (of its kind).
     """
     if pairs not in PAIRS:
         raise ValueError(f"no pairs {pairs!r}; there are {', '.join(PAIRS)}")
@@ -190,20 +203,42 @@ def pair_rows(
     if room < 2:
         raise ValueError(f"length {length} leaves no room for words beside [CLS] and [SEP]")
     draw = random.Random(int(seed))
+    blocks = blocks_of(encoded, kinds) if kinds is not None and pairs in ("next", "sentences") else None
     epochs = (
-        one_segment(encoded, room, short, draw) if pairs == "none" else two_segments(encoded, room, short, pairs, draw)
+        one_segment(encoded, room, short, draw)
+        if pairs == "none"
+        else two_segments(encoded, room, short, pairs, draw, blocks)
         for _ in range(times)
     )
     table = np.array(list(chain.from_iterable(epochs)), np.int64)  # (N, 5)
     return Rows(encoded.ids, table[:, 0:2], table[:, 2:4], table[:, 4].astype(np.int8))
 
 
+def blocks_of(encoded: Encoded, kinds: Sequence[str]) -> list[tuple[int, int]]:
+    """For each document the first sentence of its kind, and the end of the last one. Raises ValueError."""
+    if len(kinds) != len(encoded):
+        raise ValueError(f"{len(kinds)} kinds for {len(encoded)} documents: each needs its own")
+    runs = [(kind, len(list(run))) for kind, run in groupby(kinds)]
+    if len(dict(runs)) < len(runs):
+        raise ValueError("documents of one kind must stand together: sort them by kind")
+    alone = [kind for kind, count in runs if count == 1]
+    if alone:
+        raise ValueError(f"there is one document of the kind {alone[0]!r}: a random B needs another one")
+    edges = encoded.documents[starts(np.array([count for _, count in runs]))].tolist()
+    return [edge for edge, (_, count) in zip(pairwise(edges), runs, strict=True) for _ in range(count)]
+
+
 def two_segments(
-    encoded: Encoded, room: int, short: float, pairs: str, draw: random.Random
+    encoded: Encoded,
+    room: int,
+    short: float,
+    pairs: str,
+    draw: random.Random,
+    blocks: list[tuple[int, int]] | None = None,
 ) -> Iterator[tuple[int, int, int, int, int]]:
     """The rows of `pair_rows` as start and end of A, start and end of B, and label. Spans are in tokens."""
     sentences, documents = encoded.sentences.tolist(), encoded.documents.tolist()  # plain numbers are faster here
-    for first, end in pairwise(documents):
+    for (first, end), block in zip(pairwise(documents), blocks or [(0, documents[-1])] * len(encoded), strict=True):
         i = first  # the next sentence to use
         while i < end:
             target = aim(room, short, draw)
@@ -219,7 +254,7 @@ def two_segments(
                 continue
             label = int(middle == stop or draw.random() < 0.5)
             if label:
-                other, other_end = elsewhere(documents, first, end, draw)
+                other, other_end = elsewhere(documents, first, end, draw, block)
                 wanted = 1 if pairs == "sentences" else target - (a[1] - a[0])
                 b = (sentences[other], sentences[until(sentences, other, other_end, wanted)])
             a, b = cut(a, b, room, draw)
@@ -248,9 +283,13 @@ def until(sentences: list[int], first: int, end: int, tokens: int) -> int:
     return bisect_left(sentences, sentences[first] + tokens, first + 1, end)
 
 
-def elsewhere(documents: list[int], first: int, end: int, draw: random.Random) -> tuple[int, int]:
-    """A random sentence outside the document from `first` to `end`, and the end of the document that it is in."""
-    other = draw.randrange(documents[-1] - (end - first))
+def elsewhere(
+    documents: list[int], first: int, end: int, draw: random.Random, block: tuple[int, int] | None = None
+) -> tuple[int, int]:
+    """A random sentence outside the document from `first` to `end`, and the end of the document that it is in. Both lie
+    in the `block` of sentences, if there is one."""
+    low, high = block or (0, documents[-1])
+    other = low + draw.randrange(high - low - (end - first))
     if other >= first:
         other += end - first
     return other, documents[bisect_right(documents, other)]

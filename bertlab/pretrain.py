@@ -38,6 +38,7 @@ class Plan:
     vocab_size: int = 4000
     length: int = 64  # tokens a row at most; a model finds its neighbours sooner in short rows
     times: int = 1  # the corpus is gone through so often, with other pairs each time, before rows come again
+    same_source: bool = False  # a random B comes from the same text as A: its kind alone does not give it away
     batch_size: int = 64
     steps: int = 0  # 0: not known yet; `pretrain(minutes=...)` measures
     optimizer: str = "muon"  # or "adamw", BERT's own, for which a rate of half the preset's is better
@@ -101,8 +102,7 @@ def pretrain(
         say(f"going on with the run in {folder.name}: {plan.steps:,} steps")
     folder.mkdir(parents=True, exist_ok=True)
 
-    documents, groups = read(plan.text)
-    training, judged = split(documents, plan.held_out, seed=0, groups=groups, at_least=2)
+    training, judged, kinds = divide(plan)
     pieces = wordpiece.WordPiece.load(folder) if facts else vocabulary(training, plan, folder)
     text, test = encode(training, pieces), encode(judged, pieces)
     say(
@@ -114,9 +114,9 @@ def pretrain(
         raise ValueError(f"the text is not the one that the run in {folder} began with: give it back, or start anew")
 
     collate = PretrainingCollate(pieces, Masking(rate=plan.masked, whole_words=plan.whole_words))
-    rows = pair_rows(text, plan.length, seed=plan.seed, times=plan.times)
+    rows = pair_rows(text, plan.length, seed=plan.seed, times=plan.times, kinds=kept_kinds(kinds[0], text, plan))
     batches = Batches(rows, collate, plan.batch_size, seed=plan.seed, lengths=rows.lengths)
-    held_out = judging_batches(test, pieces, plan)
+    held_out = judging_batches(test, pieces, plan, kinds[1])
     model = new_model(plan, pieces, text)
     config = settings(plan)
     if not plan.steps:
@@ -150,13 +150,34 @@ def read(names: Sequence[str]) -> tuple[list[list[str]], list[str]]:
 
     A chapter of the Bible is one group in both translations; any other document is a group of its own.
     """
-    documents, groups = [], []
+    found = read_by_name(names)
+    return [document for _, document, _ in found], [group for _, _, group in found]
+
+
+def read_by_name(names: Sequence[str]) -> list[tuple[str, list[str], str]]:
+    """The same as one list of (name of the text, document, group)."""
+    found = []
     for name in names:
-        found = sources.documents(name)
-        documents += found
         bible = str(name) in ("kjv", "web")
-        groups += [f"bible {i}" if bible else "\n".join(d) for i, d in enumerate(found)]
-    return documents, groups
+        for number, document in enumerate(sources.documents(name)):
+            found.append((str(name), document, f"bible {number}" if bible else "\n".join(document)))
+    return found
+
+
+def divide(plan: Plan) -> tuple[list[list[str]], list[list[str]], tuple[list[str], list[str]]]:
+    """The documents to learn from, those held out, and of both the names of the texts that they are from."""
+    found = read_by_name(plan.text)
+    training, judged = split(found, plan.held_out, seed=0, groups=[group for _, _, group in found], at_least=2)
+    return (
+        [d for _, d, _ in training],
+        [d for _, d, _ in judged],
+        ([n for n, _, _ in training], [n for n, _, _ in judged]),
+    )
+
+
+def kept_kinds(kinds: Sequence[str] | None, text: Encoded, plan: Plan) -> list[str] | None:
+    """The kinds that `pair_rows` heeds under this plan, for the documents that hold a wordpiece."""
+    return [kinds[number] for number in text.numbers] if kinds and plan.same_source else None
 
 
 def vocabulary(documents: Sequence[Sequence[str]], plan: Plan, folder: Path) -> wordpiece.WordPiece:
@@ -254,11 +275,15 @@ def scores(output: Output, batch: dict[str, Tensor]) -> dict[str, tuple[float, f
     return found
 
 
-def judging_batches(test: Encoded, pieces: wordpiece.WordPiece, plan: Plan) -> Batches:
-    """The held-out documents with 15% masked, the same words in every run, whatever was done in training."""
-    return Batches(
-        pair_rows(test, plan.length, seed=1), PretrainingCollate(pieces), plan.batch_size, seed=1, shuffle=False
-    )
+def judging_batches(
+    test: Encoded, pieces: wordpiece.WordPiece, plan: Plan, kinds: Sequence[str] | None = None
+) -> Batches:
+    """The held-out documents with 15% masked, the same words in every run, whatever was done in training.
+
+    `kinds` names the text of each document; a plan with `same_source` draws random Bs by it.
+    """
+    rows = pair_rows(test, plan.length, seed=1, kinds=kept_kinds(kinds, test, plan))
+    return Batches(rows, PretrainingCollate(pieces), plan.batch_size, seed=1, shuffle=False)
 
 
 def quick(batches: Batches, rows: int = 512) -> Batches:

@@ -846,6 +846,17 @@ def minilm() -> Path:
     return fetch("minilm")
 
 
+def bertlab_mini() -> Path:
+    """The folder of the model that this project trained and carries: `load("bertlab-mini")`. Its card is README.md there.
+
+    Raises SourceError when the files are not where this copy of bertlab keeps its data.
+    """
+    folder = data_folder() / "bertlab-mini"
+    if not (folder / "model.safetensors").is_file():
+        raise SourceError(f"bertlab-mini is not in {folder}: this copy of bertlab came without it; take a whole one")
+    return folder
+
+
 def dialogues() -> list[list[str]]:
     """Exchanges of the ChatterBot corpus: each a list of two or more turns, topic by topic in order of name."""
     import yaml

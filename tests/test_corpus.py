@@ -17,6 +17,7 @@ from bertlab.corpus import (
     PretrainingCollate,
     Rows,
     aim,
+    blocks_of,
     cut,
     elsewhere,
     encode,
@@ -350,6 +351,62 @@ def test_elsewhere_reaches_all_other_sentences_alike():
     found = Counter(elsewhere([0, 2, 3, 7], 2, 3, random.Random(i)) for i in range(3000))
     assert set(found) == {(0, 2), (1, 2), (3, 7), (4, 7), (5, 7), (6, 7)}
     assert max(abs(n - 500) for n in found.values()) < 100
+
+
+def test_elsewhere_stays_in_its_block():
+    found = Counter(elsewhere([0, 2, 3, 7, 9], 3, 7, random.Random(i), (2, 9)) for i in range(600))
+    assert set(found) == {(2, 3), (7, 9), (8, 9)}
+    assert max(abs(n - 200) for n in found.values()) < 60
+
+
+def test_blocks_literal():
+    encoded = corpus([["10", "11"], ["12"], ["13", "14"], ["15"], ["16"]])
+    assert blocks_of(encoded, ["a", "a", "b", "b", "b"]) == [(0, 3), (0, 3), (3, 7), (3, 7), (3, 7)]
+
+
+def test_a_random_b_is_of_the_same_kind():
+    """Twelve documents of three kinds: without `kinds` most random Bs are of another kind, with them none is."""
+    encoded = made(12, 5, 6)
+    kinds = ["a"] * 4 + ["b"] * 6 + ["c"] * 2
+    for pairs in ("next", "sentences"):
+        for given_kinds, strangers in ((None, True), (kinds, False)):
+            rows = pair_rows(encoded, 20, seed=0, pairs=pairs, kinds=given_kinds)
+            drawn = [
+                (document_of(encoded, int(a)), document_of(encoded, int(b)))
+                for (a, _), (b, _), label in zip(rows.a, rows.b, rows.label, strict=True)
+                if label == 1
+            ]
+            assert len(drawn) > 10
+            assert all(a != b for a, b in drawn)
+            assert any(kinds[a] != kinds[b] for a, b in drawn) is strangers
+
+
+def test_one_kind_is_the_same_as_no_kinds():
+    encoded = made(6, 5, 6)
+    one, none = (pair_rows(encoded, 20, seed=3, kinds=kinds) for kinds in (["x"] * 6, None))
+    assert (one.a == none.a).all()
+    assert (one.b == none.b).all()
+    assert (one.label == none.label).all()
+
+
+@pytest.mark.parametrize(
+    ("kinds", "message"),
+    [
+        (["a", "a"], "2 kinds for 3 documents"),
+        (["a", "b", "a"], "must stand together"),
+        (["a", "a", "b"], "one document of the kind 'b'"),
+    ],
+)
+def test_kinds_that_do_not_fit(kinds, message):
+    with pytest.raises(ValueError, match=message):
+        pair_rows(corpus(), 20, seed=0, kinds=kinds)
+    if len(kinds) == 3:
+        assert len(pair_rows(corpus(), 20, seed=0, pairs="order", kinds=kinds))  # nothing is drawn from elsewhere
+
+
+def test_encode_says_which_documents_are_left():
+    encoded = corpus([["10"], [""], ["11", ""], []])
+    assert encoded.numbers.tolist() == [0, 2]
 
 
 def test_aim_literal():

@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,8 +19,10 @@ from bertlab.model import Bert, BertConfig, attention_maps, sinusoids
 from bertlab.pretrain import (
     Bigram,
     Plan,
+    divide,
     fill,
     judge,
+    kept_kinds,
     new_model,
     pretrain,
     quick,
@@ -200,6 +203,31 @@ def test_both_translations_of_a_chapter_are_one_group(monkeypatch):
     documents, groups = read(("kjv", "web", "sotu"))
     assert len(documents) == 6
     assert groups == ["bible 0", "bible 1", "bible 0", "bible 1", "sotu one", "sotu two"]
+
+
+def test_kinds_follow_the_documents(tmp_path):
+    """Two texts: each document's kind is its text, on both sides of the split, and an empty one shifts nothing."""
+    for name, word in (("a", "cat"), ("b", "dog")):
+        documents = ["..."] + ["\n".join(f"{word} {i} {j}" for j in range(4)) for i in range(12)]
+        (tmp_path / f"{name}.txt").write_text("\n\n".join(documents))
+    names = tuple(str(tmp_path / f"{name}.txt") for name in "ab")
+    training, judged, kinds = divide(replace(TINY, text=names))
+    for documents, of_documents in zip((training, judged), kinds, strict=True):
+        assert len(documents) == len(of_documents) >= 4
+        for document, kind in zip(documents, of_documents, strict=True):
+            assert ("cat" in document[0]) == (kind == names[0]) or document == ["..."]
+    text = Encoded(np.arange(4), np.arange(5), np.arange(5), np.array([0, 2, 3, 5]))
+    assert kept_kinds("abcdef", text, Plan(same_source=True)) == ["a", "c", "d", "f"]
+    assert kept_kinds("abcdef", text, Plan()) is None
+
+
+def test_same_source_trains_on_other_pairs(text, tmp_path):
+    other = tmp_path / "other.txt"
+    other.write_text(text.read_text().replace("cat", "bat"))
+    for name, same in (("mixed", False), ("same", True)):
+        pretrain(replace(TINY, text=(str(text), str(other)), same_source=same), tmp_path / name, say=lambda _: None)
+    mixed, same = (json.loads((tmp_path / name / "results.json").read_text()) for name in ("mixed", "same"))
+    assert mixed["tokens"] != same["tokens"] or mixed["model"] != same["model"]
 
 
 def test_quick_is_a_spread():
