@@ -2,11 +2,14 @@
 
 Both sides start from the same weights, and train on the same rows with the same batch size, dropout and optimizer, in
 float32 on the CPU. Each side works in a process of its own, is warmed up, and is then asked in turn: A B C A B C.
+`bench --curves` calls `curves`, which asks instead how far each side gets in the same minutes, each by its own recipe.
 
 Letters: B rows of a batch, T tokens, t tokens of a row without padding, D hidden, I the feed-forward's width, L layers,
 V vocabulary, C classes.
 """
 
+import gc
+import math
 import multiprocessing
 import os
 import platform
@@ -18,17 +21,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from . import sources, weights, wordpiece
-from .corpus import PretrainingCollate, encode, pair_rows
+from . import pretrain, sources, weights, wordpiece
+from .corpus import Masking, PretrainingCollate, encode, pair_rows, split
 from .heads import IGNORE, Classifier, Pretraining
 from .model import BertConfig
-from .train import Batches, TrainConfig, train
+from .pretrain import Plan
+from .train import Batches, TrainConfig, evaluate, train
 
 OURS, DYNAMIC, GROUPED = "bertlab", "Trainer, dynamic padding", "Trainer, grouped by length"
 SIDES = (OURS, DYNAMIC, GROUPED)
@@ -44,6 +49,7 @@ EPSILON, CLIP = 1e-6, 1.0
 SAME = 1e-3  # the largest difference of the two models' first losses, in nats: float32 leaves some 1e-6
 SHAPES = [(1024, 1024, 1024), (2048, 2048, 2048), (4096, 1024, 512), (2048, 256, 1024)]  # of the matrix products
 PART = 4  # every fourth document is enough text, and read in a quarter of the time
+FEW = 8  # rows that are enough to compare two models, or to warm up with
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ class BenchConfig:
     batch_size: int = 32
     dropout: float = 0.1  # on both sides, hidden and attention, as published
     rounds: int = 3  # measurements of each side
-    seconds: float = 1.5  # of training, about, a measurement
+    seconds: float = 1.0  # of training, about, a measurement; two steps of the Trainer may take many more
     threads: int = 0  # 0: what torch takes by itself
 
     def __post_init__(self):
@@ -112,6 +118,7 @@ def bench(config: BenchConfig, say: Callable[[str], None] = lambda text: None) -
         for setting in settings(config, Path(folder), say):
             say(f"measuring: {setting.title}")
             found.append(measure(setting, config.rounds, config.seconds, facts["machine"]["threads"], processes))
+            found[-1]["gemm_flops_per_second"] = fastest_product(facts["machine"]["threads"])
     peak = max(setting["gemm_flops_per_second"] for setting in found)
     for side in (side for setting in found for side in setting["sides"]):
         side["utilisation"] = side["useful_flops_per_second"] / peak
@@ -240,37 +247,35 @@ class Side:
     """A model, and how it is trained. It lives in a process of its own: see `serve`."""
 
     def __init__(self, setting: Setting, name: str):
-        import transformers.trainer  # on all sides, so that none counts as memory what it imports
+        import transformers.trainer  # noqa: F401  on all sides, so that none counts as memory what it imports
 
         self.setting, self.name = setting, name
         self.before = peak_memory()
-        if name == OURS:
-            self.model = weights.load(setting.folder, setting.kind)
-        else:
-            transformers.utils.logging.set_verbosity_error()
-            transformers.utils.logging.disable_progress_bar()
-            self.model = getattr(transformers, weights.KINDS[setting.kind]).from_pretrained(setting.folder)
+        self.model = opened(setting, name)
 
     def first_loss(self) -> float:
         """The loss of the first rows before any training, without dropout: the same on all sides."""
-        count = min(len(self.setting.rows), self.setting.batch_size)
+        count = min(len(self.setting.rows), FEW)
         batch = self.setting.collate([self.setting.rows[i] for i in range(count)], np.random.default_rng(0))
         self.model.eval()
         with torch.no_grad():
             return float(self.model(**batch).loss)
 
-    def fit(self, number: int, steps: int) -> dict[str, float]:
+    def fit(self, number: int, steps: int, batch_size: int = 0) -> dict[str, float]:
         """Train for `steps` steps, on batches that hang on the measurement's `number`, by the side's own loop.
 
         The seconds are those from making the first batch to the end of the last step. The rows are laid out before.
+        `batch_size` is the setting's, unless another is asked for.
         """
-        chosen = order(self.setting, self.name, number)
+        setting = replace(self.setting, batch_size=batch_size or self.setting.batch_size)
+        chosen = order(setting, self.name, number)
         chosen = chosen[np.arange(steps) % len(chosen)].ravel()
-        rows = [self.setting.rows[int(i)] for i in chosen]
-        clock = Clock(self.setting.collate)
-        batches = Batches(rows, clock, self.setting.batch_size, seed=number, shuffle=False)
+        rows = [setting.rows[int(i)] for i in chosen]
+        clock = Clock(setting.collate)
+        batches = Batches(rows, clock, setting.batch_size, seed=number, shuffle=False)
+        config = TrainConfig(steps=steps, log_every=steps, warmup=0.0, epsilon=EPSILON, clip=CLIP, **OPTIMIZER)
         self.model.train()
-        loss = (fit_ours if self.name == OURS else fit_theirs)(self.model, batches, clock)
+        loss = (fit_ours if self.name == OURS else fit_theirs)(self.model, batches, config, clock.lap)
         seconds = clock.seconds()
         classes = getattr(self.model, "num_labels", 2)
         flops = sum(useful_flops(self.model.config, batches[i], classes) for i in range(steps))
@@ -283,8 +288,16 @@ class Side:
         peak = peak_memory()
         return {"peak_bytes": peak, "training_bytes": peak - self.before}
 
-    def gemm(self, seconds: float = 0.25) -> float:
-        return gemm_peak(seconds)
+
+def opened(setting: Setting, name: str) -> torch.nn.Module:
+    """The setting's model with its first weights: ours, or transformers' counterpart."""
+    if name == OURS:
+        return weights.load(setting.folder, setting.kind)
+    import transformers
+
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    return getattr(transformers, weights.KINDS[setting.kind]).from_pretrained(setting.folder)
 
 
 class Clock:
@@ -302,41 +315,43 @@ class Clock:
         self.start = self.start or time.perf_counter()
         return self.collate(rows, rng)
 
-    def lap(self) -> None:
+    def lap(self, step: int = 0) -> None:
         self.end = time.perf_counter()
 
     def seconds(self) -> float:
         return self.end - self.start
 
 
-def fit_ours(model: torch.nn.Module, batches: Batches, clock: Clock) -> float:
-    """All batches once by `bertlab.train.train`, as everybody calls it; returns the mean loss."""
-    steps = len(batches)
-    config = TrainConfig(steps=steps, log_every=steps, warmup=0.0, epsilon=EPSILON, clip=CLIP, **OPTIMIZER)
-    return train(model, batches, config, watch=lambda row, status: clock.lap() if row else None)[-1]["loss"]
+def fit_ours(model: torch.nn.Module, batches: Batches, config: TrainConfig, lap: Callable[[int], None]) -> float:
+    """All batches once by `bertlab.train.train`, as everybody calls it; returns the mean loss of the last log row.
+
+    `lap(step)` is called at the end of each step that is logged.
+    """
+    return train(model, batches, config, watch=lambda row, status: lap(row["step"]) if row else None)[-1]["loss"]
 
 
-def fit_theirs(model: torch.nn.Module, batches: Batches, clock: Clock) -> float:
+def fit_theirs(model: torch.nn.Module, batches: Batches, config: TrainConfig, lap: Callable[[int], None]) -> float:
     """The same by `Trainer.train`, with nothing switched on that costs time: no logs, bars, checkpoints, evaluation.
 
     Our collate makes its batches too: same share of masked words, and the Trainer's own collator for masked words knows
-    no next sentence.
+    no next sentence. `lap(step)` is called at the end of each step. Returns the mean loss.
     """
     from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
     class Laps(TrainerCallback):
-        def on_step_end(self, *_, **__):
-            clock.lap()
+        def on_step_end(self, args, state, control, **_):
+            lap(state.global_step)
 
     rng = np.random.default_rng(batches.seed)
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
             output_dir=folder, num_train_epochs=1, per_device_train_batch_size=batches.batch_size,
             train_sampling_strategy="sequential",  # `order` has sampled
-            optim="adamw_torch_fused", adam_epsilon=EPSILON, max_grad_norm=CLIP, lr_scheduler_type="linear",
+            optim="adamw_torch_fused", learning_rate=config.learning_rate, weight_decay=config.weight_decay,
+            adam_beta1=config.beta1, adam_beta2=config.beta2, adam_epsilon=config.epsilon, max_grad_norm=config.clip,
+            lr_scheduler_type="linear", warmup_steps=round(config.warmup * config.steps),
             use_cpu=True, dataloader_num_workers=0, remove_unused_columns=False,
             report_to="none", logging_strategy="no", save_strategy="no", eval_strategy="no", disable_tqdm=True,
-            **OPTIMIZER,
         )  # fmt: skip
         collate = lambda rows: batches.collate(rows, rng)  # noqa: E731
         trainer = Trainer(model, arguments, collate, batches.rows, callbacks=[Laps()])
@@ -416,6 +431,16 @@ def gemm_peak(seconds: float = 0.25) -> float:
     return best
 
 
+def fastest_product(threads: int) -> float:
+    """`gemm_peak` by so many threads; afterwards torch takes as many as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        return gemm_peak(0.1)
+    finally:
+        torch.set_num_threads(before)
+
+
 def peak_memory() -> int:
     """The most bytes of memory that this process has held at a time (resident set, high-water mark)."""
     status = Path("/proc/self/status")
@@ -460,12 +485,15 @@ def server() -> Iterator[multiprocessing.context.BaseContext]:
 
 
 class Asked:
-    """The parent's end of a side: `ask` sends a question to its process and waits for the answer."""
+    """The parent's end of a side: `ask` sends a question to its process and waits for the answer.
 
-    def __init__(self, setting: Setting, name: str, threads: int, processes: multiprocessing.context.BaseContext):
+    The process runs `target(pipe, what, name, threads)`, which is `serve` for a Setting, `learn` for a Course.
+    """
+
+    def __init__(self, target: Callable, what, name: str, threads: int, processes: multiprocessing.context.BaseContext):
         self.name = name
         self.pipe, theirs = processes.Pipe()
-        self.process = processes.Process(target=serve, args=(theirs, setting, name, threads), daemon=True)
+        self.process = processes.Process(target=target, args=(theirs, what, name, threads), daemon=True)
         self.process.start()
         theirs.close()
 
@@ -492,10 +520,16 @@ class Asked:
         self.process.close()
 
 
-def serve(pipe, setting: Setting, name: str, threads: int) -> None:
-    """The process of a side: build it, then answer until the parent closes the pipe."""
+def begin(threads: int) -> None:
+    """What every side's process does first."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's; it ends us
     torch.set_num_threads(threads)
+    gc.freeze()  # the Trainer collects garbage before each run, and would look through all that is imported
+
+
+def serve(pipe, setting: Setting, name: str, threads: int) -> None:
+    """The process of a side: build it, then answer until the parent closes the pipe."""
+    begin(threads)
     side = None
     with suppress(EOFError, OSError):  # the parent is gone, or has heard enough
         while True:
@@ -511,7 +545,12 @@ def serve(pipe, setting: Setting, name: str, threads: int) -> None:
 def measure(
     setting: Setting, rounds: int, seconds: float, threads: int, processes: multiprocessing.context.BaseContext
 ) -> dict:
-    """All sides of a setting, in turn. A side's steps are as many as take about `seconds`, two at least."""
+    """All sides of a setting, in turn. A side's steps are as many as take about `seconds`.
+
+    Grouped batches of short and of long rows differ in speed, so that two at least are asked for. Of batches that are
+    all alike, as those of random rows or of full ones, one will do: the slowest sides take seconds for it.
+    """
+    start = time.monotonic()
     if len(setting.rows) < setting.batch_size:
         raise ValueError(
             f"{setting.title}: {len(setting.rows)} rows do not fill one batch of {setting.batch_size}: give more text, "
@@ -519,18 +558,19 @@ def measure(
         )
     sides = []
     try:
-        sides += [Asked(setting, name, threads, processes) for name in SIDES]
+        sides += [Asked(serve, setting, name, threads, processes) for name in SIDES]
         same_start(setting, {side.name: side.ask("first_loss") for side in sides})
         steps = {}
-        for side in sides:  # the first steps warm caches up
-            a_step = side.ask("fit", rounds, 2)["seconds"] / 2
-            steps[side.name] = max(2, round(seconds / a_step))
+        full = np.median(setting.lengths) == setting.lengths.max()  # most rows
+        for side in sides:  # the first step makes AdamW's moments and warms caches up; few rows are enough for that
+            first = side.ask("fit", rounds, 2, min(FEW, setting.batch_size))
+            a_step = setting.lengths.mean() * setting.batch_size * first["seconds"] / first["tokens"]
+            steps[side.name] = max(1 if full or side.name == DYNAMIC else 2, round(seconds / a_step))
         found = {name: [] for name in SIDES}
         for number in range(rounds):
             for side in sides:
                 found[side.name].append(side.ask("fit", number, steps[side.name]))
         memory = {side.name: side.ask("memory") for side in sides}
-        gemm = sides[0].ask("gemm")
     finally:
         for side in sides:
             side.close()
@@ -538,7 +578,7 @@ def measure(
     lengths = setting.lengths
     facts = {"name": setting.name, "title": setting.title, "rows": len(lengths), "mean_length": float(lengths.mean()),
              "longest": int(lengths.max()), "batch_size": setting.batch_size}  # fmt: skip
-    return facts | {"gemm_flops_per_second": gemm, "sides": summed}
+    return facts | {"seconds": time.monotonic() - start, "sides": summed}
 
 
 def same_start(setting: Setting, losses: dict[str, float]) -> None:
@@ -620,4 +660,231 @@ def picture(results: dict):
             ax=ax,
         )
     ax.set_xlabel("tokens a second, padding not counted")
+    return figure
+
+
+# ---------------------------------------------------------------- learning curves
+
+TUNED, PUBLISHED = "Trainer, tuned", "Trainer, as published"
+LEARNERS = {OURS: OURS, TUNED: GROUPED, PUBLISHED: DYNAMIC}  # and whose sampler each takes
+TRIED = (0.25, 0.5, 1.0)  # of Muon's rate: the rates that AdamW may choose from
+TRIAL = 0.25  # the share of the minutes that each is tried for
+POINTS = 12  # of a curve, about
+JUDGED = 1024  # rows that a point is judged by
+
+
+@dataclass(frozen=True, eq=False)
+class Course:
+    """How a learner learns (`recipe`, whose steps and rate are told later), from what, and by what it is judged."""
+
+    setting: Setting
+    recipe: TrainConfig
+    held_out: Batches
+
+
+def curves(plan: Plan, minutes: float, threads: int = 0, say: Callable[[str], None] = lambda text: None) -> dict:
+    """Held-out MLM loss against training seconds and steps, of three learners with the same rows and minutes.
+
+    bertlab                as `pretrain` does it under `plan`
+    Trainer, tuned         the same first weights, masking rate, dropout and schedule, rows grouped by length, AdamW at
+                           the best of three rates (TRIED), each tried for a quarter of the minutes beforehand
+    Trainer, as published  from random weights, 15% masked, dropout 0.1, rate 1e-4 after a warm-up of 1% of the steps,
+                           dynamic padding (Devlin et al. 2018, A.2)
+
+    Each learner's number of steps is fixed from its measured speed, for its learning rate must know the end. Then they
+    train in turns, A B C A B C, so that whatever else the machine does meets all of them. Judging takes no training
+    time. Raises ValueError for minutes that are none, OSError for text that cannot be had or a process that dies.
+    """
+    if not 0 < minutes < math.inf:
+        raise ValueError(f"minutes is {minutes}; it must be above 0")
+    start, facts = time.monotonic(), machine(threads or torch.get_num_threads())
+    with tempfile.TemporaryDirectory(prefix="bertlab-curves-") as folder, server() as processes:
+        say(f"reading {' and '.join(plan.text)}")
+        courses, baselines = studies(plan, Path(folder))
+        learners = []
+        try:
+            for name in LEARNERS:
+                learners.append(Asked(learn, courses[name], name, facts["threads"], processes))
+            say("measuring the speeds")
+            speeds = [[learner.ask("seconds a step") for learner in learners] for _ in range(2)]
+            steps = [max(1, int(60 * minutes / a_step)) for a_step in np.mean(speeds, 0)]
+            rates, tried = [courses[name].recipe.learning_rate for name in LEARNERS], {}
+            for rate in [share * rates[0] for share in TRIED]:
+                say(f"{TUNED}: trying the rate {rate:g}")
+                run = in_turn(learners[1:2], [max(1, round(TRIAL * steps[1]))], [rate], math.inf)
+                tried[rate] = run[0][-1]["mlm_loss"]
+            rates[1] = min(tried, key=lambda rate: tried[rate] if math.isfinite(tried[rate]) else math.inf)
+            say(f"training all three in turns for {minutes:g} minutes each")
+            found = in_turn(learners, steps, rates, 60 * minutes / POINTS)
+        finally:
+            for learner in learners:
+                learner.close()
+    lines = [
+        {"name": name, "learning_rate": rate, "steps": count, "points": points}
+        for name, rate, count, points in zip(LEARNERS, rates, steps, found, strict=True)
+    ]
+    tried = [{"learning_rate": rate, "mlm_loss": loss} for rate, loss in tried.items()]
+    return {"plan": asdict(plan), "machine": facts, "minutes": minutes, "seconds": time.monotonic() - start,
+            "baselines": baselines, "tried": tried, "tried_minutes": TRIAL * minutes, "learners": lines}  # fmt: skip
+
+
+def studies(plan: Plan, folder: Path) -> tuple[dict[str, Course], dict[str, float]]:
+    """The three courses, their first weights in `folder`, and the losses of the most frequent word and the bigram."""
+    documents, groups = pretrain.read(plan.text)
+    training, judged = split(documents, plan.held_out, seed=0, groups=groups, at_least=2)
+    pieces = wordpiece.learn_bulk((sentence for document in training for sentence in document), plan.vocab_size)
+    text, test = encode(training, pieces), encode(judged, pieces)
+    rows = pair_rows(text, plan.length, seed=plan.seed, times=plan.times)
+    held_out = pretrain.quick(pretrain.judging_batches(test, pieces, plan), JUDGED)
+    plans = {
+        OURS: plan,
+        TUNED: replace(plan, optimizer="adamw"),
+        PUBLISHED: replace(plan, optimizer="adamw", learning_rate=1e-4, warmup=0.01, beta2=0.999, masked=0.15,
+                           dropout=0.1, unigrams=False, sinusoids=0.0, neighbours=False),
+    }  # fmt: skip
+    courses = {}
+    for number, (name, own) in enumerate(plans.items()):
+        place = weights.save(pretrain.new_model(own, pieces, text), folder / str(number))
+        collate = PretrainingCollate(pieces, Masking(rate=own.masked, whole_words=own.whole_words))
+        setting = Setting(name, name, Pretraining, place, rows, rows.lengths, collate, plan.batch_size)
+        courses[name] = Course(setting, pretrain.settings(own), held_out)
+    guesses = {"unigram": pretrain.unigram(text, len(pieces)), "bigram": pretrain.Bigram(text, len(pieces))}
+    return courses, {name: pretrain.judge(guess, held_out)["mlm_loss"] for name, guess in guesses.items()}
+
+
+def in_turn(
+    learners: Sequence[Asked], steps: Sequence[int], rates: Sequence[float], seconds: float
+) -> list[list[dict]]:
+    """Train all learners, `seconds` each in turn, until all have taken their steps; returns the points of each."""
+    found = [[learner.ask("start", *how)] for learner, *how in zip(learners, steps, rates, strict=True)]
+    while not all(points[-1]["ended"] for points in found):
+        for learner, points in zip(learners, found, strict=True):
+            if not points[-1]["ended"]:
+                points.append(learner.ask("go on", seconds))
+    return found
+
+
+def learn(pipe, course: Course, name: str, threads: int) -> None:
+    """The process of a learner: measures its speed, and trains from the first weights as often as it is asked to."""
+    begin(threads)
+    fit = fit_ours if name == OURS else fit_theirs
+    with suppress(EOFError, OSError):  # the parent is gone, or has heard enough
+        while True:
+            what, arguments = pipe.recv()
+            try:
+                model = opened(course.setting, name).train()
+                if what == "start":
+                    steps, rate = arguments
+                    turns = Turns(pipe, steps, lambda model=model: judge(course, model))
+                    turns(0)
+                    config = replace(course.recipe, steps=steps, learning_rate=rate, log_every=1)
+                    fit(model, laid_out(course.setting, LEARNERS[name], steps), config, turns)
+                else:
+                    ends = []
+                    config = replace(course.recipe, steps=12, log_every=1)
+                    lap = lambda step, ends=ends: ends.append(time.perf_counter())  # noqa: E731
+                    fit(model, laid_out(course.setting, LEARNERS[name], 12), config, lap)
+                    pipe.send((True, float(np.diff(ends).mean())))
+            except Exception as error:  # whatever it is, the parent tells it
+                pipe.send((False, f"{type(error).__name__}: {error}"))
+
+
+class Turns:
+    """Called after each step. When the seconds of a turn are used up it judges, reports a point, and waits for more."""
+
+    def __init__(self, pipe, steps: int, judge: Callable[[], dict[str, float]]):
+        self.pipe, self.steps, self.judge = pipe, steps, judge
+        self.used = self.left = 0.0
+        self.since = time.perf_counter()
+
+    def __call__(self, step: int) -> None:
+        spent = time.perf_counter() - self.since if step else 0.0
+        self.used, self.left = self.used + spent, self.left - spent
+        ended = step == self.steps
+        if ended or self.left <= 0:
+            self.pipe.send((True, {"step": step, "seconds": self.used, "ended": ended} | self.judge()))
+            if not ended:
+                self.left = self.pipe.recv()[1][0]
+        self.since = time.perf_counter()
+
+
+def judge(course: Course, model: torch.nn.Module) -> dict[str, float]:
+    """Loss and accuracy on the held-out rows. The Trainer's weights are put into our model, so that one code judges."""
+    if not isinstance(model, Pretraining):
+        ours = weights.load(course.setting.folder, Pretraining)
+        ours.load_state_dict(weights.to_ours(model.state_dict()))
+        model = ours
+    found = evaluate(model, course.held_out, pretrain.scores)
+    return {name: found[name] for name in ("mlm_loss", "mlm_accuracy")}
+
+
+def laid_out(setting: Setting, sampler: str, steps: int) -> Batches:
+    """So many batches in the sampler's order, epoch after epoch."""
+    epochs = math.ceil(steps / (len(setting.rows) // setting.batch_size))
+    chosen = np.concatenate([order(setting, sampler, epoch) for epoch in range(epochs)])[:steps]
+    rows = torch.utils.data.Subset(setting.rows, chosen.ravel().tolist())
+    return Batches(rows, setting.collate, setting.batch_size, shuffle=False)
+
+
+def curves_table(results: dict) -> str:
+    """The curves as lines of text: loss after each quarter of the minutes, between the points in a straight line.
+
+    The last column says after how many seconds bertlab's loss was as low as the learner's last one.
+    """
+    plan, facts, minutes = results["plan"], results["machine"], results["minutes"]
+    load = "" if facts["load"] is None else f", load {facts['load']:.1f} before it began"
+    tried = ", ".join(f"{one['learning_rate']:g} {one['mlm_loss']:.3f}" for one in results["tried"])
+    quarters = 60 * minutes * np.array([0.25, 0.5, 0.75])
+    lines = [
+        f"{facts['processor']}, {facts['threads']} thread(s){load}; torch {facts['torch']}, "
+        f"transformers {facts['transformers']}; float32 on the CPU",
+        f"{plan['preset']}, vocabulary {plan['vocab_size']:,}, {plan['length']} tokens a row at most, "
+        f"{plan['batch_size']} rows a step, {minutes:g} minutes of training each",
+        f"tuned: best of the rates {tried} (loss after {results['tried_minutes']:g} minutes each)",
+        "",
+        f"{'held-out MLM loss':<22}{'steps':>7}{'rate':>9}"
+        + "".join(f"{f'{second:.0f} s':>9}" for second in quarters)
+        + f"{'the end':>9}{'right':>8}{'bertlab there':>15}",
+    ]
+    ours = results["learners"][0]["points"]
+    for learner in results["learners"]:
+        points = learner["points"]
+        losses = np.interp(quarters, [p["seconds"] for p in points], [p["mlm_loss"] for p in points])
+        last = points[-1]
+        there = "" if learner["name"] == OURS else reached(ours, last["mlm_loss"])
+        lines.append(
+            f"{learner['name']:<22}{learner['steps']:>7,}{learner['learning_rate']:>9g}"
+            + "".join(f"{loss:>9.3f}" for loss in [*losses, last["mlm_loss"]])
+            + f"{100 * last['mlm_accuracy']:>7.1f}%{there:>15}"
+        )
+    return "\n".join([*lines, *(f"{name:<22}{'':>43}{loss:>9.3f}" for name, loss in results["baselines"].items())])
+
+
+def reached(points: Sequence[dict], loss: float) -> str:
+    """After how many seconds the loss was this low, by a straight line between the points around it."""
+    if points[0]["mlm_loss"] <= loss:
+        return "0 s"
+    for before, after in pairwise(points):
+        if after["mlm_loss"] <= loss:
+            share = (before["mlm_loss"] - loss) / (before["mlm_loss"] - after["mlm_loss"])
+            return f"{before['seconds'] + share * (after['seconds'] - before['seconds']):.0f} s"
+    return "never"
+
+
+def curves_picture(results: dict):
+    """The curves against seconds and against steps: a matplotlib figure."""
+    from matplotlib.figure import Figure
+
+    from . import plots
+
+    figure = Figure((9.0, 3.8), layout="constrained")
+    for x, ax in zip(("seconds", "step"), figure.subplots(1, 2, sharey=True), strict=True):
+        lines = {
+            learner["name"]: ([p[x] for p in learner["points"]], [p["mlm_loss"] for p in learner["points"]])
+            for learner in results["learners"]
+        }
+        title = f"{results['plan']['preset']}, {results['minutes']:g} minutes each" if x == "seconds" else ""
+        plots.curves(lines, baselines=results["baselines"], x=x, y="held-out MLM loss, nats", title=title, ax=ax)
+    ax.get_legend().remove()
+    ax.set_ylabel("")
     return figure

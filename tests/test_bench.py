@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from bertlab.bench import DYNAMIC, GROUPED, OURS, SETTINGS, SIDES, BenchConfig, 
 from bertlab.corpus import PretrainingCollate
 from bertlab.heads import IGNORE, Classifier, Pretraining
 from bertlab.model import Bert, BertConfig
-from bertlab.train import Batches
+from bertlab.train import Batches, TrainConfig
 from bertlab.wordpiece import WordPiece
 
 TINY = BertConfig(vocab_size=50, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
@@ -165,12 +166,11 @@ def test_all_sides_start_from_the_same_loss_and_learn(make, tmp_path):
         bench.same_start(setting, losses | {OURS: float("nan")})
 
 
-def test_ours_and_the_trainer_take_the_same_steps(tmp_path, monkeypatch):
+def test_ours_and_the_trainer_take_the_same_steps(tmp_path):
     """Same weights, rows, rate, decay, clipping and epsilon: after some steps, each a run of its own, still the same.
 
     (In a longer run both rates fall in a line, but the Trainer's begins to fall a step earlier.)
     """
-    monkeypatch.setattr(bench, "OPTIMIZER", {"learning_rate": 1e-3, "weight_decay": 0.5})  # enough to be seen
     setting = finetuning(tmp_path)
     ours, theirs = Side(setting, OURS).model.train(), Side(setting, DYNAMIC).model
     before = ours.output.weight.clone()
@@ -178,7 +178,9 @@ def test_ours_and_the_trainer_take_the_same_steps(tmp_path, monkeypatch):
         losses = []
         for fit, model in ((bench.fit_ours, ours), (bench.fit_theirs, theirs)):
             clock = bench.Clock(setting.collate)
-            losses.append(fit(model, Batches(REVIEWS[start : start + 4], clock, 4, shuffle=False), clock))
+            config = TrainConfig(steps=1, log_every=1, warmup=0.0, learning_rate=1e-3, weight_decay=0.5, clip=0.7)
+            rows = Batches(REVIEWS[start : start + 4], clock, 4, shuffle=False)
+            losses.append(fit(model, rows, config, clock.lap))
             assert 0 < clock.seconds() < 20
         assert losses[0] == pytest.approx(losses[1], abs=1e-5)
     assert (ours.output.weight - before).abs().max() > 2e-3
@@ -213,7 +215,7 @@ def test_measure_end_to_end_by_processes_of_their_own(tmp_path):
         speed = side["tokens_per_second"]
         assert 0 < speed["least"] <= speed["median"] <= speed["most"]
         assert len(side["measurements"]) == 2
-        assert min(one["steps"] for one in side["measurements"]) >= 2
+        assert min(one["steps"] for one in side["measurements"]) >= (1 if side["side"] == DYNAMIC else 2)
         assert 0 < side["training_bytes"] < side["peak_bytes"]
     assert found["sides"][0]["times"] == {"median": 1, "least": 1, "most": 1}
 
@@ -224,7 +226,7 @@ def elsewhere(setting: Setting) -> Setting:
 
 def test_a_process_that_dies_is_an_error_that_says_so(tmp_path):
     with bench.server() as processes:
-        side = bench.Asked(pretraining(tmp_path), OURS, 1, processes)
+        side = bench.Asked(bench.serve, pretraining(tmp_path), OURS, 1, processes)
         side.ask("memory")
         side.process.kill()
         with pytest.raises(ChildProcessError, match="'bertlab' ended with code -9"):
@@ -309,6 +311,141 @@ def test_picture_has_a_panel_for_each_setting():
     figure.draw_without_rendering()
 
 
+# Learning curves
+
+
+class Wire:
+    """The end of a pipe: what was sent, and answers of so many seconds each."""
+
+    def __init__(self, *answers):
+        self.sent, self.answers = [], list(answers)
+
+    def send(self, message):
+        self.sent.append(message[1])
+
+    def recv(self):
+        return "go on", (self.answers.pop(0),)
+
+
+def test_turns_count_training_and_not_judging(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(bench.time, "perf_counter", lambda: now[0])
+
+    def judge():
+        now[0] += 100
+        return {"mlm_loss": 1.0}
+
+    wire = Wire(2.5, 1.0, 9.0)
+    turns = bench.Turns(wire, 7, judge)
+    now[0] = 50.0  # what came before the first step
+    for step in range(8):
+        turns(step)
+        now[0] += 1
+    points = [(one["step"], one["seconds"], one["ended"]) for one in wire.sent]
+    assert points == [(0, 0, False), (3, 3, False), (4, 4, False), (7, 7, True)]
+    assert wire.sent[0]["mlm_loss"] == 1.0
+    assert not wire.answers
+
+
+def test_in_turn_goes_on_until_all_have_ended():
+    class Learner:
+        def __init__(self, name):
+            self.name, self.step = name, 0
+
+        def ask(self, what, *arguments):
+            if what == "start":
+                self.steps, self.rate = arguments
+            else:
+                self.step += 1
+            said.append((self.name, what))
+            return {"step": self.step, "ended": self.step == self.steps}
+
+    said = []
+    found = bench.in_turn([Learner("a"), Learner("b")], [1, 3], [0.1, 0.2], 5)
+    assert [[point["step"] for point in points] for points in found] == [[0, 1], [0, 1, 2, 3]]
+    assert [name for name, _ in said] == ["a", "b", "a", "b", "b", "b"]
+
+
+def test_laid_out_goes_through_the_rows_epoch_after_epoch(tmp_path):
+    setting = pretraining(tmp_path)
+    for sampler in SIDES:
+        batches = bench.laid_out(setting, sampler, 60)  # an epoch has 25
+        assert len(batches) == 60
+        chosen = batches.rows.indices
+        assert sorted(chosen[:100]) == sorted(chosen[100:200]) == list(range(100))
+        assert chosen[:100] != chosen[100:200]
+        assert batches[59]["input_ids"].size(0) == 4
+
+
+def test_the_tuned_trainer_starts_where_we_do_and_the_published_one_as_published(tmp_path):
+    plan = bench.Plan(text=(text(tmp_path, 30),), length=24, batch_size=8)
+    courses, baselines = bench.studies(plan, tmp_path)
+    ours, tuned, published = (courses[name] for name in bench.LEARNERS)
+    assert [one.setting.collate.masking.rate for one in courses.values()] == [0.4, 0.4, 0.15]
+    assert [one.recipe.optimizer for one in courses.values()] == ["muon", "adamw", "adamw"]
+    assert (published.recipe.learning_rate, published.recipe.warmup, published.recipe.beta2) == (1e-4, 0.01, 0.999)
+    models = [bench.opened(ours.setting, OURS), bench.opened(tuned.setting, bench.TUNED)]
+    found = weights.to_ours(models[1].state_dict())
+    assert all(torch.equal(tensor, found[name]) for name, tensor in models[0].state_dict().items())
+    assert models[1].config.hidden_dropout_prob == 0
+    other = bench.opened(published.setting, bench.PUBLISHED)
+    assert other.config.attention_probs_dropout_prob == other.config.hidden_dropout_prob == 0.1
+    assert not other.cls.predictions.bias.any()
+    losses = [bench.judge(ours, model) for model in (*models, other)]
+    assert losses[0]["mlm_loss"] == pytest.approx(losses[1]["mlm_loss"], abs=1e-5)
+    assert losses[0]["mlm_loss"] == pytest.approx(baselines["unigram"], abs=0.1)
+    assert losses[2]["mlm_loss"] > baselines["unigram"] + 0.1
+    assert baselines["bigram"] != baselines["unigram"]
+
+
+def some_curves() -> dict:
+    """Ours goes from 4 to 2 in 60 seconds, the tuned one from 4 to 3, the other nowhere."""
+    ends = zip(bench.LEARNERS, (2.0, 3.0, 5.0), strict=True)
+    learners = [
+        {"name": name, "learning_rate": 0.001, "steps": 1200,
+         "points": [{"step": i * 600, "seconds": i * 30.0, "mlm_loss": 4 - i * (4 - last) / 2, "mlm_accuracy": 0.25,
+                     "ended": i == 2} for i in range(3)]}
+        for name, last in ends
+    ]  # fmt: skip
+    plan = {"preset": "tiny", "vocab_size": 4000, "length": 64, "batch_size": 64}
+    tried = [{"learning_rate": 0.001, "mlm_loss": 3.25}]
+    return {"plan": plan, "machine": fake()["machine"], "minutes": 1.0, "baselines": {"unigram": 4.5, "bigram": 3.5},
+            "tried": tried, "tried_minutes": 0.25, "learners": learners}  # fmt: skip
+
+
+def test_curves_table_by_hand():
+    lines = bench.curves_table(some_curves()).splitlines()
+    assert "0.001 3.250 (loss after 0.25 minutes each)" in lines[2]
+    assert lines[5].split() == ["bertlab", "1,200", "0.001", "3.500", "3.000", "2.500", "2.000", "25.0%"]
+    assert lines[6].split() == ["Trainer,", "tuned", "1,200", "0.001", "3.750", "3.500", "3.250", "3.000", "25.0%",
+                                "30", "s"]  # fmt: skip
+    assert lines[7].endswith("25.0%            0 s")
+    assert lines[8].split() == ["unigram", "4.500"]
+    assert len(lines[8]) == lines[5].index("2.000") + 5  # below the last losses
+    assert max(map(len, lines)) <= 120
+    assert bench.reached(some_curves()["learners"][0]["points"], 1.9) == "never"
+    rises = [{"seconds": 10.0 * i, "mlm_loss": loss} for i, loss in enumerate((4.0, 4.5, 3.5))]
+    assert [bench.reached(rises, loss) for loss in (5.0, 3.75)] == ["0 s", "18 s"]
+
+
+def test_curves_picture_shows_both_against_seconds_and_steps():
+    figure = bench.curves_picture(some_curves())
+    assert [ax.get_xlabel() for ax in figure.axes] == ["seconds", "step"]
+    assert [len(ax.lines) for ax in figure.axes] == [5, 5]
+    assert figure.axes[1].lines[0].get_xdata()[-1] == 1200
+    figure.draw_without_rendering()
+
+
+def test_a_learner_that_fails_says_why(tmp_path):
+    setting = pretraining(tmp_path)
+    course = bench.Course(elsewhere(setting), TrainConfig(), None)
+    with bench.server() as processes:
+        learner = bench.Asked(bench.learn, course, OURS, 1, processes)
+        with pytest.raises(ChildProcessError, match=f"{OURS}: FileNotFoundError.*nowhere"):
+            learner.ask("seconds a step")
+        learner.close()
+
+
 # The command
 
 
@@ -325,7 +462,8 @@ def test_only_takes_names_and_parts_of_names():
      (["--rounds", "0"], "rounds is 0"), (["--seconds", "nan"], "seconds is nan"),
      (["--threads", "-1"], "threads is -1"), (["--batch-size", "0"], "batch_size is 0"),
      (["--json", "/no/such/folder/x"], "/no/such/folder/x"),
-     (["--only", "8k", "--text", "nowhere.txt"], "nowhere.txt")],
+     (["--only", "8k", "--text", "nowhere.txt"], "nowhere.txt"),
+     (["--curves", "0"], "minutes is 0"), (["--curves", "1", "--rounds", "2"], "--rounds does not go with --curves")],
 )  # fmt: skip
 def test_bad_options_are_one_line(capsys, arguments, message):
     assert main(["bench", *arguments]) == 1
@@ -361,6 +499,30 @@ def test_the_command_measures_and_writes_all_three(tmp_path, capsys):
 
     assert main([*options, "--json", "-"]) == 0
     assert json.loads(capsys.readouterr().out)["settings"][0]["name"] == "pretrain-sentences-8k"
+
+
+def test_the_command_draws_learning_curves(tmp_path, capsys):
+    where = [tmp_path / "numbers.json", tmp_path / "curves.png"]
+    options = ["bench", "--curves", "0.02", "--text", text(tmp_path, 30), "--length", "24", "--batch-size", "8",
+               "--threads", "1", "--json", str(where[0]), "--picture", str(where[1])]  # fmt: skip
+    assert main(options) == 0
+    said = capsys.readouterr().out
+    assert all(name in said for name in (*bench.LEARNERS, "unigram", "bigram"))
+    results = json.loads(where[0].read_text())
+    assert results["plan"]["preset"] == "tiny"
+    assert [one["learning_rate"] for one in results["tried"]] == [1e-3, 2e-3, 4e-3]
+    ours, tuned, published = results["learners"]
+    assert ours["points"][0]["mlm_loss"] == pytest.approx(tuned["points"][0]["mlm_loss"], abs=1e-5)
+    assert tuned["learning_rate"] == min(results["tried"], key=lambda one: one["mlm_loss"])["learning_rate"]
+    assert published["learning_rate"] == 1e-4
+    for learner in results["learners"]:
+        points = learner["points"]
+        assert len(points) >= 2
+        assert [point["ended"] for point in points] == [False] * (len(points) - 1) + [True]
+        assert points[-1]["step"] == learner["steps"]
+        assert abs(points[-1]["mlm_loss"] - points[0]["mlm_loss"]) > 1e-3
+        assert all(a["step"] < b["step"] and a["seconds"] < b["seconds"] for a, b in pairwise(points))
+    assert where[1].read_bytes().startswith(b"\x89PNG")
 
 
 def test_too_little_text_is_one_line(tmp_path, capsys):
