@@ -2,14 +2,16 @@
 
 import html
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import ipywidgets as widgets
 import torch
 
-from .heads import Pretraining
-from .model import PRESETS, Bert, BertConfig, attention_maps
+from . import habits, saliency
+from .heads import Classifier, Pretraining
+from .model import PRESETS, Bert, BertConfig, attention_maps, sinusoids
 from .pretrain import fill
 from .wordpiece import SPECIAL, WordPiece
 
@@ -566,3 +568,544 @@ def pair_html(models: Mapping[str, Pretraining], wordpiece: WordPiece, a: str, b
         rows.append(f"<tr><td>{html.escape(name)}</td><td style='text-align:left'>{bar}{said}: the probability "
                     f"that B follows is {p:.2f}</td></tr>")  # fmt: skip
     return f"<table>{''.join(rows)}</table><p>Bold: {len(shared)} tokens that stand in both sentences.</p>"
+
+
+# ---- Query and keys by hand (notebook 03) ----------------------------------------------------------------
+
+
+def query_and_keys(tokens: Sequence[str], query: Sequence[float], keys, values) -> widgets.VBox:
+    """A query and the keys as arrows in a plane: move one with its sliders, and see weights and output follow.
+
+    `query` is (2,), `keys` and `values` are (T, 2), one row a token. The temperature divides the scores. Raises
+    ValueError when the shapes do not fit, or a number does not fit into the plane (-3 to 3).
+    """
+    query, keys, values = (torch.as_tensor(x, dtype=torch.float64).clone() for x in (query, keys, values))
+    T = len(tokens)
+    if T == 0 or query.shape != (2,) or keys.shape != (T, 2) or values.shape != (T, 2):
+        raise ValueError(
+            f"{T} tokens, a query {tuple(query.shape)}, keys {tuple(keys.shape)}, values {tuple(values.shape)}; "
+            f"for T tokens they must be (2,), (T, 2) and (T, 2), with T at least 1"
+        )
+    for name, x in (("query", query), ("keys", keys), ("values", values)):
+        if not bool((x.abs() <= PLANE).all()):
+            raise ValueError(f"{name} leave the plane: every number must lie between -{PLANE} and {PLANE}")
+
+    def slider(value: float, name: str) -> widgets.FloatSlider:
+        return widgets.FloatSlider(value, min=-PLANE, max=PLANE, step=0.1, description=name)
+
+    q = [slider(float(query[axis]), name) for axis, name in enumerate(("query, 1st", "query, 2nd"))]
+    whose = widgets.Dropdown(options=[(f"{i} {token}", i) for i, token in enumerate(tokens)], description="key of")
+    k = [slider(float(keys[0, axis]), name) for axis, name in enumerate(("key, 1st", "key, 2nd"))]
+    heat = widgets.FloatLogSlider(1.0, min=-1, max=1, step=0.05, description="temperature")
+    shown = widgets.HTML()
+    state = {"setting": False}
+
+    def redraw(_=None) -> None:
+        if state["setting"]:
+            return
+        query[0], query[1] = q[0].value, q[1].value
+        keys[whose.value, 0], keys[whose.value, 1] = k[0].value, k[1].value
+        shown.value = query_and_keys_html(tokens, query, keys, values, heat.value, whose.value)
+
+    def choose(_=None) -> None:
+        state["setting"] = True  # two sliders move, and it is drawn once
+        k[0].value, k[1].value = keys[whose.value].tolist()
+        state["setting"] = False
+        redraw()
+
+    redraw()
+    for control in (*q, *k, heat):
+        control.observe(redraw, "value")
+    whose.observe(choose, "value")
+    return widgets.VBox([widgets.HBox([widgets.VBox([*q, heat]), widgets.VBox([whose, *k])]), shown])
+
+
+PLANE = 3.0  # the arrows live between -3 and 3
+
+
+def one_query(
+    query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, temperature: float = 1.0
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Scores (T,), weights (T,) and output (2,) of one query (K,) for keys (T, K) and values (T, 2)."""
+    scores = keys @ query / math.sqrt(len(query))
+    weights = (scores / temperature).softmax(-1)
+    return scores, weights, weights @ values
+
+
+def query_and_keys_html(
+    tokens: Sequence[str],
+    query: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    temperature: float = 1.0,
+    chosen: int = 0,
+) -> str:
+    """Two planes as SVG, the arrows and the weighted average, and a table with a bar for each weight."""
+    scores, weights, output = one_query(query, keys, values, temperature)
+    names = [html.escape(f"{i} {token}") for i, token in enumerate(tokens)]
+    arrows, dots = [], []
+    for i, name in enumerate(names):
+        arrows.append(arrow(keys[i].tolist(), name, "#0072B2", 3 if i == chosen else 1.5))
+        (x, y), share = pixel(values[i].tolist()), float(weights[i])
+        end = pixel(output.tolist())
+        dots.append(f'<line x1="{x}" y1="{y}" x2="{end[0]}" y2="{end[1]}" stroke="currentColor" '
+                    f'stroke-width="1.5" opacity="{share:.2f}"/>'
+                    f'<circle cx="{x}" cy="{y}" r="{3 + 14 * math.sqrt(share):.1f}" fill="#0072B2" opacity="0.65"/>'
+                    + label(x, y - 18, name))  # fmt: skip
+    x, y = pixel(output.tolist())
+    dots.append(f'<path d="M{x} {y - 8} l8 8 l-8 8 l-8 -8 z" fill="#D55E00"/>')
+    arrows.append(arrow(query.tolist(), "", "#D55E00", 3))
+    rows = "".join(
+        f"<tr><td style='text-align:left'>{name}</td><td>{score:.2f}</td><td style='width:165px'>"
+        f"<div style='width:{160 * weight:.0f}px;height:0.9em;background:#0072B2'></div></td><td>{weight:.3f}</td></tr>"
+        for name, score, weight in zip(names, scores.tolist(), weights.tolist(), strict=True)
+    )
+    entropy = float(-(weights * weights.clamp_min(1e-300).log()).sum())
+    said = (
+        f"Output ({output[0]:.2f}, {output[1]:.2f}). The weights are spread as if over "
+        f"{math.exp(entropy):.1f} of {len(names)} tokens."
+    )
+    head = "<tr><th>token</th><th>score q·k/√2</th><th colspan='2'>weight</th></tr>"
+    return (
+        f"<div style='display:flex;flex-wrap:wrap'>{plane(arrows, 'the query (orange) and the keys (blue)')}"
+        f"{plane(dots, 'values (dots, larger for more weight) and output (diamond)')}</div>"
+        f"<table>{head}{rows}</table><p>{said}</p>"
+    )
+
+
+SIDE = 260  # pixels of a plane
+
+
+def pixel(point: Sequence[float]) -> tuple[float, float]:
+    """Where a point of the plane lies in the picture, in pixels."""
+    x, y = point
+    return round(SIDE * (0.5 + x / (2.2 * PLANE)), 1), round(SIDE * (0.5 - y / (2.2 * PLANE)), 1)
+
+
+def plane(marks: Sequence[str], caption: str) -> str:
+    """A square with both axes, the marks, and a caption below that is its text for a screen reader, too."""
+    half = SIDE / 2
+    axes = (
+        f'<path d="M0 {half} H{SIDE} M{half} 0 V{SIDE}" stroke="currentColor" opacity="0.25"/>'
+        f'<rect width="{SIDE}" height="{SIDE}" fill="none" stroke="currentColor" opacity="0.25"/>'
+    )
+    svg = f'<svg width="{SIDE}" height="{SIDE}" role="img" aria-label="{caption}">{axes}{"".join(marks)}</svg>'
+    return f"<figure style='margin:0 12px 6px 0;width:{SIDE}px'>{svg}<figcaption>{caption}</figcaption></figure>"
+
+
+def arrow(point: Sequence[float], name: str, colour: str, width: float) -> str:
+    """An arrow from the middle of a plane, with its name at the tip."""
+    (x, y), middle = pixel(point), SIDE / 2
+    turn = math.atan2(y - middle, x - middle)
+    wings = " ".join(
+        f"L{x - 9 * math.cos(turn + side):.1f} {y - 9 * math.sin(turn + side):.1f} M{x} {y}" for side in (0.45, -0.45)
+    )
+    line = f'<path d="M{middle} {middle} L{x} {y} {wings}" stroke="{colour}" stroke-width="{width}" fill="none"/>'
+    return line + label(x, y + (16 if y > middle else -7), name)
+
+
+def label(x: float, y: float, text: str) -> str:
+    """A name in a plane, which does not leave it on any side."""
+    y = min(max(y, 12), SIDE - 4)
+    anchor = "end" if x > 0.75 * SIDE else "start" if x < 0.25 * SIDE else "middle"
+    return f'<text x="{x:.1f}" y="{y:.1f}" fill="currentColor" font-size="12" text-anchor="{anchor}">{text}</text>'
+
+
+# ---- Heads switched off, and the attention of a sentence (notebook 04) -----------------------------------
+
+
+@contextmanager
+def heads_off(bert: Bert, off: Iterable[tuple[int, int]]) -> Iterator[None]:
+    """Inside `with heads_off(bert, [(layer, head)])` these heads give zeros. Layers and heads are counted from 0.
+
+    What a head gathers is multiplied by 0 before the heads are mixed, as Michel et al. 2019 do. Raises ValueError for
+    a head that the model has not.
+    """
+    L, H, D = bert.config.num_hidden_layers, bert.config.num_attention_heads, bert.config.hidden_size
+    keep = torch.ones(L, H)
+    for layer, head in off:
+        if not (0 <= layer < L and 0 <= head < H):
+            raise ValueError(f"no head {head} in layer {layer}: there are layers 0 to {L - 1} and heads 0 to {H - 1}")
+        keep[layer, head] = 0
+    wide = keep.repeat_interleave(D // H, dim=1)  # (L, D): in the order in which the heads lie side by side
+    outputs = [layer.attention.output for layer in bert.layers]
+    hooks = [
+        part.register_forward_pre_hook(lambda part, given, row=row: (given[0] * row.to(given[0]),))
+        for part, row in zip(outputs, wide, strict=True)
+        if not row.all()
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@torch.no_grad()
+def text_vectors(bert: Bert, wordpiece: WordPiece, texts: Sequence[str]) -> torch.Tensor:
+    """One vector a text, (N, D): the mean over its tokens, at length 1, as MiniLM was tuned. Long texts are cut."""
+    room = bert.config.max_position_embeddings
+    rows = [wordpiece.encode(text[:LONGEST_TEXT], max_length=room, truncate=True).input_ids for text in texts]
+    T = max(map(len, rows))
+    device = bert.embeddings.words.weight.device
+    ids = torch.tensor([row + [wordpiece.pad_id] * (T - len(row)) for row in rows], device=device)
+    real = torch.arange(T, device=device) < torch.tensor([[len(row)] for row in rows], device=device)  # (N, T)
+    training = bert.training
+    bert.eval()
+    states = bert(ids, attention_mask=real)  # (N, T, D)
+    bert.train(training)
+    mean = (states * real[:, :, None]).sum(1) / real.sum(1, keepdim=True)
+    return torch.nn.functional.normalize(mean.float(), dim=-1).cpu()
+
+
+QUESTION = "Which animal sleeps through the winter?"
+SENTENCES = (
+    "In the cold months the brown bear rests in its den and hardly moves.",
+    "A hedgehog spends the season of snow asleep under dry leaves.",
+    "Many birds fly south in autumn and come back in spring.",
+    "The dog barked at the postman all night.",
+    "Snow fell on the mountains in January.",
+    "The hotel was quiet, and we slept well.",
+    "Parliament votes on the law next week.",
+)
+
+
+def switch_heads(
+    bert: Bert, wordpiece: WordPiece, question: str = QUESTION, sentences: Sequence[str] = SENTENCES
+) -> widgets.VBox:
+    """A button for each head of each layer. Click to switch it off, and see how the sentences are ranked without it.
+
+    The sentences are ordered by the cosine of their vector with the question's. The buttons at the left switch a whole
+    layer. Raises ValueError when the model and the vocabulary do not fit, or there is no sentence.
+    """
+    if bert.config.vocab_size != len(wordpiece):
+        raise ValueError(f"the model knows {bert.config.vocab_size} tokens, the vocabulary has {len(wordpiece)}")
+    if not sentences:
+        raise ValueError("no sentences: give at least one to be found")
+    L, H = bert.config.num_hidden_layers, bert.config.num_attention_heads
+    box = widgets.Text(value=question, description="Question", layout={"width": "100%"})
+    small = {"width": "2.6em", "margin": "1px", "padding": "0"}
+    heads = [
+        [widgets.ToggleButton(value=True, description=f"{head}", tooltip=f"layer {layer}, head {head}", layout=small)
+         for head in range(H)]
+        for layer in range(L)
+    ]  # fmt: skip
+    whole = [widgets.Button(description=f"layer {layer}", layout={"width": "5.5em", "margin": "1px"})
+             for layer in range(L)]  # fmt: skip
+    shown = widgets.HTML()
+    state = {"setting": False, "question": None, "before": None}
+
+    def ask(_=None) -> None:
+        if state["setting"]:
+            return
+        if box.value != state["question"]:  # with all heads on: asked once for each question
+            state["question"] = box.value
+            state["before"] = text_vectors(bert, wordpiece, [box.value, *sentences])
+        off = [(layer, head) for layer in range(L) for head in range(H) if not heads[layer][head].value]
+        shown.value = switch_html(bert, wordpiece, box.value, sentences, off, state["before"])
+
+    def turn(button: widgets.Button) -> None:
+        row = heads[whole.index(button)]
+        on = not any(head.value for head in row)
+        state["setting"] = True  # many buttons change, and the model is asked once
+        for head in row:
+            head.value = on
+        state["setting"] = False
+        ask()
+
+    for head in (head for row in heads for head in row):
+        head.observe(ask, "value")
+    for button in whole:
+        button.on_click(turn)
+    box.observe(ask, "value")
+    ask()
+    grid = widgets.VBox([widgets.HBox([button, *row]) for button, row in zip(whole, heads, strict=True)])
+    return widgets.VBox([box, grid, shown])
+
+
+def switch_html(
+    bert: Bert,
+    wordpiece: WordPiece,
+    question: str,
+    sentences: Sequence[str],
+    off: Sequence[tuple[int, int]],
+    before: torch.Tensor,
+) -> str:
+    """The sentences from the nearest to the farthest, with their cosines, and where each stood with all heads on.
+
+    `before` are the `text_vectors` of the question and the sentences with all heads on.
+    """
+    if not wordpiece.tokenize(question[:LONGEST_TEXT]):
+        return "<p>Nothing to ask yet: the question holds no letter, digit or mark. Type some.</p>"
+    texts = [question, *sentences]
+    with heads_off(bert, off):
+        after = text_vectors(bert, wordpiece, texts)
+    stood = (before[1:] @ before[0]).tolist()
+    stands = (after[1:] @ after[0]).tolist()
+    turned = (before * after).sum(-1).mean().item()
+    places = sorted(range(len(sentences)), key=lambda n: -stood[n])
+    rows = []
+    for place, n in enumerate(sorted(range(len(sentences)), key=lambda n: -stands[n])):
+        moved = "" if places[place] == n else f" (was number {places.index(n) + 1})"
+        bar = f'<div style="width:{120 * max(stands[n], 0):.0f}px;height:0.9em;background:#0072b2"></div>'
+        rows.append(
+            f'<tr><td>{place + 1}</td><td style="width:125px">{bar}</td><td>{stands[n]:.2f}</td>'
+            f"<td>was {stood[n]:.2f}</td><td style='text-align:left'>{html.escape(sentences[n])}{moved}</td></tr>"
+        )
+    count = bert.config.num_hidden_layers * bert.config.num_attention_heads
+    return (
+        f"<p>{len(off)} of {count} heads are off. The vectors of the texts have a cosine of {turned:.3f} with what "
+        f"they were.</p><table>{''.join(rows)}</table>"
+    )
+
+
+def attention_box(
+    bert: Bert, wordpiece: WordPiece, text: str = "The cat sat on the mat, and the dog sat on it."
+) -> widgets.VBox:
+    """A box for a sentence, sliders for layer and head, and below the map of that head with its scores.
+
+    Raises ValueError when the model and the vocabulary do not fit.
+    """
+    if bert.config.vocab_size != len(wordpiece):
+        raise ValueError(f"the model knows {bert.config.vocab_size} tokens, the vocabulary has {len(wordpiece)}")
+    box = widgets.Text(value=text, description="Sentence", layout={"width": "100%"})
+    layer = widgets.IntSlider(0, 0, bert.config.num_hidden_layers - 1, description="layer")
+    head = widgets.IntSlider(0, 0, bert.config.num_attention_heads - 1, description="head")
+    shown = widgets.HTML()
+
+    def redraw(_=None) -> None:
+        shown.value = attention_html(bert, wordpiece, box.value, layer.value, head.value)
+
+    for control in (box, layer, head):
+        control.observe(redraw, "value")
+    redraw()
+    return widgets.VBox([box, widgets.HBox([layer, head]), shown])
+
+
+@torch.no_grad()
+def attention_html(bert: Bert, wordpiece: WordPiece, text: str, layer: int, head: int) -> str:
+    """The map of one head as a table, a row for each token that looks, and the head's scores beside chance."""
+    room = min(MOST_TOKENS, bert.config.max_position_embeddings)
+    encoding = wordpiece.encode(text[:LONGEST_TEXT])
+    if len(encoding.tokens) <= 2:
+        return "<p>Nothing to read yet: the sentence holds no letter, digit or mark. Type some.</p>"
+    note = ""
+    if len(encoding.tokens) > room:
+        note = f"<p>The sentence has {len(encoding.tokens)} tokens with [CLS] and [SEP]: it is cut to {room}.</p>"
+        encoding = wordpiece.encode(text[:LONGEST_TEXT], max_length=room, truncate=True)
+    training = bert.training
+    bert.eval()
+    with attention_maps(bert) as maps:
+        bert(torch.tensor([encoding.input_ids], device=bert.embeddings.words.weight.device))
+        weights = habits.cut(maps)[layer, head]  # (T, T)
+    bert.train(training)
+    names = [html.escape(token) for token in encoding.tokens]
+    tilt = "writing-mode:vertical-rl;text-align:right;font-weight:normal;padding:2px 0"
+    table = "<tr><td></td>" + "".join(f'<td style="{tilt}">{name}</td>' for name in names) + "</tr>"
+    for name, row in zip(names, weights, strict=True):
+        cells = "".join(
+            f'<td title="{name} looks at {other}: {weight:.2f}" style="width:1.3em;padding:0;border:1px solid #ddd;'
+            f'background:rgba(0,114,178,{math.sqrt(weight):.2f})"></td>'
+            for other, weight in zip(names, row, strict=True)
+        )
+        table += f'<tr><td style="text-align:right;padding:0 4px">{name}</td>{cells}</tr>'
+    found, level = habits.scores(weights, encoding.tokens), habits.chance([encoding.tokens])
+    said = "".join(
+        f"<tr><td>{html.escape(name)}</td><td>{found[name]:.2f}</td><td>chance {level[name]:.2f}</td></tr>"
+        for name in found
+        if not math.isnan(level[name])
+    )
+    return (
+        f"{note}<p>Layer {layer}, head {head}: a row is a token that looks, a column one that is looked at, and the "
+        f'darker the more.</p><div style="display:flex;flex-wrap:wrap;gap:2em"><table>{table}</table>'
+        f"<table>{said}</table></div>"
+    )
+
+
+# ---- Saliency side by side (notebook 15) -----------------------------------------------------------------
+
+
+def saliency_box(
+    model: Classifier,
+    wordpiece: WordPiece,
+    text: str = "A dull film, saved by a brilliant actor.",
+    labels: Sequence[str] | None = None,
+    steps: int = 8,
+) -> widgets.VBox:
+    """A box for a sentence, and below it the class that the model takes and what each method says of the tokens.
+
+    `labels` are the names of the classes; `steps` those of integrated gradients: more are truer, and slower. Raises
+    ValueError when the vocabulary or the names do not fit the model.
+    """
+    labels = [f"class {number}" for number in range(model.num_labels)] if labels is None else list(labels)
+    if model.config.vocab_size != len(wordpiece):
+        raise ValueError(f"the model knows {model.config.vocab_size} tokens, the vocabulary has {len(wordpiece)}")
+    if len(labels) != model.num_labels:
+        raise ValueError(f"{len(labels)} names for {model.num_labels} classes")
+    box = widgets.Text(value=text, description="Sentence", layout={"width": "100%"})
+    shown = widgets.HTML()
+
+    def redraw(_=None) -> None:
+        shown.value = saliency_html(model, wordpiece, box.value, labels, steps)
+
+    box.observe(redraw, "value")
+    redraw()
+    return widgets.VBox([box, shown])
+
+
+def saliency_of(
+    model: Classifier, wordpiece: WordPiece, text: str, steps: int = 8
+) -> tuple[list[str], int, float, dict[str, list[float]]]:
+    """Its tokens, the class that the model takes, its probability, and the scores of each method, a number a token.
+
+    [CLS] and [SEP] are among the tokens. A text of more than `MOST_TOKENS` is cut. Raises ValueError for one without
+    any. The baseline of integrated gradients is [MASK] in place of every word.
+    """
+    tokens = wordpiece.tokenize(text[:LONGEST_TEXT])[: min(MOST_TOKENS, model.config.max_position_embeddings - 2)]
+    if not tokens:
+        raise ValueError("the sentence holds no letter, digit or mark")
+    ids = [wordpiece.cls_id, *wordpiece.ids(tokens), wordpiece.sep_id]
+    batch = {"input_ids": torch.tensor([ids], device=model.output.weight.device)}
+    training = model.training
+    model.eval()
+    with torch.no_grad():
+        probabilities = model(**batch).logits.float().softmax(-1)[0]
+    taken = int(probabilities.argmax())
+    baseline = saliency.blank(batch["input_ids"], wordpiece.mask_id, (wordpiece.cls_id, wordpiece.sep_id))
+    scores = saliency.all_scores(model, batch, probabilities.argmax()[None], baseline, steps)
+    model.train(training)
+    rows = {name: values[0].tolist() for name, values in scores.items()}
+    return ["[CLS]", *tokens, "[SEP]"], taken, float(probabilities[taken]), rows
+
+
+def saliency_html(model: Classifier, wordpiece: WordPiece, text: str, labels: Sequence[str], steps: int = 8) -> str:
+    """A row of coloured tokens for each method: blue speaks for the class, orange and dashed against it."""
+    try:
+        tokens, taken, probability, rows = saliency_of(model, wordpiece, text, steps)
+    except ValueError as error:
+        return f"<p>Nothing to explain yet: {error}. Type some.</p>"
+    count = len(wordpiece.tokenize(text[:LONGEST_TEXT]))
+    note = f" The sentence has {count:,} tokens: the first {len(tokens) - 2} are read." * (count > len(tokens) - 2)
+    lines = []
+    for name, weights in rows.items():
+        largest = max(abs(weight) for weight in weights) or 1.0
+        best = max(range(len(weights)), key=weights.__getitem__)
+        boxes = "".join(
+            weight_box(token, weight / largest, place == best)
+            for place, (token, weight) in enumerate(zip(tokens, weights, strict=True))
+        )
+        lines.append(f"<tr><td>{html.escape(name)}</td><td style='text-align:left'>{boxes}</td></tr>")
+    return (
+        f"<p>The model takes it for <b>{html.escape(labels[taken])}</b>, probability {probability:.2f}.{note}</p>"
+        f"<table>{''.join(lines)}</table><p>Each row is scaled to its own largest number. Blue speaks for "
+        f"{html.escape(labels[taken])}, orange with a dashed frame against it. The highest stands in bold.</p>"
+    )
+
+
+def weight_box(token: str, share: float, highest: bool) -> str:
+    """One token as a box of HTML; `share`, from -1 to 1, is its colour."""
+    colour = f"rgba(0,114,178,{0.6 * share:.2f})" if share >= 0 else f"rgba(230,159,0,{-0.75 * share:.2f})"
+    frame = "1px dashed #a06000" if share < 0 else "1px solid #999"
+    name = f"<b>{html.escape(token)}</b>" if highest else html.escape(token)
+    return f'<span title="{share:+.2f}" style="{BOX}background:{colour};border:{frame}">{name}</span>'
+
+
+# ---- The sinusoids of the positions (notebook 05) --------------------------------------------------------
+
+
+def position_waves(length: int = 64, width: int = 32) -> widgets.VBox:
+    """The sinusoid table of any size: choose a pair of columns and a shift, and see the waves and the rotation.
+
+    Raises ValueError for a length outside 2 to 512, or a width that is odd or outside 2 to 128.
+    """
+    if not (2 <= length <= 512 and 2 <= width <= 128 and width % 2 == 0):
+        raise ValueError(f"length {length}, width {width}: the length lies in 2 to 512, the width is even, in 2 to 128")
+
+    def slider(value: int, least: int, most: int, name: str, step: int = 1) -> widgets.IntSlider:
+        return widgets.IntSlider(value, least, most, step=step, description=name)
+
+    size, wide = slider(length, 2, 512, "length T"), slider(width, 2, 128, "width D", 2)
+    pair, place = slider(min(3, width // 2 - 1), 0, width // 2 - 1, "pair i"), slider(0, 0, length - 1, "position")
+    shift = slider(min(5, length - 1), 0, length - 1, "shift")
+    shown = widgets.HTML()
+    state = {"setting": False}
+
+    def redraw(_=None) -> None:
+        if not state["setting"]:
+            shown.value = position_waves_html(size.value, wide.value, pair.value, place.value, shift.value)
+
+    def resize(_=None) -> None:
+        state["setting"] = True  # what no longer fits is brought to the edge, and it is drawn once
+        pair.max, place.max, shift.max = wide.value // 2 - 1, size.value - 1, size.value - 1
+        state["setting"] = False
+        redraw()
+
+    redraw()
+    for control in (size, wide):
+        control.observe(resize, "value")
+    for control in (pair, place, shift):
+        control.observe(redraw, "value")
+    return widgets.VBox([widgets.HBox([widgets.VBox([size, wide]), widgets.VBox([pair, place, shift])]), shown])
+
+
+def position_waves_html(length: int, width: int, pair: int, position: int, shift: int) -> str:
+    """The table as a picture, the two waves of a pair, the similarity by distance, and the turn that a shift is."""
+    table = sinusoids(length + shift, width).double()
+    frequency = 10_000 ** (-2 * pair / width)
+    angle = shift * frequency
+    turn = torch.tensor([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]], dtype=torch.float64)
+    columns = slice(2 * pair, 2 * pair + 2)
+    here, there = table[position, columns], table[position + shift, columns]
+    off = float((turn @ here - there).abs().max())
+    near = (table[:length] @ table[position] / (width / 2)).tolist()
+    waves = [(table[:length, column].tolist(), colour) for column, colour in
+             ((2 * pair, "#0072B2"), (2 * pair + 1, "#E69F00"))]  # fmt: skip
+    sine, cosine = f"sin(p·w), column {2 * pair}", f"cos(p·w), column {2 * pair + 1}"
+    numbers = [f"({x:.3f}, {y:.3f})" for x, y in (here.tolist(), there.tolist())]
+    matrix = "; ".join(", ".join(f"{number:.3f}" for number in row) for row in turn.tolist())
+    return (
+        f"<div style='display:flex;flex-wrap:wrap'>{table_picture(table[:length], pair)}"
+        f"{wave(waves, position, f'{sine} (blue) and {cosine} (orange), by position')}"
+        f"{wave([(near, '#009E73')], position, f'how alike position {position} and every other are, all columns')}"
+        f"</div><p>Pair {pair}: frequency w = {frequency:.4f} radians a token, one wave in "
+        f"{2 * math.pi / frequency:,.1f} tokens.<br>A shift by {shift} turns the pair by {angle:.3f} radians, with the "
+        f"matrix [{matrix}]: from {numbers[0]} at position {position} to {numbers[1]} at {position + shift}. "
+        f"In the table the largest difference to that is {off:.0e}, rounding of float32.</p>"
+    )
+
+
+def table_picture(table: torch.Tensor, pair: int) -> str:
+    """A table (T, D) as a picture of one dot a number; the chosen pair of columns stands between two marks."""
+    import base64
+    import io
+
+    import matplotlib.image
+
+    from .plots import DIVERGING
+
+    file = io.BytesIO()
+    matplotlib.image.imsave(file, table.numpy(), vmin=-1, vmax=1, cmap=DIVERGING, format="png")
+    data = base64.b64encode(file.getvalue()).decode()
+    T, D = table.shape
+    left, wide = 260 * 2 * pair / D, 260 * 2 / D
+    mark = f"<div style='margin-left:{left:.1f}px;width:{wide:.1f}px;height:5px;background:#D55E00'></div>"
+    caption = f"the table: {T} positions from the top, {D} columns; purple +1, orange -1"
+    return (
+        f"<figure style='margin:0 12px 6px 0;width:260px'>{mark}<img alt='{caption}' src='data:image/png;base64,{data}'"
+        f" style='display:block;width:260px;height:180px;max-width:none;image-rendering:pixelated'>{mark}"
+        f"<figcaption>{caption}</figcaption></figure>"
+    )
+
+
+def wave(lines: Sequence[tuple[Sequence[float], str]], position: int, caption: str) -> str:
+    """Lines of values between -1 and 1 as an SVG, with a mark at a position."""
+    drawn = []
+    for values, colour in lines:
+        step = 260 / max(1, len(values) - 1)
+        points = " ".join(f"{i * step:.1f},{95 - 85 * value:.1f}" for i, value in enumerate(values))
+        drawn.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.6"/>')
+        x, y = position * step, 95 - 85 * values[position]
+        drawn.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{colour}"/>')
+    axes = '<path d="M0 95 H260" stroke="currentColor" opacity="0.3"/>'
+    svg = f'<svg width="260" height="190" role="img" aria-label="{caption}">{axes}{"".join(drawn)}</svg>'
+    return f"<figure style='margin:0 12px 6px 0;width:260px'>{svg}<figcaption>{caption}</figcaption></figure>"

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import PowerNorm, to_rgba
 
 # Okabe and Ito's colours (2008): told apart by readers with any kind of colour vision.
 COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000"]
@@ -238,3 +239,161 @@ def said(status: dict) -> str:
         return f"{speed}, {status['seconds']:.0f} seconds"
     left = status["seconds_left"]
     return speed if left != left else f"{speed}, {left:.0f} seconds left"
+
+
+# ---- Heads (notebooks 04 and 14) -------------------------------------------------------------------------
+
+
+def head_grid(
+    maps: np.ndarray, *, off: Sequence[tuple[int, int]] = (), title: str = "", ax: Axes | None = None
+) -> Axes:
+    """All heads of all layers as small maps, (L, H, T, T): a row a layer, a column a head, both counted from 0.
+
+    In a small map the rows are the tokens that look, from above, and the columns those that are looked at. All have one
+    scale, 0 to 1, and the colours go with the square root, so that a weight of 0.05 is seen. Heads in `off`, as
+    (layer, head), are crossed out. Raises ValueError for another shape.
+    """
+    maps = np.asarray(maps, dtype=float)
+    if maps.ndim != 4 or maps.shape[-1] != maps.shape[-2] or 0 in maps.shape:
+        raise ValueError(f"a grid of heads shows (layers, heads, tokens, tokens); this has shape {maps.shape}")
+    L, H, T, _ = maps.shape
+    ax = new_ax(ax, 1.1 + 0.58 * H, 0.7 + 0.58 * L)
+    gap = 0.12 * T
+    for layer in range(L):
+        for head in range(H):
+            left, top = head * (T + gap), layer * (T + gap)
+            image = ax.imshow(maps[layer, head], cmap=SEQUENTIAL, norm=PowerNorm(0.5, 0, 1), interpolation="nearest",
+                              extent=(left, left + T, top + T, top))  # fmt: skip
+            if (layer, head) in off:
+                for ends in ((top, top + T), (top + T, top)):
+                    ax.plot((left, left + T), ends, color="white", linewidth=3.5)
+                    ax.plot((left, left + T), ends, color=COLOURS[5], linewidth=1.8)
+    ax.set(xlim=(-gap, H * (T + gap)), ylim=(L * (T + gap), -gap), aspect="equal", title=title)
+    ax.set_xticks([head * (T + gap) + T / 2 for head in range(H)], [f"{head}" for head in range(H)])
+    ax.set_yticks([layer * (T + gap) + T / 2 for layer in range(L)], [f"{layer}" for layer in range(L)])
+    ax.set(xlabel="head", ylabel="layer")
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.figure.colorbar(image, ax=ax, label="attention", shrink=0.8, ticks=[0, 0.05, 0.25, 0.5, 1], pad=0.02)
+    return ax
+
+
+HABITS = ("previous", "next", "self", "same word", "[CLS]", "[SEP]", "punctuation")
+HABIT_COLOURS = dict(zip(HABITS, COLOURS, strict=False)) | {"[CLS]": "0.45"}
+SHORT = {"previous": "prev", "same word": "same", "[CLS]": "CLS", "[SEP]": "SEP", "punctuation": "punct"}
+
+
+def habit_grid(names: np.ndarray, values: np.ndarray, *, title: str = "", ax: Axes | None = None) -> Axes:
+    """Each head's habit as a coloured box, a row a layer and a column a head: its name, and how strong it is.
+
+    `names` and `values` (L, H) are those of `habits.strongest`. The colour says which habit, the saturation how strong;
+    both are written in the box as well. "none" stays white. Raises ValueError when the two have not one shape.
+    """
+    names, values = np.asarray(names, dtype=object), np.asarray(values, dtype=float)
+    if names.ndim != 2 or names.shape != values.shape:
+        raise ValueError(f"names {names.shape} and values {values.shape}; both must have the shape (layers, heads)")
+    L, H = names.shape
+    ax = new_ax(ax, 0.9 + 0.58 * H, 1.1 + 0.46 * L)
+    there = [name for name in dict.fromkeys([*HABIT_COLOURS, *names.flat]) if name in names.flat and name != "none"]
+    for (layer, head), name in np.ndenumerate(names):
+        strong = 0.15 + 0.6 * min(max(values[layer, head], 0.0), 1.0)
+        colour = "white" if name == "none" else to_rgba(HABIT_COLOURS.get(name, "0.6"), strong)
+        box = (head - 0.47, layer - 0.45), 0.94, 0.9
+        ax.add_patch(plt.Rectangle(*box, facecolor=colour, edgecolor="0.5", linewidth=0.6))
+        if name != "none":
+            ax.text(head, layer - 0.16, escape(SHORT.get(name, name)), ha="center", va="center", fontsize=8)
+            ax.text(head, layer + 0.22, f"{values[layer, head]:.2f}", ha="center", va="center", fontsize=7.5)
+    handles = [plt.Rectangle((0, 0), 1, 1, facecolor=to_rgba(HABIT_COLOURS.get(name, "0.6"), 0.6)) for name in there]
+    counts = [f"{escape(name)} ({(names == name).sum()})" for name in there]
+    if there:
+        ax.legend(handles, counts, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=4, frameon=False, fontsize=9)
+    ax.set_xticks(range(H))
+    ax.set_yticks(range(L))
+    ax.set(xlim=(-0.6, H - 0.4), ylim=(L - 0.4, -0.6), xlabel="head", ylabel="layer", title=title)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    return ax
+
+
+def confusion(counts: np.ndarray, names: Sequence[str], *, title: str = "", ax: Axes | None = None) -> Axes:
+    """A confusion matrix: a row for each true label, a column for each answer; how many are written in each box.
+
+    The colour is the share of the row, so that rare labels are seen as well as common ones. Raises ValueError when the
+    matrix and the names do not fit, or a count is negative.
+    """
+    counts = np.asarray(counts)
+    if counts.shape != (len(names), len(names)):
+        raise ValueError(f"a confusion matrix of {len(names)} labels; this has shape {counts.shape}")
+    if (counts < 0).any():
+        raise ValueError("a count is negative")
+    rows = counts.sum(1, keepdims=True)
+    shares = counts / np.where(rows == 0, 1, rows)
+    ax = new_ax(ax, min(7.5, 2.6 + 0.55 * len(names)), min(7.0, 1.8 + 0.45 * len(names)))
+    heatmap(shares, names, names, x="answer", y="truth", colour_bar="share of the row", limits=(0, 1), ax=ax)
+    ax.set_title(title)
+    for (row, column), count in np.ndenumerate(counts):
+        ax.text(column, row, f"{count:,}", ha="center", va="center", fontsize=8,
+                color="black" if shares[row, column] > 0.55 else "white")  # fmt: skip
+    return ax
+
+
+def weighted(
+    rows: Mapping[str, Sequence[float]], tokens: Sequence[str], *, title: str = "", ax: Axes | None = None
+) -> Axes:
+    """The tokens as a line of boxes for each row (name -> one weight a token); the larger a weight, the deeper its box.
+
+    Blue is above zero, orange with a dashed frame below it; each row is scaled to its own largest. A thick frame marks
+    the highest weight of the row. Raises ValueError for a row that does not have one number for each token.
+    """
+    gap = 0.3  # in characters
+    lefts = np.cumsum([0.0] + [len(token) + 0.8 + gap for token in tokens])
+    ax = new_ax(ax, 1.8 + 0.085 * lefts[-1], 0.5 + 0.42 * len(rows))
+    for row, (name, weights) in enumerate(rows.items()):
+        weights = np.asarray(weights, dtype=float)
+        if weights.shape != (len(tokens),) or not np.isfinite(weights).all():
+            raise ValueError(f"{name} has weights of shape {weights.shape} for {len(tokens)} tokens, or not all finite")
+        shares = weights / (np.abs(weights).max() or 1.0)
+        for place, (token, share) in enumerate(zip(tokens, shares, strict=True)):
+            fill = (COLOURS[0] if share > 0 else COLOURS[1], 0.75 * abs(share))
+            highest = share > 0 and place == weights.argmax()
+            width = len(token) + 0.8
+            ax.add_patch(plt.Rectangle((lefts[place], row - 0.36), width, 0.72, facecolor=fill, edgecolor="0.2",
+                                       linewidth=2.2 if highest else 0.6, linestyle="--" if share < 0 else "-",
+                                       zorder=2 + highest))  # fmt: skip
+            ax.text(lefts[place] + width / 2, row, escape(token), ha="center", va="center", family="monospace",
+                    fontsize=8, zorder=4)  # fmt: skip
+    ax.set_yticks(range(len(rows)), [escape(name) for name in rows])
+    ax.set(xlim=(-gap, lefts[-1]), ylim=(len(rows) - 0.5, -0.5), title=title, xticks=[])
+    ax.spines[:].set_visible(False)
+    ax.tick_params(left=False)
+    return ax
+
+
+def position_table(table: np.ndarray, *, title: str = "", ax: Axes | None = None) -> Axes:
+    """A table of positions (T, D) as colours: a row for each position, from the top, a column for each number.
+
+    Zero is in the middle of the colours. Raises ValueError for what is no matrix.
+    """
+    return heatmap(table, x="number", y="position", title=title, diverging=True, ax=ax or new_ax(ax, 6.0, 4.0))
+
+
+def position_similarity(table: np.ndarray, *, title: str = "", ax: Axes | None = None) -> Axes:
+    """The cosine of every position's vector with every other's, for a table (T, D). The colours run from -1 to 1.
+
+    Raises ValueError for what is no matrix, and for a vector of length 0, which has no direction.
+    """
+    cosines = cosines_of(table)
+    return heatmap(cosines, x="position", y="position", title=title, colour_bar="cosine", diverging=True,
+                   ax=ax or new_ax(ax, 4.9, 4.0))  # fmt: skip
+
+
+def cosines_of(table: np.ndarray) -> np.ndarray:
+    """The cosines of all pairs of rows of a table (T, D): (T, T). Raises ValueError as `position_similarity`."""
+    table = np.asarray(table, dtype=float)
+    if table.ndim != 2:
+        raise ValueError(f"a position table is a matrix, one row a position; this has shape {table.shape}")
+    lengths = np.linalg.norm(table, axis=1, keepdims=True)
+    if not (lengths > 0).all():
+        raise ValueError(f"position {int(np.argmin(lengths))} is a vector of zeros: it has no direction")
+    unit = table / lengths
+    return unit @ unit.T

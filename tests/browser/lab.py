@@ -69,6 +69,8 @@ LOOK = r"""() => {
     const outputs = cells.flatMap((c) => c.outputs.map((o) => [c, o]));
     const holds = (mime) => outputs.filter(([c, o]) => o.data && mime in o.data).length;
     const drawn = (css) => [...panel.node.querySelectorAll(`.jp-OutputArea-output ${css}`)];
+    const painted = (place) => [...place.querySelectorAll("canvas")].some(
+        (c) => c.width && new Set(c.getContext("2d").getImageData(0, 0, c.width, c.height).data).size > 8);
     return {
         unrun: cells.filter((c) => c.source.trim() && c.execution_count === null).length,
         errors: outputs.filter(([c, o]) => o.output_type === "error" && !tagged(c, "raises-exception"))
@@ -79,6 +81,9 @@ LOOK = r"""() => {
         broken: drawn("img").filter((i) => !(i.naturalWidth > 0)).length,
         drawn_widgets: drawn(".jupyter-widgets:not(.jupyter-widgets .jupyter-widgets)").filter(
             (w) => w.getBoundingClientRect().height > 0).length,
+        views: drawn(".bertlab-attention").length,
+        drawn_views: drawn(".bertlab-attention").filter((v) => v.shadowRoot && painted(v.shadowRoot)).length,
+        frames: drawn("iframe[srcdoc]").length,
         broken_widgets: [...panel.node.querySelectorAll(".jp-OutputArea-output")].filter((o) =>
             /Error (displaying|creating) (the )?widget|Loading widget|Could not (create|render)/.test(o.textContent)
             ).length,
@@ -97,7 +102,11 @@ class Seen:
     images: int  # pictures drawn with a size, those inside widgets included
     broken: int  # pictures without a size
     drawn_widgets: int
+    views: int  # of our own kind
+    drawn_views: int  # with something on their canvas
+    frames: int  # bertviz's views, each a page in a frame
     broken_widgets: int
+    drawn_frames: int = 0  # with something that bertviz drew
     seconds: float = 0.0
     console: list[str] = field(default_factory=list)  # errors on the browser's console
     refused: list[str] = field(default_factory=list)  # addresses outside that the page asked for
@@ -229,6 +238,10 @@ def run_all(chromium, address: str, name: str, shots: Path | None = None, second
         took = time.monotonic() - begun
         page.wait_for_timeout(1500)  # widgets are drawn a moment after their cell is done
         seen = Seen(**page.evaluate(LOOK), seconds=took)
+        inside = [
+            frame.evaluate("() => document.querySelectorAll('svg line, svg text').length") for frame in frames(page)
+        ]
+        seen.drawn_frames = sum(nodes > 10 for nodes in inside)
         if shots is not None:
             seen.shots = photograph(page, shots, Path(name).stem)
     finally:
@@ -237,6 +250,11 @@ def run_all(chromium, address: str, name: str, shots: Path | None = None, second
     seen.console = [line for line in console if not any(noise in line for noise in NOISE)]
     seen.refused = sorted(set(refused))
     return seen
+
+
+def frames(page) -> list:
+    """The frames of the notebook's outputs."""
+    return [frame for frame in page.frames if frame != page.main_frame and frame.url == "about:srcdoc"]
 
 
 def photograph(page, shots: Path, stem: str) -> list[Path]:

@@ -48,6 +48,11 @@ def test_runs_and_draws(notebook, opened, tmp_path):
     assert seen.widgets >= 1
     assert seen.drawn_widgets == seen.widgets
     assert seen.broken_widgets == 0
+    assert seen.drawn_views == seen.views
+    assert seen.drawn_frames == seen.frames
+    if notebook.stem.startswith("14"):
+        assert seen.views >= 2
+        assert seen.frames >= 3
     assert seen.console == []
     assert seen.refused == [], "a notebook draws without the network"
 

@@ -1,0 +1,192 @@
+"""What learners get wrong in notebook 03, and a piece of the hint that each should get."""
+
+MISTAKES = [
+    (
+        "softmax",
+        """
+def softmax(x):
+    return x / x.sum(-1, keepdim=True)
+""",
+        "First raise e",
+    ),
+    (
+        "softmax",
+        """
+def softmax(x):
+    return x.exp()
+""",
+        "Divide them by their sum",
+    ),
+    (
+        "softmax",
+        """
+def softmax(x):
+    return x.exp() / x.exp().sum()
+""",
+        "Each row must",
+    ),
+    (
+        "softmax",
+        """
+def softmax(x):
+    e = x.exp()
+    return e / e.sum(0, keepdim=True)
+""",
+        "along axis 0",
+    ),
+    (
+        "softmax",
+        """
+def softmax(x):
+    e = x.exp()
+    return e / e.sum(-1)
+""",
+        "keepdim=True",
+    ),
+    (
+        "softmax",
+        """
+def softmax(x):
+    e = x.exp()
+    return e / e.sum(-1, keepdim=True)
+""",
+        "Subtract the row's maximum first",
+    ),
+    (
+        "softmax",
+        """
+def softmax(x):
+    e = (x - x.max()).exp()
+    return e / e.sum(-1, keepdim=True)
+""",
+        "one maximum for all rows",
+    ),
+    (
+        "attention",
+        """
+def attention(q, k, v):
+    return (q @ k.mT).softmax(-1) @ v
+""",
+        "not divided",
+    ),
+    (
+        "attention",
+        """
+def attention(q, k, v):
+    return (q @ k.mT / q.size(-1)).softmax(-1) @ v
+""",
+        "square root of K",
+    ),
+    (
+        "attention",
+        """
+def attention(q, k, v):
+    return (q @ k.mT / q.size(-1) ** 0.5).softmax(-2) @ v
+""",
+        "over the keys",
+    ),
+    (
+        "attention",
+        """
+def attention(q, k, v):
+    return (q @ k.mT / q.size(-1) ** 0.5).softmax(-1)
+""",
+        "Multiply them with v",
+    ),
+    (
+        "attention",
+        """
+def attention(q, k, v):
+    return (k @ q.mT / q.size(-1) ** 0.5).softmax(-1) @ v
+""",
+        "q times k",
+    ),
+    (
+        "attention",
+        """
+def attention(q, k, v):
+    return (q @ k.mT / v.size(-1) ** 0.5).softmax(-1) @ v
+""",
+        "root of another size",
+    ),
+    (
+        "attention",
+        """
+def attention(q, k, v):
+    return (q @ k.transpose(0, 1) / q.size(-1) ** 0.5).softmax(-1) @ v
+""",
+        "last two axes",
+    ),
+    (
+        "query_for",
+        """
+def query_for(k, j):
+    return k[j]
+""",
+        "more decided",
+    ),
+    (
+        "query_for",
+        """
+def query_for(k, j):
+    return -100 * k[j]
+""",
+        "Which way must a query point",
+    ),
+    (
+        "query_for",
+        """
+def query_for(k, j):
+    return 10 * k[j]
+""",
+        "Make the query longer",
+    ),
+    (
+        "query_for",
+        """
+def query_for(k, j):
+    return 1000 * k
+""",
+        "Return one query",
+    ),
+    (
+        "softmax_gradient",
+        """
+def softmax_gradient(a, g):
+    return a * g
+""",
+        "row's sum is missing",
+    ),
+    (
+        "softmax_gradient",
+        """
+def softmax_gradient(a, g):
+    return a * (1 - a) * g
+""",
+        "Only the diagonal",
+    ),
+    (
+        "softmax_gradient",
+        """
+def softmax_gradient(a, g):
+    return g - (a * g).sum(-1, keepdim=True)
+""",
+        "Multiply by the weight",
+    ),
+    (
+        "softmax_gradient",
+        """
+def softmax_gradient(a, g):
+    return a * (g - (a * g).sum())
+""",
+        "One sum for all rows",
+    ),
+    (
+        "softmax_gradient",
+        """
+def softmax_gradient(a, g):
+    return a * (g - (a * g).sum(-1))
+""",
+        "keepdim=True keeps",
+    ),
+]

@@ -1,0 +1,83 @@
+"""What learners get wrong in notebook 05, and a piece of the hint that each should get."""
+
+TABLE = """
+import torch
+
+
+def sinusoid_table(length, width):
+    position, column = torch.arange(length)[:, None] + START, torch.arange(width)
+    angle = position / 10_000 ** (POWER)
+    return LAST
+"""
+WOVEN = "torch.where(column % 2 == 0, angle.sin(), angle.cos())"
+
+
+def table(start: str = "0", power: str = "2 * (column // 2) / width", last: str = WOVEN) -> str:
+    return TABLE.replace("START", start).replace("POWER", power).replace("LAST", last)
+
+
+MATRIX = """
+import math
+
+import torch
+
+
+def shift_matrix(shift, w):
+    c, s = math.cos(ANGLE), math.sin(ANGLE)
+    return torch.tensor([ROWS])
+"""
+
+
+def matrix(angle: str = "shift * w", rows: str = "[c, s], [-s, c]") -> str:
+    return MATRIX.replace("ANGLE", angle).replace("ROWS", rows)
+
+
+ROPE = """
+import torch
+
+
+def rope(x):
+    T, K = SHAPE
+    angle = torch.arange(T)[:, None] * 10_000 ** (POWER)
+    c, s = angle.cos(), angle.sin()
+    a, b = PAIRS
+    return LAST
+"""
+TURN = "torch.stack([a * c - b * s, a * s + b * c], -1).flatten(-2)"
+
+
+def rotary(
+    power: str = "-torch.arange(0, K, 2) / K",
+    pairs: str = "x[..., 0::2], x[..., 1::2]",
+    last: str = TURN,
+    shape: str = "x.shape[-2:]",
+) -> str:
+    return ROPE.replace("POWER", power).replace("PAIRS", pairs).replace("LAST", last).replace("SHAPE", shape)
+
+
+MISTAKES = [
+    ("sinusoid_table", table(start="1"), "begin at 0"),
+    ("sinusoid_table", table(power="column / width"), "another frequency than its sine"),
+    ("sinusoid_table", table(power="column // 2 / width"), "exponent is i / D"),
+    ("sinusoid_table", table(last="torch.where(column % 2 == 1, angle.sin(), angle.cos())"), "swapped"),
+    ("sinusoid_table", table(last="torch.cat([angle[:, ::2].sin(), angle[:, ::2].cos()], -1)"), "take turns"),
+    ("sinusoid_table", table(last=f"{WOVEN}.T"), "(6, 4)"),
+    ("shift_matrix", matrix(rows="[c, -s], [s, c]"), "wrong way"),
+    ("shift_matrix", matrix(rows="[c, s], [s, c]"), "A minus is missing"),
+    ("shift_matrix", matrix(angle="shift"), "the shift alone"),
+    ("shift_matrix", matrix(angle="shift + w"), "their sum"),
+    ("shift_matrix", matrix(rows="[s, c], [c, -s]"), "in this order"),
+    ("rope", rotary(power="torch.zeros(K // 2)"), "equally fast"),
+    ("rope", rotary(power="-torch.arange(K // 2) / K"), "exponent is i / K"),
+    ("rope", rotary(last="torch.stack([a * c + b * s, b * c - a * s], -1).flatten(-2)"), "other way"),
+    ("rope", rotary(last="torch.cat([a * c - b * s, a * s + b * c], -1)"), "Weave them"),
+    (
+        "rope",
+        rotary(
+            pairs="x[..., : K // 2], x[..., K // 2 :]",
+            last="torch.cat([a * c - b * s, a * s + b * c], -1)",
+        ),
+        "Llama's way",
+    ),
+    ("rope", rotary(shape="x.shape"), "count the axes from the end"),
+]

@@ -1,0 +1,156 @@
+"""Head scores: planted maps score 1, equal attention scores its chance level, and short or wrong rows are defined."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from bertlab import habits
+from bertlab.model import Bert, BertConfig, attention_maps
+
+TOKENS = ["[CLS]", "the", "cat", ",", "the", "dog", ".", "[SEP]"]
+T = len(TOKENS)
+
+
+def looking_at(places) -> np.ndarray:
+    """The map of a head whose token i looks at places[i] alone."""
+    return np.eye(T)[list(places)]
+
+
+PLANTED = {
+    "previous": [0, 0, 1, 2, 3, 4, 5, 6],
+    "next": [1, 2, 3, 4, 5, 6, 7, 7],
+    "self": range(T),
+    "same word": [0, 4, 0, 0, 1, 0, 0, 0],
+    "[CLS]": [0] * T,
+    "[SEP]": [7] * T,
+    "punctuation": [3, 6, 3, 6, 3, 6, 3, 6],
+    "delimiter": [7, 6, 7, 6, 7, 3, 7, 3],
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_map_scores_one(name):
+    found = habits.scores(looking_at(PLANTED[name]), TOKENS)
+    assert found[name] == pytest.approx(1)
+    assert found["entropy"] == 0
+    if name in ("[SEP]", "punctuation"):
+        assert found["delimiter"] == 1
+    assert [other for other in habits.HABITS if found[other] == 1] == [name] * (name in habits.HABITS)
+
+
+def test_equal_attention_scores_the_levels_of_the_docstring():
+    found = habits.scores(habits.uniform(T), TOKENS)
+    expected = {"previous": 1 / 8, "next": 1 / 8, "self": 1 / 8, "same word": 1 / 8, "[CLS]": 1 / 8, "[SEP]": 1 / 8,
+                "punctuation": 2 / 8, "delimiter": 3 / 8, "entropy": 3.0, "distance": (8**2 - 1) / (3 * 8)}  # fmt: skip
+    assert found == pytest.approx(expected, abs=1e-12)
+    assert habits.chance([TOKENS]) == pytest.approx(expected, abs=1e-12)
+
+
+def test_distance_and_entropy_by_hand():
+    a = np.array([[0.5, 0.25, 0.25], [0.0, 1.0, 0.0], [0.5, 0.0, 0.5]])
+    found = habits.scores(a, ["[CLS]", "a", "[SEP]"])
+    assert found["distance"] == pytest.approx((0.25 + 0.5 + 0 + 1.0) / 3)
+    assert found["entropy"] == pytest.approx((1.5 + 0 + 1) / 3)  # bits
+    assert found["previous"] == pytest.approx((0.0 + 0.0) / 2)
+    assert found["next"] == pytest.approx((0.25 + 0.0) / 2)
+
+
+def test_queries_without_a_target_do_not_count():
+    tokens = ["[CLS]", "a", "b", "a", "[SEP]", "c", "[SEP]"]
+    wanted = habits.targets(tokens)
+    assert wanted["same word"].nonzero()[0].tolist() == [1, 3]  # [SEP] stands twice, and is no word
+    assert wanted["same word"].nonzero()[1].tolist() == [3, 1]
+    assert wanted["previous"].any(-1).tolist() == [False] + [True] * 6
+    assert wanted["next"].any(-1).tolist() == [True] * 6 + [False]
+
+
+def test_short_rows():
+    one = habits.scores([[1.0]], ["[CLS]"])
+    assert np.isnan([one["previous"], one["next"], one["same word"], one["[SEP]"], one["delimiter"]]).all()
+    assert (one["self"], one["[CLS]"], one["entropy"], one["distance"]) == (1, 1, 0, 0)
+    two = habits.scores(habits.uniform(2), ["[CLS]", "[SEP]"])
+    assert two["previous"] == two["next"] == 0.5
+    names, values = habits.strongest(one, habits.chance([["[CLS]"]]))
+    assert (names, values) == ("none", 0)  # where all is one token, looking at it says nothing
+
+
+def test_several_texts_are_pooled_by_query():
+    long, short = ["[CLS]", "a", "b", "c", "[SEP]"], ["[CLS]", "a", "[SEP]"]
+    previous = np.eye(5)[[0, 0, 1, 2, 3]]
+    found = habits.average([(previous, long), (habits.uniform(3), short)])
+    assert found["previous"] == pytest.approx((4 * 1 + 2 / 3) / (4 + 2))
+    assert found["[SEP]"] == pytest.approx((0 + 3 / 3) / (5 + 3))
+    assert habits.chance([long, short])["entropy"] == pytest.approx((5 * math.log2(5) + 3 * math.log2(3)) / 8)
+    assert np.isnan(found["same word"])
+    with_repeat = habits.average([(previous, long), (np.eye(T)[PLANTED["same word"]], TOKENS)])
+    assert with_repeat["same word"] == 1
+
+
+def test_each_head_of_each_layer_is_scored_alone():
+    maps = np.stack([[looking_at(PLANTED["previous"]), habits.uniform(T)],
+                     [looking_at(PLANTED["[SEP]"]), looking_at(PLANTED["same word"])],
+                     [looking_at(PLANTED["punctuation"]), looking_at(PLANTED["self"])]])  # fmt: skip
+    found, level = habits.scores(maps, TOKENS), habits.chance([TOKENS])
+    names, values = habits.strongest(found, level)
+    assert names.tolist() == [["previous", "none"], ["[SEP]", "same word"], ["punctuation", "self"]]
+    assert values == pytest.approx(np.array([[1, 0], [1, 1], [1, 1]]), abs=1e-12)
+    above = habits.above_chance(found, level)
+    assert set(above) == set(habits.SHARES)
+    assert above["delimiter"][0, 1] == pytest.approx(0, abs=1e-12)
+    half = (looking_at(PLANTED["[SEP]"]) + habits.uniform(T)) / 2
+    assert habits.above_chance(habits.scores(half, TOKENS), level)["[SEP]"] == pytest.approx(0.5)
+    assert habits.strongest(habits.scores(half, TOKENS), level, least=0.6)[0] == "none"
+    mixed = 0.7 * looking_at(PLANTED["[CLS]"]) + 0.3 * looking_at(PLANTED["next"])
+    found = habits.scores(mixed, TOKENS)
+    assert habits.strongest(found, level)[0] == "[CLS]"
+    assert habits.strongest(found, level, least=0.1, among=("next", "self"))[0] == "next"
+    with pytest.raises(ValueError, match="no habits entropy"):
+        habits.strongest(found, level, among=("entropy",))
+
+
+@pytest.mark.parametrize(
+    ("token", "is_sign"),
+    [(".", True), ("(", True), ("$", True), ("…", True), ("[SEP]", False), ("[UNK]", False), ("##s", False),
+     ("a", False), ("7", False), ("", False)],
+)  # fmt: skip
+def test_punctuation(token, is_sign):
+    assert habits.is_punctuation(token) is is_sign
+
+
+def test_maps_of_a_model_and_of_a_row_of_a_batch():
+    bert = Bert(BertConfig(vocab_size=20, hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
+                           intermediate_size=64, max_position_embeddings=16)).eval()  # fmt: skip
+    ids = torch.tensor([[2, 7, 8, 9, 8, 6, 10, 3], [2, 7, 8, 9, 3, 0, 0, 0]])
+    tokens = ["[CLS]", "the", "cat", ",", "[SEP]"]
+    with attention_maps(bert) as maps:
+        bert(ids[1:, :5])
+        alone = habits.scores(maps, tokens)
+        bert(ids, attention_mask=(ids != 0).long())
+        padded = habits.scores(habits.cut(maps, 1, 5), tokens)
+        bert(ids)  # the mask is forgotten
+        with pytest.raises(ValueError, match="without the mask"):
+            habits.scores(habits.cut(maps, 1, 5), tokens)
+    assert alone["previous"].shape == (2, 1, 4)
+    assert padded["previous"].shape == (2, 4)
+    for name, values in padded.items():
+        if name != "same word":
+            assert values == pytest.approx(alone[name][:, 0], abs=1e-5), name
+
+
+def test_wrong_maps_are_refused():
+    with pytest.raises(ValueError, match=r"\(3, 3\) for 8 tokens"):
+        habits.scores(np.eye(3), TOKENS)
+    with pytest.raises(ValueError, match="0 tokens"):
+        habits.scores(np.zeros((0, 0)), [])
+    with pytest.raises(ValueError, match=r"\[PAD\]"):
+        habits.scores(np.eye(2), ["[CLS]", "[PAD]"])
+    with pytest.raises(ValueError, match="negative numbers or nan"):
+        habits.scores(np.full((2, 2), np.nan), ["a", "b"])
+    with pytest.raises(ValueError, match="negative numbers"):
+        habits.scores(np.array([[2.0, -1.0], [0.5, 0.5]]), ["a", "b"])
+    with pytest.raises(ValueError, match="off by 0.500"):
+        habits.scores(np.full((2, 2), 0.25), ["a", "b"])
+    with pytest.raises(ValueError, match="no texts"):
+        habits.average([])

@@ -1,0 +1,214 @@
+"""Saliency: each method against its formula, written out another way, and what its paper promises."""
+
+import pytest
+import torch
+
+from bertlab import saliency
+from bertlab.heads import Classifier
+from bertlab.model import BertConfig, attention_maps
+
+CONFIG = BertConfig(vocab_size=30, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
+                    max_position_embeddings=16, initializer_range=0.3)  # fmt: skip
+CLS, SEP, MASK, PAD = 2, 3, 4, 0
+
+
+@pytest.fixture
+def model(double):
+    return Classifier(CONFIG, num_labels=3).eval()
+
+
+@pytest.fixture
+def batch():
+    ids = torch.tensor([[CLS, 7, 8, 9, 10, SEP], [CLS, 11, 12, SEP, PAD, PAD]])
+    return {"input_ids": ids, "attention_mask": (ids != PAD).long()}
+
+
+TARGET = torch.tensor([2, 0])
+WORDS = torch.tensor([[0, 1, 1, 1, 1, 0], [0, 1, 1, 0, 0, 0]]).bool()
+
+
+def alone(batch, row, length):
+    """One row without its padding."""
+    return {"input_ids": batch["input_ids"][row : row + 1, :length]}
+
+
+def test_log_odds_are_those_of_the_probability():
+    logits = torch.tensor([[1.0, -2.0, 0.5], [3.0, 3.0, -1.0]], dtype=torch.float64)
+    p = saliency.probability(logits, TARGET)
+    assert p.tolist() == [logits.softmax(1)[0, 2].item(), logits.softmax(1)[1, 0].item()]
+    torch.testing.assert_close(saliency.log_odds(logits, TARGET), (p / (1 - p)).log(), atol=1e-12, rtol=0)
+    two = torch.tensor([[1.5, -0.5]])
+    assert saliency.log_odds(two, torch.tensor([0])).tolist() == [2.0]
+
+
+# ---- Scores from the attention ---------------------------------------------------------------------------------------
+
+
+def test_cls_attention_and_rollout_on_planted_maps():
+    first = torch.tensor([[[[0.2, 0.8, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
+                           [[0.6, 0.4, 0.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]]])  # fmt: skip
+    last = torch.tensor([[[[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]] * 2])
+    torch.testing.assert_close(saliency.cls_attention([first, last], 0), torch.tensor([[0.4, 0.6, 0.0]]))
+    assert saliency.cls_attention([first, last]).tolist() == [[0.0, 0.0, 1.0]]
+    flow = saliency.rollout([first, last])
+    # [CLS]: half itself (0.7, 0.3, 0 after layer 1), half token 2, which in layer 1 was 0.25 [CLS] and 0.75 itself.
+    torch.testing.assert_close(flow[0, 0], torch.tensor([0.35 + 0.125, 0.15, 0.375]))
+    torch.testing.assert_close(flow.sum(-1), torch.ones(1, 3))
+
+
+# ---- Scores from the gradient ----------------------------------------------------------------------------------------
+
+
+def test_reading_its_own_words_changes_nothing_and_leaves_nothing(model, batch):
+    before = model(**batch).logits
+    words = model.bert.embeddings.words(batch["input_ids"])
+    with saliency.reading(model, words):
+        torch.testing.assert_close(model(**batch).logits, before, atol=0, rtol=0)
+    with saliency.reading(model, words.flip(0)):
+        assert not torch.allclose(model(**batch).logits, before)
+    assert torch.equal(model(**batch).logits, before)
+
+
+def test_gradient_is_the_slope_by_differences(model, batch):
+    words = model.bert.embeddings.words(batch["input_ids"]).detach()
+    slope = saliency.gradient(model, batch, TARGET, words)
+    for row, token, width in ((0, 3, 5), (1, 2, 31)):
+        step = torch.zeros_like(words)
+        step[row, token, width] = 1e-5
+        answers = []
+        for vectors in (words + step, words - step):
+            with saliency.reading(model, vectors):
+                answers.append(saliency.log_odds(model(**batch).logits, TARGET)[row].item())
+        assert slope[row, token, width].item() == pytest.approx((answers[0] - answers[1]) / 2e-5, rel=1e-6)
+    assert slope[1, 4:].abs().max() == 0  # padding is not read
+    product = saliency.gradient_x_input(model, batch, TARGET)
+    torch.testing.assert_close(product, (slope * words).sum(-1), atol=1e-12, rtol=0)
+    assert all(p.grad is None for p in model.parameters())
+
+
+def test_integrated_gradients_are_complete_and_better_with_steps(model, batch):
+    baseline = saliency.blank(batch["input_ids"], MASK, [CLS, SEP, PAD])
+    with torch.no_grad():
+        here = saliency.log_odds(model(**batch).logits, TARGET)
+        there = saliency.log_odds(model(baseline, attention_mask=batch["attention_mask"]).logits, TARGET)
+    errors = []
+    for steps in (4, 32, 256):
+        scores = saliency.integrated_gradients(model, batch, TARGET, baseline, steps)
+        errors.append((scores.sum(1) - (here - there)).abs().max().item())
+        assert scores[~WORDS].abs().max() == 0  # [CLS], [SEP] and padding are the same on both sides
+    assert errors[0] > errors[1] > errors[2]
+    assert errors[2] < 1e-4 * (here - there).abs().max()
+
+
+def test_integrated_gradients_find_the_part_of_a_linear_answer_exactly(model, batch, monkeypatch):
+    slope = torch.randn(2, 6, 32, dtype=torch.float64)
+    monkeypatch.setattr(saliency, "gradient", lambda *_: slope)  # of a linear answer it is the same everywhere
+    words, fill = model.bert.embeddings.words(batch["input_ids"]), model.bert.embeddings.words.weight[MASK]
+    found = saliency.integrated_gradients(model, batch, TARGET, torch.full_like(batch["input_ids"], MASK), 1)
+    torch.testing.assert_close(found, (slope * (words - fill)).sum(-1).detach(), atol=1e-12, rtol=0)
+
+
+def test_integrated_gradients_refuse_no_steps_and_another_shape(model, batch):
+    with pytest.raises(ValueError, match="steps is 0"):
+        saliency.integrated_gradients(model, batch, TARGET, batch["input_ids"], 0)
+    with pytest.raises(ValueError, match=r"\(2, 5\), input_ids \(2, 6\)"):
+        saliency.integrated_gradients(model, batch, TARGET, batch["input_ids"][:, :5])
+
+
+def test_a_blank_keeps_the_marks(batch):
+    assert saliency.blank(batch["input_ids"], MASK, [CLS, SEP, PAD]).tolist() == [
+        [CLS, MASK, MASK, MASK, MASK, SEP],
+        [CLS, MASK, MASK, SEP, PAD, PAD],
+    ]
+
+
+def test_all_scores_of_a_padded_batch_are_those_of_each_row_alone(model, batch):
+    baseline = saliency.blank(batch["input_ids"], MASK, [CLS, SEP, PAD])
+    together = saliency.all_scores(model, batch, TARGET, baseline, 3)
+    assert list(together) == ["attention", "rollout", "gradient x input", "integrated gradients"]
+    for row, length in ((0, 6), (1, 4)):
+        part = saliency.all_scores(
+            model, alone(batch, row, length), TARGET[row : row + 1], baseline[row : row + 1, :length], 3
+        )
+        for name, scores in part.items():
+            torch.testing.assert_close(together[name][row : row + 1, :length], scores, atol=1e-12, rtol=0)
+    with attention_maps(model) as maps:
+        model(**batch)
+    torch.testing.assert_close(together["attention"], maps[-1][:, :, 0].mean(1), atol=1e-12, rtol=0)
+    torch.testing.assert_close(together["rollout"], saliency.rollout(maps)[:, 0], atol=1e-12, rtol=0)
+
+
+# ---- Striking tokens out ---------------------------------------------------------------------------------------------
+
+
+def test_what_is_struck_out_cannot_matter(model, batch):
+    gone = torch.zeros_like(WORDS)
+    gone[0, 2] = gone[1, 1] = True
+    other = {**batch, "input_ids": batch["input_ids"].clone()}
+    other["input_ids"][0, 2] = other["input_ids"][1, 1] = 25
+    torch.testing.assert_close(
+        saliency.struck(model, batch, gone), saliency.struck(model, other, gone), atol=1e-12, rtol=0
+    )
+    assert not torch.allclose(model(**batch).logits, model(**other).logits)
+    nothing = saliency.struck(model, batch, torch.zeros_like(WORDS))
+    torch.testing.assert_close(nothing, model(**batch).logits, atol=0, rtol=0)
+    with pytest.raises(ValueError, match="reads its vector"):
+        saliency.struck(model, batch, torch.ones_like(WORDS))
+
+
+def test_occlusion_strikes_each_word_alone(model, batch):
+    lost = saliency.occlusion(model, batch, TARGET, WORDS)
+    gone = torch.zeros_like(WORDS)
+    gone[:, 2] = True
+    here, less = (saliency.log_odds(saliency.struck(model, batch, g), TARGET) for g in (gone & False, gone))
+    torch.testing.assert_close(lost[:, 2], here - less, atol=1e-12, rtol=0)
+    assert lost[~WORDS].abs().max() == 0
+
+
+def test_top_takes_words_only_and_no_more_than_there_are():
+    scores = torch.tensor([[9.0, 1.0, 3.0, -2.0, 2.0, 8.0], [9.0, -5.0, -1.0, 7.0, 6.0, 6.0]])
+    assert saliency.top(scores, WORDS, 2).int().tolist() == [[0, 0, 1, 0, 1, 0], [0, 1, 1, 0, 0, 0]]
+    assert saliency.top(scores, WORDS, 1).int().tolist() == [[0, 0, 1, 0, 0, 0], [0, 0, 1, 0, 0, 0]]
+    assert torch.equal(saliency.top(scores, WORDS, 4), WORDS)
+    assert not saliency.top(scores, WORDS, 0).any()
+
+
+def test_comprehensiveness_and_sufficiency_are_two_ways_to_strike_out(model, batch):
+    scores = torch.arange(12.0).reshape(2, 6)
+    whole = model(**batch).logits.softmax(1)[[0, 1], TARGET]
+    second = torch.tensor([[0, 0, 0, 0, 1, 0], [0, 0, 1, 0, 0, 0]]).bool()
+    expected = whole - saliency.struck(model, batch, second).softmax(1)[[0, 1], TARGET]
+    found = saliency.comprehensiveness(model, batch, TARGET, scores, WORDS, 1)
+    torch.testing.assert_close(found, expected, atol=1e-12, rtol=0)
+    expected = whole - saliency.struck(model, batch, WORDS & ~second).softmax(1)[[0, 1], TARGET]
+    found = saliency.sufficiency(model, batch, TARGET, scores, WORDS, 1)
+    torch.testing.assert_close(found, expected, atol=1e-12, rtol=0)
+    assert saliency.sufficiency(model, batch, TARGET, scores, WORDS, 6).abs().max() < 1e-12
+
+
+# ---- Another attention with the same output --------------------------------------------------------------------------
+
+
+def test_other_attention_gives_the_same_average_and_is_far():
+    weights, values = torch.randn(20).double().softmax(0), torch.randn(20, 4).double()
+    other = saliency.other_attention(weights, values)
+    assert other.min() >= 0
+    assert other.sum().item() == pytest.approx(1, abs=1e-12)
+    torch.testing.assert_close(other @ values, weights @ values, atol=1e-12, rtol=0)
+    assert (other - weights).abs().sum() / 2 > 0.3
+    assert (other > 0).sum() <= 5  # a corner: no more tokens than values and the one sum ask for
+
+
+def test_other_attention_needs_more_tokens_than_values():
+    weights, values = torch.randn(5).double().softmax(0), torch.randn(5, 4).double()
+    torch.testing.assert_close(saliency.other_attention(weights, values), weights, atol=0, rtol=0)
+    alike = torch.ones(2, 4)  # two tokens with the same value: all may go to the one that had less
+    assert saliency.other_attention(torch.tensor([0.75, 0.25]), alike).tolist() == [0.0, 1.0]
+
+
+def test_null_space_is_orthonormal_and_complete():
+    matrix = torch.tensor([[1.0, 2.0, 3.0, 4.0], [2.0, 4.0, 6.0, 8.0]], dtype=torch.float64)
+    basis = saliency.null_space(matrix)
+    assert basis.shape == (4, 3)
+    torch.testing.assert_close(basis.T @ basis, torch.eye(3, dtype=torch.float64), atol=1e-12, rtol=0)
+    assert (matrix @ basis).abs().max() < 1e-12
