@@ -29,16 +29,23 @@ _HOME = {
 }
 
 _MODULES = [
+    "annotations",
     "bench",
+    "bertviz_offline",
     "corpus",
     "exercises",
     "explore",
+    "finetune",
+    "habits",
     "heads",
     "model",
     "plots",
     "pretrain",
+    "saliency",
     "sources",
+    "tasks",
     "train",
+    "views",
     "weights",
     "wordpiece",
 ]

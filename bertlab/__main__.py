@@ -1,4 +1,7 @@
-"""The command line: `python -m bertlab data`, `pretrain`, `fill`, `bench`, `lab`. The work is in the other modules."""
+"""The command line: `python -m bertlab data`, `pretrain`, `fill`, `finetune`, `predict`, `attention`, `bench`, `lab`.
+
+The work is in the other modules.
+"""
 
 import argparse
 import sys
@@ -68,6 +71,8 @@ def parser() -> argparse.ArgumentParser:
         ("held_out", float, "share of the documents to be judged by"),
     ):
         pre.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="N", help=text)
+    pre.add_argument("--same-source", action="store_true", default=None,
+                     help="take a random B from the same text as A: its kind does not give it away")  # fmt: skip
     pre.add_argument("--whole-words", action="store_true", default=None, help="mask all pieces of a word or none")
     pre.add_argument("--no-unigrams", dest="unigrams", action="store_false", default=None,
                      help="start the MLM bias at zero, not at the log frequencies of the words")  # fmt: skip
@@ -80,9 +85,74 @@ def parser() -> argparse.ArgumentParser:
 
     fill = commands.add_parser("fill", help="guess the words that are [MASK] in a text")
     fill.add_argument("text")
-    fill.add_argument("--model", required=True, metavar="FOLDER", help="a folder that pretrain made")
+    fill.add_argument("--model", default="bertlab-mini", metavar="MODEL",
+                      help="a folder that pretrain made (default: bertlab-mini, which comes with bertlab)")  # fmt: skip
     fill.add_argument("--top", type=int, default=5, metavar="N", help="guesses for each (default: 5)")
     fill.set_defaults(run=run_fill)
+
+    look = commands.add_parser("attention", help="write a page that shows where each token of a text looks")
+    look.add_argument("text")
+    look.add_argument("--pair", metavar="TEXT", help="the second sentence")
+    look.add_argument("--model", default="minilm", metavar="MODEL",
+                      help="minilm, bertlab-mini, a folder, or a name on the hub (default: minilm)")  # fmt: skip
+    look.add_argument("--out", required=True, type=Path, metavar="FILE.html", help="the page, one file for any browser")
+    look.add_argument("--layer", type=int, default=0, metavar="N", help="opens on this one, from 0 (default: 0)")
+    look.add_argument("--head", type=int, default=0, metavar="N", help="and this one (default: 0)")
+    look.set_defaults(run=run_attention)
+
+    tune = commands.add_parser(
+        "finetune",
+        help="train a trained BERT for a task, on data of ours or of your own",
+        description="Read and check all data, train a head on the model, and compare it with simple baselines.",
+    )
+    tune.add_argument("task", help="sentiment, amazon, topic, pos, replies, bible or titles; or, with --train, "
+                      "classify, tag, read, reply or write")  # fmt: skip
+    tune.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="where the run and the model go")
+    tune.add_argument("--model", help='a folder, "minilm", "bertlab-mini", or a name on the hub (default: minilm)')
+    tune.add_argument("--train", metavar="FILE", help="to learn from: .csv, .tsv, .jsonl, CoNLL columns, .conllu, "
+                      "SQuAD JSON, a folder of a folder for each class, or hub:NAME")  # fmt: skip
+    tune.add_argument("--eval", metavar="FILE", help="to be judged by at the end (default: a tenth of --train)")
+    tune.add_argument("--dev", metavar="FILE", help="to choose the best weights by (default: a tenth of --train)")
+    tune.add_argument("--columns", nargs="+", metavar="NAME=YOURS",
+                      help="what your file calls its columns, such as text=review label=stars")  # fmt: skip
+    tune.add_argument("--skip-bad-rows", action="store_true", default=None, help="leave them out, and say which")
+    tune.add_argument("--class-weights", action="store_true", default=None, help="rare classes count like others")
+    tune.add_argument("--label-on", choices=("first", "last", "all"), help="the piece that speaks for a word")
+    tune.add_argument("--resume", action="store_true", help="go on with the run in FOLDER, if it holds one")
+    for name, kind, text in (
+        ("epochs", float, "how often the training data is gone through (default: by the task)"),
+        ("length", int, "tokens a row at most; what is longer is cut, and counted (default: by the task)"),
+        ("batch_size", int, "rows a batch (default: 32)"),
+        ("accumulate", int, "batches a step (default: 1)"),
+        ("limit", int, "examples to learn from at most"),
+        ("learning_rate", float, "of the encoder, at the peak (default: 1e-4)"),
+        ("head_learning_rate", float, "of what is new (default: the same)"),
+        ("layer_decay", float, "each layer learns slower than the one above by this factor (default: 1)"),
+        ("freeze", int, "leave the embeddings and so many layers as they are; -1: the whole encoder"),
+        ("evaluations", int, "while training; the weights of the best one are kept (default: 4)"),
+        ("patience", int, "end after so many evaluations that were not the best"),
+        ("dropout", float, "while training (default: 0.1)"),
+        ("weight_decay", float, "of matrices (default: 0.01)"),
+        ("warmup", float, "share of the steps over which the rate rises (default: 0.1)"),
+        ("stride", int, "reading: how many tokens later the next window begins (default: half a window)"),
+        ("beams", int, "writing: texts that are carried on at a time (default: 1)"),
+        ("length_penalty", float, "writing: 0 prefers short texts, 1 takes the mean (default: 1)"),
+        ("seed", int, "of new weights, order and dropout (default: 0)"),
+    ):
+        tune.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="N", help=text)
+    tune.set_defaults(run=run_finetune)
+
+    say = commands.add_parser(
+        "predict",
+        help="use a model that finetune made",
+        description="A text, a file, or standard input, one text a line. Where a model reads two things, a tab parts "
+        "them: two texts, a question and its context, or what was said and the replies to choose from.",
+    )
+    say.add_argument("text", nargs="*", help="texts; or the name of one .txt or .tsv file; without any: standard input")
+    say.add_argument("--model", required=True, metavar="FOLDER", help="a folder that finetune made")
+    say.add_argument("--beams", type=int, metavar="N", help="writing: texts that are carried on at a time")
+    say.add_argument("--out", type=Path, metavar="FILE", help="write .csv or .jsonl, with all probabilities")
+    say.set_defaults(run=run_predict)
 
     bench = commands.add_parser(
         "bench",
@@ -98,12 +168,15 @@ def parser() -> argparse.ArgumentParser:
         ("batch_size", int, "rows a step (default: 32)"),
         ("dropout", float, "on both sides (default: 0.1)"),
         ("rounds", int, "measurements of each side (default: 3)"),
-        ("seconds", float, "of training a measurement, about (default: 1.5)"),
+        ("seconds", float, "of training a measurement, about (default: 1)"),
         ("threads", int, "of each side (default: as many as torch takes)"),
     ):
         bench.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="N", help=text)
+    bench.add_argument("--curves", type=float, metavar="MINUTES",
+                       help="instead: how far each gets in so many minutes, by its own recipe (takes about 4 times as "
+                       "long; preset tiny, rows of 64 tokens, 64 a step, unless told otherwise)")  # fmt: skip
     bench.add_argument("--json", metavar="FILE", help="write all numbers there; -: on the terminal, without the table")
-    bench.add_argument("--picture", type=Path, metavar="FILE.png", help="draw the speeds")
+    bench.add_argument("--picture", type=Path, metavar="FILE.png", help="draw the speeds, or the curves")
     bench.set_defaults(run=run_bench)
 
     lab = commands.add_parser("lab", help="open the notebooks in JupyterLab")
@@ -149,25 +222,72 @@ def run_pretrain(options: argparse.Namespace) -> None:
 def run_fill(options: argparse.Namespace) -> None:
     from .heads import Pretraining
     from .pretrain import fill
-    from .weights import load
+    from .weights import find, load
     from .wordpiece import WordPiece
 
-    model, pieces = load(options.model, Pretraining), WordPiece.load(options.model)
+    model, pieces = load(options.model, Pretraining), WordPiece.load(find(options.model))
     for number, guesses in enumerate(fill(model, pieces, options.text, options.top), 1):
         print(f"[MASK] {number}: " + ", ".join(f"{word} {100 * p:.1f}%" for word, p in guesses))
+
+
+def run_attention(options: argparse.Namespace) -> None:
+    from . import views, weights
+    from .wordpiece import WordPiece
+
+    if not options.out.absolute().parent.is_dir():  # better now than after a download
+        raise FileNotFoundError(f"there is no folder for {options.out}")
+    if options.out.is_dir():
+        raise IsADirectoryError(f"{options.out} is a folder: give the name of a file, {options.out / 'page.html'}")
+    folder = weights.find(options.model)
+    model, pieces = weights.load(folder), WordPiece.load(folder)
+    view = views.attention(model, pieces, options.text, options.pair, layer=options.layer, head=options.head)
+    size = view.save(options.out).stat().st_size
+    (L, H), T = view.shape, len(view.tokens)
+    print(f"{options.out}: {size / 1e6:.2f} MB, {L} layers, {H} heads, {T} tokens. Open it in a browser, offline too.")
+
+
+def run_finetune(options: argparse.Namespace) -> None:
+    from .finetune import FinetunePlan, finetune, table
+
+    given = {f.name: getattr(options, f.name) for f in fields(FinetunePlan) if getattr(options, f.name) is not None}
+    if "columns" in given:
+        pairs = tuple(tuple(pair.split("=", 1)) for pair in given["columns"])
+        if any(len(pair) != 2 for pair in pairs):
+            raise ValueError(f"--columns {' '.join(given['columns'])}: write NAME=YOURS, such as text=review")
+        given["columns"] = pairs
+    results = finetune(FinetunePlan(**given), options.out, resume=options.resume)
+    print(f"\n{table(results)}\n\n{results['steps']:,} steps in {results['seconds']:.0f} seconds")
+    print(f"saved in {options.out}; to use it: python -m bertlab predict --model {options.out} TEXT")
+
+
+def run_predict(options: argparse.Namespace) -> None:
+    from .finetune import given_lines, predict, write_predictions
+
+    lines = given_lines(options.text)
+    said = predict(options.model, lines, **({"beams": options.beams} if options.beams is not None else {}))
+    write_predictions(lines, said, options.out)
 
 
 def run_bench(options: argparse.Namespace) -> None:
     import json
 
-    from .bench import BenchConfig, bench, picture, table
+    from .bench import BenchConfig, Plan, bench, curves, curves_picture, curves_table, picture, table
 
     given = {f.name: getattr(options, f.name) for f in fields(BenchConfig) if getattr(options, f.name) is not None}
-    config = BenchConfig(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
+    given = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    threads = given.get("threads", 0)
+    config = BenchConfig(**given)
+    if options.curves is not None:
+        for name in ("only", "rounds", "seconds", "dropout"):
+            if name in given:
+                raise ValueError(f"--{name} does not go with --curves")
+        plan = Plan(**{name: value for name, value in given.items() if name != "threads"})
+        table, picture = curves_table, curves_picture
     for file in (options.json, options.picture):  # better now than after two minutes
         if file not in (None, "-") and not Path(file).absolute().parent.is_dir():
             raise FileNotFoundError(f"there is no folder for {file}")
-    results = bench(config, say=lambda text: print(text, file=sys.stderr))
+    say = lambda text: print(text, file=sys.stderr)  # noqa: E731
+    results = bench(config, say) if options.curves is None else curves(plan, options.curves, threads, say)
     numbers = json.dumps(results, indent=1)
     print(numbers if options.json == "-" else table(results))
     if options.json not in (None, "-"):

@@ -28,7 +28,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import pretrain, sources, weights, wordpiece
+from . import pretrain, sources, tasks, weights, wordpiece
 from .corpus import Masking, PretrainingCollate, encode, pair_rows, split
 from .heads import IGNORE, Classifier, Pretraining
 from .model import BertConfig
@@ -215,29 +215,12 @@ def finetuning(config: BenchConfig, folder: Path) -> Setting:
     save(model, config.dropout, folder)
     most = config.length - 2
     rows = [
-        ([pieces.cls_id, *ids[:most], pieces.sep_id], int(score > 0))
+        {"input_ids": [pieces.cls_id, *ids[:most], pieces.sep_id], "labels": int(score > 0)}
         for ids, (_, score) in zip(pieces.encode_bulk(texts), reviews, strict=True)
     ]
-    lengths = np.array([len(ids) for ids, _ in rows])
-    collate = ClassifierCollate(pieces.pad_id)
+    lengths, collate = np.array(tasks.lengths(rows)), tasks.Collate(pieces.pad_id)
     title = f"{SETTINGS['finetune']}, {size}"
     return Setting("finetune", title, Classifier, folder, rows, lengths, collate, config.batch_size)
-
-
-@dataclass(frozen=True)
-class ClassifierCollate:
-    """Rows (ids, label) to a batch, padded to the longest row; no mask when nothing is padded. It draws nothing."""
-
-    pad: int = 0
-
-    def __call__(self, rows: Sequence[tuple[Sequence[int], int]], rng: np.random.Generator) -> dict[str, Tensor]:
-        T = max(len(ids) for ids, _ in rows)
-        ids = torch.tensor([[*ids, *[self.pad] * (T - len(ids))] for ids, _ in rows])
-        batch = {"input_ids": ids, "labels": torch.tensor([label for _, label in rows])}
-        if any(len(ids) < T for ids, _ in rows):
-            lengths = torch.tensor([len(ids) for ids, _ in rows])
-            batch["attention_mask"] = (torch.arange(T) < lengths[:, None]).long()
-        return batch
 
 
 # ---------------------------------------------------------------- one side, in its own process

@@ -596,7 +596,8 @@ def query_and_keys(tokens: Sequence[str], query: Sequence[float], keys, values) 
     q = [slider(float(query[axis]), name) for axis, name in enumerate(("query, 1st", "query, 2nd"))]
     whose = widgets.Dropdown(options=[(f"{i} {token}", i) for i, token in enumerate(tokens)], description="key of")
     k = [slider(float(keys[0, axis]), name) for axis, name in enumerate(("key, 1st", "key, 2nd"))]
-    heat = widgets.FloatLogSlider(1.0, min=-1, max=1, step=0.05, description="temperature")
+    wide = {"description_width": "6em"}
+    heat = widgets.FloatLogSlider(1.0, min=-1, max=1, step=0.05, description="temperature", style=wide)
     shown = widgets.HTML()
     state = {"setting": False}
 

@@ -2,6 +2,11 @@
 
 Everything random hangs on (seed, batch number), never on history. So a run that was killed and resumed is the run that
 was not, bit for bit, and two processes take the same steps as one that accumulates two batches.
+
+On a GPU the loop takes bf16 or fp16, TF32 for what stays float32, fused AdamW, pinned memory, and copies that overlap
+with computing. The loop itself waits for the GPU only where a line of the log or a checkpoint is due, and with Muon
+under fp16, where the scaler must know whether to skip the step. No GPU was there to run this on: it follows what
+PyTorch and accelerate document, and tests/test_gpu_path.py takes every decision that can be taken on a CPU.
 """
 
 import contextlib
@@ -24,6 +29,7 @@ import torch
 from torch import Tensor, nn
 
 KEEP = 2  # checkpoints; if the newest turns out to be damaged there is one before it
+COMPILER = "inductor"  # torch.compile's backend
 
 
 @dataclass(frozen=True)
@@ -44,8 +50,11 @@ class TrainConfig:
     seed: int = 0  # of dropout
     log_every: int = 10  # steps
     evaluate_every: int = 0  # steps; 0 evaluates only before the first and after the last
+    keep_best: str = ""  # a number of `evaluate`: the weights at its best are kept (a loss: at its lowest)
+    patience: int = 0  # end after so many evaluations in a row that were not the best; 0: never
     checkpoint_seconds: float = 30.0  # writing one changes nothing in the run, so it may go by the clock
     workers: int = 0  # processes that make batches ahead; worth it on a GPU
+    compile: bool = False  # `torch.compile`: minutes of compiling, for long runs on a GPU; on a CPU it gained nothing
 
     def __post_init__(self):
         for name in ("steps", "accumulate", "log_every"):
@@ -55,6 +64,8 @@ class TrainConfig:
             raise ValueError(f"learning_rate is {self.learning_rate}; it must be above 0")
         if not 0 <= self.warmup <= 1:
             raise ValueError(f"warmup is {self.warmup}; it is a share of the steps, from 0 to 1")
+        if self.patience < 0 or (self.patience and not self.keep_best):
+            raise ValueError(f"patience is {self.patience}: it counts evaluations that are not the best; say keep_best")
         if self.optimizer not in ("adamw", "muon"):
             raise ValueError(f"optimizer is {self.optimizer!r}; it must be adamw or muon")
         if self.precision not in ("auto", "no", "fp16", "bf16"):
@@ -139,6 +150,7 @@ def train(
     folder: str | Path | None = None,
     resume: bool = False,
     watch: Callable[[dict, dict], None] | None = None,
+    scale: Callable[[str], float] | None = None,
 ) -> list[dict]:
     """Train `model` in place and return the log: one dict of step, tokens, learning_rate, loss, and what `evaluate`
     gives.
@@ -146,18 +158,19 @@ def train(
     With a `folder`, checkpoints are written into it and `resume=True` goes on from the newest whole one.
     `watch(row, status)` is called for every row of the log, and `watch({}, status)` about once a second; status
     holds step, steps, seconds, tokens_per_second, seconds_left. The default draws one progress bar; `watch=quiet`
-    draws nothing. Under `torchrun` the processes share the work. Ctrl-C finishes the step, writes a checkpoint and
-    raises KeyboardInterrupt; a second one stops at once. Raises FileExistsError when `folder` holds a run and
-    `resume` is False, ValueError when the run in it had other settings, FloatingPointError when the loss is no
-    longer a number.
+    draws nothing. `scale(name)` multiplies the learning rate of a parameter. Under `torchrun` the processes share the
+    work. Ctrl-C finishes the step, writes a checkpoint and raises KeyboardInterrupt; a second one stops at once.
+    Raises FileExistsError when `folder` holds a run and `resume` is False, ValueError when the run in it had other
+    settings, FloatingPointError when the loss is no longer a number.
     """
-    from accelerate import Accelerator, DistributedDataParallelKwargs
+    from accelerate import DistributedDataParallelKwargs
 
     # A head whose labels are missing gets no gradient; DDP would wait for it.
-    handlers = [DistributedDataParallelKwargs(find_unused_parameters=True)]
-    accelerator = Accelerator(mixed_precision=best_precision(config.precision), kwargs_handlers=handlers)
-    optimizer = new_optimizer(model, config)
+    accelerator = new_accelerator(config, [DistributedDataParallelKwargs(find_unused_parameters=True)])
+    optimizer = new_optimizer(model, config, accelerator.device, scale)
     wrapped, prepared = accelerator.prepare(model, optimizer)
+    # What is compiled is called and no more: names, checkpoints and evaluation stay those of `model`.
+    forward = torch.compile(wrapped, backend=COMPILER, dynamic=True) if config.compile else wrapped
     run = Run(model, optimizer, accelerator.scaler, {**asdict(config), **batches.fingerprint()})
     if folder is not None:
         with accelerator.main_process_first():  # one puts a damaged checkpoint aside, the others read what is left
@@ -183,26 +196,27 @@ def train(
     first = run.step * config.accumulate * processes
     numbers = range(first + process, config.steps * config.accumulate * processes, processes)
     try:
-        with one_random_state(), StopSignal() as stop:
+        with one_random_state(), fast_products(accelerator.device), StopSignal() as stop:
             wrapped.train()
             if run.step == 0 and evaluate is not None and not run.log:
                 report({"step": 0, "tokens": 0, **measured()})
+                run.keep_if_best(config.keep_best)
             upcoming = ahead(batches, numbers, accelerator.device, config.workers)
-            while run.step < config.steps:
+            while run.step < config.steps and not run.gave_up(config):
                 for group in optimizer.param_groups:
-                    group["lr"] = learning_rate(run.step, config)
+                    group["lr"] = learning_rate(run.step, config) * group.get("scale", 1.0)
                 step_loss = torch.zeros((), device=accelerator.device)
                 for part in range(config.accumulate):
-                    number, batch = next(upcoming)
+                    number, tokens, batch = next(upcoming)
                     torch.manual_seed(
                         seed_for(config.seed, number)
                     )  # dropout: the same for this batch wherever it runs
                     last = part == config.accumulate - 1
                     with contextlib.nullcontext() if last else accelerator.no_sync(wrapped):
-                        loss = wrapped(**batch).loss / config.accumulate
+                        loss = forward(**batch).loss / config.accumulate
                         accelerator.backward(loss)
                     step_loss += loss.detach().float()
-                    run.tokens += count_tokens(batch) * processes
+                    run.tokens += tokens * processes
                 if config.clip:
                     accelerator.clip_grad_norm_(wrapped.parameters(), config.clip)
                 prepared.step()
@@ -225,6 +239,8 @@ def train(
                     row = {"step": run.step, "tokens": run.tokens, "learning_rate": learning_rate(run.step - 1, config)}
                     run.loss, run.window = torch.zeros(()), 0
                     report(row | {"loss": loss} | (measured() if due else {}))
+                    run.keep_if_best(config.keep_best)
+                    ended = ended or run.gave_up(config)
                 elif clock.tick():
                     watch({}, clock.status())
                 stopped = stop.agreed(accelerator)
@@ -233,6 +249,7 @@ def train(
                     run.save()
                 if stopped and not ended:
                     raise KeyboardInterrupt(f"stopped after step {run.step} of {config.steps}{run.where()}")
+            run.take_best()
     finally:
         watch({}, clock.status() | {"ended": True})
         accelerator.unwrap_model(wrapped, keep_fp32_wrapper=False)  # the model is the caller's own again
@@ -269,17 +286,21 @@ def steps_in(minutes: float, model: nn.Module, batches: Batches, config: TrainCo
     """
     if not minutes > 0:
         raise ValueError(f"minutes is {minutes}; it must be above 0")
+    accelerator = new_accelerator(config)
     model = copy.deepcopy(model)
-    optimizer = new_optimizer(model, config)
+    optimizer = new_optimizer(model, config, accelerator.device)
+    model, optimizer = accelerator.prepare(model, optimizer)
     seconds = []
     spread = np.linspace(0, len(batches) - 1, 16).astype(int)  # rows differ in length: look at all kinds
-    with one_random_state():
+    with one_random_state(), fast_products(accelerator.device):
         model.train()
-        for number in spread:
+        for number in spread.tolist():
             start = time.perf_counter()
-            model(**to_device(batches[int(number)], next(model.parameters()).device)).loss.backward()
+            loss = model(**to_device(batches[number], accelerator.device)).loss
+            accelerator.backward(loss)
             optimizer.step()
             optimizer.zero_grad()
+            loss.item()  # a GPU answers when it has done all of it
             seconds.append(time.perf_counter() - start)
     a_step = float(np.mean(seconds[4:])) * config.accumulate  # the first ones warm caches up
     return max(1, int((60 * minutes - evaluations) / a_step))
@@ -288,11 +309,33 @@ def steps_in(minutes: float, model: nn.Module, batches: Batches, config: TrainCo
 # The parts of the loop
 
 
-def new_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+def new_accelerator(config: TrainConfig, handlers: Sequence = ()):
+    """accelerate's device, precision and processes, as the config wants them.
+
+    accelerate keeps the precision for the whole process, and refuses another one. So what an earlier training chose,
+    ours or a Trainer's, is forgotten first; the process group is not.
+    """
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+    from accelerate.utils import parse_flag_from_env
+
+    AcceleratorState._reset_state()  # transformers does this too
+    gpu = torch.cuda.is_available() and not parse_flag_from_env("ACCELERATE_USE_CPU")
+    precision = best_precision(config.precision, torch.device("cuda" if gpu else "cpu"))
+    return Accelerator(mixed_precision=precision, kwargs_handlers=list(handlers))
+
+
+def new_optimizer(
+    model: nn.Module,
+    config: TrainConfig,
+    device: torch.device | None = None,
+    scale: Callable[[str], float] | None = None,
+) -> torch.optim.Optimizer:
     """AdamW (Loshchilov & Hutter 2017), or Muon for the matrices of the layers and AdamW for what is left.
 
-    Matrices are decayed, biases and LayerNorms are not (BERT's `optimization.py`). Raises ValueError when the model has
-    nothing to be trained.
+    Matrices are decayed, biases and LayerNorms are not (BERT's `optimization.py`). `device` is where the model will be
+    trained: accelerate moves it when the optimizer has been made. `scale` multiplies the learning rate by a
+    parameter's name. Raises ValueError when the model has nothing to be trained.
     """
     trained = [p for p in model.parameters() if p.requires_grad]
     if not trained:
@@ -302,13 +345,28 @@ def new_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimize
         {"params": [p for p in trained if p.dim() > 1 and id(p) not in inner], "weight_decay": config.weight_decay},
         {"params": [p for p in trained if p.dim() <= 1], "weight_decay": 0.0},
     ]
+    if scale is not None:
+        scales = {id(p): float(scale(name)) for name, p in model.named_parameters()}
+        groups = by_scale(groups, scales)
     options = {"lr": config.learning_rate, "betas": (config.beta1, config.beta2), "eps": config.epsilon}
-    device = trained[0].device.type
+    device = device or trained[0].device
+    fused = device.type in ("cpu", "cuda")
     if config.optimizer == "muon":
         matrices = [p for p in trained if id(p) in inner]
-        groups.append({"params": matrices, "weight_decay": config.weight_decay, "muon": True})
-        return Muon(groups, fused=device == "cpu", **options)  # on a GPU the fp16 scaler must be able to skip all of it
-    return torch.optim.AdamW(groups, fused=device in ("cpu", "cuda"), **options)
+        inner_group = {"params": matrices, "weight_decay": config.weight_decay, "muon": True}
+        groups += [inner_group] if scale is None else by_scale([inner_group], scales)
+        # Fused AdamW tells the fp16 scaler that it skips a step with infinite gradients by itself. Muon does not.
+        return Muon(groups, fused=fused and best_precision(config.precision, device) != "fp16", **options)
+    return torch.optim.AdamW(groups, fused=fused, **options)
+
+
+def by_scale(groups: list[dict], scales: dict[int, float]) -> list[dict]:
+    """The optimizer's groups, each parted by the factors of its parameters' learning rates, `scales` by id."""
+    parted = []
+    for group in groups:
+        for factor in sorted({scales[id(p)] for p in group["params"]}):
+            parted.append(group | {"params": [p for p in group["params"] if scales[id(p)] == factor], "scale": factor})
+    return parted
 
 
 def layer_matrices(model: nn.Module) -> list[nn.Parameter]:
@@ -374,13 +432,25 @@ def orthogonal(matrix: Tensor, rounds: int = 5) -> Tensor:
     return x.T if wide else x
 
 
-def best_precision(wish: str) -> str:
+def best_precision(wish: str, device: torch.device) -> str:
     """accelerate's word for the precision: what was wished for, or what the device multiplies fastest."""
     if wish != "auto":
         return wish
-    if not torch.cuda.is_available():
+    if device.type != "cuda":
         return "no"
-    return "bf16" if torch.cuda.get_device_capability()[0] >= 8 else "fp16"
+    return "bf16" if torch.cuda.get_device_capability(device)[0] >= 8 else "fp16"
+
+
+@contextlib.contextmanager
+def fast_products(device: torch.device) -> Iterator[None]:
+    """On a GPU let float32 matrix products take TF32: autocast covers the model, but Muon's are float32 always."""
+    before = torch.get_float32_matmul_precision()
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def seed_for(seed: int, number: int) -> int:
@@ -390,14 +460,17 @@ def seed_for(seed: int, number: int) -> int:
 
 def ahead(
     batches: Batches, numbers: range, device: torch.device, workers: int
-) -> Iterator[tuple[int, dict[str, Tensor]]]:
-    """(number, batch on the device) for each number, made ahead by worker processes if there are any."""
+) -> Iterator[tuple[int, int, dict[str, Tensor]]]:
+    """(number, tokens, batch on the device) for each number, made ahead by worker processes if there are any.
+
+    The tokens are counted before the copy: a GPU that was asked for a sum would have to finish all that it has to do.
+    """
     pinned = device.type == "cuda"
     loader = torch.utils.data.DataLoader(
         batches, batch_size=None, sampler=numbers, num_workers=workers, pin_memory=pinned
     )
     for number, batch in zip(numbers, loader, strict=True):
-        yield number, to_device(batch, device)
+        yield number, count_tokens(batch), to_device(batch, device)
 
 
 def to_device(batch: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
@@ -413,8 +486,9 @@ def count_tokens(batch: dict[str, Tensor]) -> int:
 
 @contextlib.contextmanager
 def one_random_state() -> Iterator[None]:
-    """The caller's random numbers go on afterwards as if no training had been."""
-    with torch.random.fork_rng():
+    """The caller's random numbers go on afterwards as if no training had been, on the CPU and on this process's GPU."""
+    gpus = [torch.cuda.current_device()] if torch.cuda.is_available() else []  # not the other processes' ones
+    with torch.random.fork_rng(gpus):
         yield
 
 
@@ -423,12 +497,41 @@ class Run:
 
     def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, scaler, settings: dict):
         self.model, self.optimizer, self.scaler = model, optimizer, scaler
-        # Of the settings these may change when a run goes on: they do not touch what it computes.
-        self.settings = {k: v for k, v in settings.items() if k not in ("checkpoint_seconds", "workers")}
+        # Of the settings these may change when a run goes on: they do not touch what it computes (but for rounding).
+        self.settings = {k: v for k, v in settings.items() if k not in ("checkpoint_seconds", "workers", "compile")}
         self.folder: Path | None = None
         self.step = self.tokens = self.window = 0
         self.loss = torch.zeros(())  # summed over `window` steps since the last row of the log
         self.log: list[dict] = []
+        self.best: dict[str, Tensor] = {}  # the weights at the best evaluation so far, where they are to be kept
+
+    def bests(self, name: str) -> list[bool]:
+        """Of each evaluation in the log whether it was the best until then."""
+        values = [row[name] for row in self.log if name in row]
+        signs = [-value if "loss" in name else value for value in values]
+        return [i == 0 or value > max(signs[:i]) for i, value in enumerate(signs)]
+
+    def keep_if_best(self, name: str) -> None:
+        """Copy the weights if the last row of the log has the best value of `name`. Raises ValueError."""
+        if not name:
+            return
+        if not any(name in row for row in self.log):
+            given = ", ".join(sorted(self.log[-1].keys() - {"step", "tokens", "learning_rate", "loss"})) or "nothing"
+            raise ValueError(f"keep_best is {name!r}, but `evaluate` gives {given}")
+        if name in self.log[-1] and self.bests(name)[-1]:
+            self.best = {key: tensor.detach().clone() for key, tensor in weights_of(self.model)}
+
+    def gave_up(self, config: TrainConfig) -> bool:
+        """Whether the last `patience` evaluations all were not the best."""
+        last = self.bests(config.keep_best)[-config.patience :] if config.patience else []
+        return len(last) == config.patience > 0 and not any(last)
+
+    def take_best(self) -> None:
+        """Put the weights of the best evaluation, if they were kept, into the model."""
+        own = dict(weights_of(self.model))
+        with torch.no_grad():
+            for name, tensor in self.best.items():
+                own[name].copy_(tensor)
 
     def open(self, folder: Path, resume: bool) -> None:
         """Begin a run in `folder`, or go on with the one that it holds."""
@@ -449,11 +552,12 @@ class Run:
 
     def restore(self, state: tuple[dict, dict[str, Tensor]], place: Path) -> None:
         facts, tensors = state
+        before = asdict(TrainConfig()) | facts["settings"]  # a setting that is newer than the file has its default
         for name, now in self.settings.items():
-            if facts["settings"].get(name) != now:
+            if before.get(name) != now:
                 raise ValueError(
-                    f"{place} was written with {name} = {facts['settings'].get(name)!r}, this run has {now!r}: resume "
-                    f"with the same settings, or name another folder"
+                    f"{place} was written with {name} = {before.get(name)!r}, this run has {now!r}: resume with the "
+                    f"same settings, or name another folder"
                 )
         weights = dict(weights_of(self.model))
         saved = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
@@ -462,6 +566,9 @@ class Run:
         with torch.no_grad():
             for name, tensor in saved.items():
                 weights[name].copy_(tensor)
+        device = next(self.model.parameters()).device
+        best = {name.removeprefix("best."): t for name, t in tensors.items() if name.startswith("best.")}
+        self.best = {name: tensor.to(device) for name, tensor in best.items()}
         moments: dict[int, dict[str, Tensor]] = {}
         for name, tensor in tensors.items():
             if name.startswith("optimizer."):
@@ -484,6 +591,7 @@ class Run:
         from safetensors.torch import save_file
 
         tensors = {f"model.{name}": tensor.detach().cpu().contiguous() for name, tensor in weights_of(self.model)}
+        tensors |= {f"best.{name}": tensor.cpu().contiguous() for name, tensor in self.best.items()}
         for index, moments in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{key}": tensor.cpu().contiguous() for key, tensor in moments.items()}
         facts = {

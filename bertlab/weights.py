@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from .heads import Classifier, Pretraining
+from .heads import Classifier, Pretraining, SpanFinder, Tagger, Writer
 from .model import Bert, BertConfig
 
 # Ours and Hugging Face's name of each part; {} is the number of the layer. Every part has a weight, a bias or both.
@@ -39,7 +39,8 @@ NAMES = {
     "mlm.norm": "cls.predictions.transform.LayerNorm",
     "mlm": "cls.predictions",  # its bias, one for each word
     "nsp": "cls.seq_relationship",
-    "output": "classifier",
+    "output": "classifier",  # of texts, or of tokens
+    "spans": "qa_outputs",
 }
 SEMAN = {theirs: ours for ours, theirs in NAMES.items()}
 
@@ -50,7 +51,15 @@ COPIES = {
     "cls.predictions.decoder.bias": "mlm.bias",
 }
 
-KINDS = {Bert: "BertModel", Pretraining: "BertForPreTraining", Classifier: "BertForSequenceClassification"}
+KINDS = {
+    Bert: "BertModel",
+    Pretraining: "BertForPreTraining",
+    Classifier: "BertForSequenceClassification",
+    Tagger: "BertForTokenClassification",
+    SpanFinder: "BertForQuestionAnswering",
+    Writer: "BertForMaskedLM",  # the same parts; only the mask differs, and no config.json tells of that
+}
+LABELLED = (Classifier, Tagger)  # those with names for their classes
 
 # What a config.json may say of a model that ours can be. A field that it leaves out has this value.
 ONLY = {
@@ -126,17 +135,18 @@ def load(
     dtype: torch.dtype | None = None,
     revision: str | None = None,
 ) -> nn.Module:
-    """A `Bert`, `Pretraining` or `Classifier` (the `kind`) with the weights from `where`, in eval mode on the CPU.
+    """A model of the `kind` (one of KINDS) with the weights from `where`, in eval mode on the CPU.
 
     `where` is a folder with config.json and model.safetensors (or pytorch_model.bin) that `save` or transformers
-    wrote, "minilm", or a name on the Hugging Face hub, at a `revision` if you like. Without a `kind` the file says
-    what it is: `Pretraining` if it has a part of that, else `Classifier`, else `Bert`. What the kind has no use for
-    is left out: the pooler for `Bert`, the masked-word head for `Classifier`.
+    wrote, "minilm", "bertlab-mini", or a name on the Hugging Face hub, at a `revision` if you like. Without a `kind`
+    the file says what it is: `Pretraining` if it has a part of that, else `SpanFinder`, `Tagger`, `Classifier` or
+    `Bert`. A `Writer` must be asked for: its file is that of a masked-word model. What the kind has no use for is left
+    out: the pooler for `Bert`, the masked-word head for `Classifier`.
 
     A head that the file lacks is an error, unless `new_heads=True`: then it starts from random weights (torch's
     seed). So does a classifier of another size than `num_labels`, which otherwise is taken from the file. A
-    `Classifier` gets the names of its classes as `model.labels`. `dtype` is the file's own; half precision is widened
-    to float32 unless you ask.
+    `Classifier` or `Tagger` gets the names of its classes as `model.labels`. `dtype` is the file's own; half precision
+    is widened to float32 unless you ask.
 
     Raises OSError when there is no such folder and no such name, ValueError for a config that bertlab cannot honour,
     and for damaged, unknown, missing or misshapen weights. Each names the file and the field or weight.
@@ -156,11 +166,11 @@ def load(
 def build(config, settings, found: dict[str, Tensor], kind, num_labels, new_heads, dtype) -> nn.Module:
     """The model that `load` returns, from what it `found` in the file. Raises ValueError."""
     if kind is None:
-        kind = Pretraining if heads_of(found) & {"mlm", "nsp"} else Classifier if "output.weight" in found else Bert
-    if num_labels is not None and kind is not Classifier:
+        kind = what_it_is(heads_of(found), settings)
+    if num_labels is not None and kind not in LABELLED:
         raise ValueError(f"num_labels is {num_labels}, but this is a {kind.__name__}: say kind=Classifier")
     arguments = [config]
-    if kind is Classifier:
+    if kind in LABELLED:
         in_file = len(found["output.weight"]) if "output.weight" in found else None
         if num_labels is None and in_file is None:
             raise ValueError("there is no classifier: say num_labels=..., and new_heads=True to start one anew")
@@ -171,7 +181,7 @@ def build(config, settings, found: dict[str, Tensor], kind, num_labels, new_head
             )
         if in_file != arguments[1]:
             found = {name: tensor for name, tensor in found.items() if not name.startswith("output.")}
-        if settings.get("problem_type") not in (None, "single_label_classification"):
+        if kind is Classifier and settings.get("problem_type") not in (None, "single_label_classification"):
             raise ValueError(f"problem_type is {settings['problem_type']!r}; bertlab's classifier chooses one class")
 
     random = torch.get_rng_state()
@@ -193,13 +203,28 @@ def build(config, settings, found: dict[str, Tensor], kind, num_labels, new_head
     model.to(dtype).load_state_dict(found, strict=not new)
     if not new:
         torch.set_rng_state(random)  # what was drawn is all written over: nobody need know
-    if kind is Classifier:
+    if kind in LABELLED:
         names = settings.get("id2label") or {}
         names = names if len(names) == model.num_labels else {}
         model.labels = tuple(names.get(str(i), f"LABEL_{i}") for i in range(model.num_labels))
         if settings.get("classifier_dropout") is not None:
             model.dropout.p = settings["classifier_dropout"]
     return model.eval()
+
+
+def what_it_is(heads: set[str], settings: dict) -> type[nn.Module]:
+    """The kind of model with these heads. Of a `classifier` the file cannot tell what it labels: config.json does."""
+    if heads & {"mlm", "nsp"}:
+        return Pretraining
+    if "spans" in heads:
+        return SpanFinder
+    if "output" in heads:
+        return Tagger if architecture_of(settings) == KINDS[Tagger] else Classifier
+    return Bert
+
+
+def architecture_of(settings: dict) -> str:
+    return (settings.get("architectures") or ["?"])[0]
 
 
 def check(found: dict[str, Tensor], shapes: dict[str, torch.Size], new: set[str]) -> None:
@@ -218,7 +243,7 @@ def check(found: dict[str, Tensor], shapes: dict[str, torch.Size], new: set[str]
 
 
 def head_of(name: str) -> str:
-    """The part of a model that one of our names belongs to: bert, pooler, mlm, nsp or output."""
+    """The part of a model that one of our names belongs to: bert, pooler, mlm, nsp, output or spans."""
     return name.partition(".")[0]
 
 
@@ -227,7 +252,8 @@ def heads_of(names: Iterable[str]) -> set[str]:
 
 
 def find(where: str | Path, revision: str | None = None) -> Path:
-    """The folder with the files of a model: one of yours, "minilm", or what the hub has under this name (then cached).
+    """The folder with the files of a model: one of yours, "minilm", "bertlab-mini", or what the hub has under this name
+    (then cached).
 
     `WordPiece.load(find("bert-base-uncased"))` gives the vocabulary that goes with `load("bert-base-uncased")`. Raises
     OSError when there is none.
@@ -240,10 +266,10 @@ def find(where: str | Path, revision: str | None = None) -> Path:
     former = folder.with_name(f".{folder.name}.former")
     if former.exists():
         raise FileNotFoundError(f"there is no folder {where}: a save was broken off, the former model is in {former}")
-    if str(where) == "minilm":
+    if str(where) in ("minilm", "bertlab-mini"):
         from . import sources
 
-        return sources.minilm()
+        return sources.minilm() if str(where) == "minilm" else sources.bertlab_mini()
     if isinstance(where, Path) or not re.fullmatch(r"\w[\w.-]*(/[\w.-]+)?", where):
         raise FileNotFoundError(f"there is no folder {where}")
     from huggingface_hub import snapshot_download
@@ -258,7 +284,7 @@ def find(where: str | Path, revision: str | None = None) -> Path:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise OSError(
             f"there is no folder {where!r}, and the Hugging Face hub did not give a model of that name: {reason} "
-            'Check the name and the network, or give a folder of yours, or "minilm".'
+            'Check the name and the network, or give a folder of yours, "minilm" or "bertlab-mini".'
         ) from error
     return Path(got)
 
@@ -309,14 +335,14 @@ def read_weights(folder: Path) -> tuple[Path, dict[str, Tensor]]:
 
 
 def without_other_heads(weights: dict[str, Tensor], settings: dict, kind: type | None) -> dict[str, Tensor]:
-    """The weights without a head of Hugging Face's that bertlab lacks: spans, or a classifier of tokens or of choices.
+    """The weights without a `classifier` that does not label what the `kind` does: texts, tokens, or choices.
 
-    Raises ValueError when nobody asked for a `kind`: to lose the head would then be a surprise.
+    Raises ValueError when nobody asked for a `kind` and bertlab has none: to lose the head would then be a surprise.
     """
-    architecture = (settings.get("architectures") or ["?"])[0]
+    architecture = architecture_of(settings)
     ours = architecture in KINDS.values() or not architecture.startswith("BertFor")
-    other = [name for name in weights if name.startswith("qa_outputs.")]
-    other += [] if ours else [name for name in weights if name.startswith("classifier.")]
+    same = kind not in LABELLED or architecture not in [KINDS[k] for k in LABELLED if k is not kind]
+    other = [] if ours and same else [name for name in weights if name.startswith("classifier.")]
     if other and kind is None:
         raise ValueError(f"bertlab has no head for {some(other)} of a {architecture}: load it with kind=Bert, without")
     return {name: tensor for name, tensor in weights.items() if name not in other}
@@ -343,8 +369,10 @@ def save(
     """Write config.json and model.safetensors (and the vocabulary, with a `wordpiece`) as transformers reads them.
 
     A `Pretraining` opens as `BertForPreTraining` or `BertForMaskedLM`, a `Classifier` as
-    `BertForSequenceClassification` with the names `labels`, a `Bert` as `BertModel` with `add_pooling_layer=False`:
-    it has no pooler. `dtype` (such as torch.float16, half as large) converts what is written, not the model.
+    `BertForSequenceClassification` and a `Tagger` as `BertForTokenClassification`, both with the names `labels`, a
+    `SpanFinder` as `BertForQuestionAnswering`, a `Writer` as `BertForMaskedLM`, a `Bert` as `BertModel` with
+    `add_pooling_layer=False`: it has no pooler. `dtype` (such as torch.float16, half as large) converts what is
+    written, not the model.
 
     A kill at any moment leaves the former model in the folder whole, or the new one. The folder's other files stay.
     Returns the folder. Raises TypeError for a model that is none of these, ValueError for labels or a vocabulary that
@@ -359,7 +387,7 @@ def save(
     weights = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in model.state_dict().items()}
     settings = {"architectures": [KINDS[kind]], "dtype": str(next(iter(weights.values())).dtype).removeprefix("torch.")}
     settings |= ONLY | asdict(config)
-    if kind is Classifier:
+    if kind in LABELLED:
         labels = list(labels or getattr(model, "labels", None) or (f"LABEL_{i}" for i in range(model.num_labels)))
         if len(set(labels)) != len(labels) or len(labels) != model.num_labels:
             raise ValueError(f"labels are {labels}: {model.num_labels} different names are needed, one for each class")

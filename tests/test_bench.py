@@ -14,10 +14,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bertlab import bench, weights
 from bertlab.__main__ import main
-from bertlab.bench import DYNAMIC, GROUPED, OURS, SETTINGS, SIDES, BenchConfig, ClassifierCollate, Setting, Side
+from bertlab.bench import DYNAMIC, GROUPED, OURS, SETTINGS, SIDES, BenchConfig, Setting, Side
 from bertlab.corpus import PretrainingCollate
 from bertlab.heads import IGNORE, Classifier, Pretraining
 from bertlab.model import Bert, BertConfig
+from bertlab.tasks import Collate
 from bertlab.train import Batches, TrainConfig
 from bertlab.wordpiece import WordPiece
 
@@ -32,7 +33,7 @@ def a_row(number: int) -> tuple[list[int], list[int], int]:
 
 
 PAIRS = [a_row(number) for number in range(100)]
-REVIEWS = [([2, *a, 3], label) for a, _, label in PAIRS]
+REVIEWS = [{"input_ids": [2, *a, 3], "labels": label} for a, _, label in PAIRS]
 
 
 def pretraining(folder) -> Setting:
@@ -43,8 +44,8 @@ def pretraining(folder) -> Setting:
 
 def finetuning(folder) -> Setting:
     weights.save(Classifier(TINY, 2), folder)
-    lengths = np.array([len(ids) for ids, _ in REVIEWS])
-    return Setting("reviews", "reviews", Classifier, folder, REVIEWS, lengths, ClassifierCollate(), 4)
+    lengths = np.array([len(row["input_ids"]) for row in REVIEWS])
+    return Setting("reviews", "reviews", Classifier, folder, REVIEWS, lengths, Collate(0), 4)
 
 
 # What a step needs
@@ -74,9 +75,9 @@ def test_useful_flops_count_nothing_for_padding():
     long, short = ([5] * 20, [6] * 9, 0), ([7] * 3, [8] * 3, 1)
     apart = sum(bench.useful_flops(TINY, collate([row], np.random.default_rng(0))) for row in (long, short))
     assert bench.useful_flops(TINY, collate([long, short], np.random.default_rng(0))) == apart
-    rows = ([2, 5, 6, 3], 0), ([2, 5, 3], 1)
-    apart = sum(bench.useful_flops(TINY, ClassifierCollate()([row], None)) for row in rows)
-    assert bench.useful_flops(TINY, ClassifierCollate()(rows, None)) == apart
+    rows = {"input_ids": [2, 5, 6, 3], "labels": 0}, {"input_ids": [2, 5, 3], "labels": 1}
+    apart = sum(bench.useful_flops(TINY, Collate(0)([row])) for row in rows)
+    assert bench.useful_flops(TINY, Collate(0)(rows)) == apart
 
 
 def test_gemm_peak_is_a_speed():
@@ -104,14 +105,6 @@ def test_peak_memory_is_the_process_own():
 
 
 # Fair batches
-
-
-def test_classifier_collate_pads_and_masks():
-    batch = ClassifierCollate(pad=7)([([2, 5, 3], 1), ([2, 3], 0)], None)
-    assert batch["input_ids"].tolist() == [[2, 5, 3], [2, 3, 7]]
-    assert batch["attention_mask"].tolist() == [[1, 1, 1], [1, 1, 0]]
-    assert batch["labels"].tolist() == [1, 0]
-    assert "attention_mask" not in ClassifierCollate()([([2, 3], 1), ([2, 3], 0)], None)
 
 
 @pytest.mark.parametrize("side", SIDES)

@@ -1,12 +1,25 @@
 """The heads: losses where labels are and nowhere else, and the same numbers as Hugging Face's."""
 
+import itertools
+import math
 from dataclasses import asdict, replace
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from bertlab.heads import IGNORE, Classifier, Pretraining, mean_loss, where_labelled
+from bertlab.heads import (
+    IGNORE,
+    Classifier,
+    Pretraining,
+    SpanFinder,
+    Tagger,
+    Writer,
+    beam_search,
+    mean_loss,
+    where_labelled,
+    writing_mask,
+)
 from bertlab.model import attention_maps
 from bertlab.weights import NAMES, rename, to_ours
 from tests.parity import BOUND, CONFIGS, B, T, a_batch, make_loud, name
@@ -241,6 +254,315 @@ def test_heads_start_as_the_encoder_does():
                     assert (weight == 0).all(), key
                 else:
                     assert 0.013 < weight.std() < 0.027, key
+
+
+# ---- Tagger and span finder ------------------------------------------------------------------------------------------
+
+
+def equal_models(kind, architecture: str, config, dtype, *arguments, **settings):
+    """Ours and Hugging Face's with the same loud weights, in train mode."""
+    import transformers
+
+    theirs = getattr(transformers, architecture)(transformers.BertConfig(**asdict(config), **settings))
+    theirs = theirs.to(dtype).train()
+    make_loud(theirs)
+    ours = kind(config, *arguments).to(dtype).train()
+    ours.load_state_dict(to_ours(theirs.state_dict()))
+    return ours, theirs
+
+
+def same_gradients(ours, our, theirs, their, bound: float) -> None:
+    our_gradients, their_gradients = gradients(ours, our.loss), gradients(theirs, their.loss)
+    assert {rename(key, NAMES) for key in our_gradients} == set(their_gradients)
+    for key, gradient in our_gradients.items():
+        close(gradient, their_gradients[rename(key, NAMES)], bound)
+
+
+@pytest.mark.parametrize("padded", [False, True], ids=["full", "padded"])
+@pytest.mark.parametrize("dtype", BOUND, ids=["float64", "float32"])
+@pytest.mark.parametrize("config", CONFIGS[:4], ids=name)
+def test_tagger_equals_hugging_faces(config, dtype, padded):
+    ours, theirs = equal_models(Tagger, "BertForTokenClassification", config, dtype, 5, num_labels=5)
+    batch = a_batch(config, padded)
+    del batch["next_sentence_label"]
+    batch["labels"] = torch.where(batch["labels"] == X, X, batch["labels"] % 5)
+    our, their = ours(**batch), theirs(**batch)
+    assert our.logits.shape == (B, T, 5)
+    close(our.logits, their.logits, BOUND[dtype])
+    close(our.loss, their.loss, BOUND[dtype])
+    same_gradients(ours, our, theirs, their, BOUND[dtype])
+    assert ours(batch["input_ids"]).loss is None
+
+
+@pytest.mark.parametrize("padded", [False, True], ids=["full", "padded"])
+@pytest.mark.parametrize("dtype", BOUND, ids=["float64", "float32"])
+@pytest.mark.parametrize("config", CONFIGS[:4], ids=name)
+def test_span_finder_equals_hugging_faces(config, dtype, padded):
+    """With an answer, without one (position 0), and with one that lies behind the text."""
+    ours, theirs = equal_models(SpanFinder, "BertForQuestionAnswering", config, dtype)
+    batch = {key: value for key, value in a_batch(config, padded).items() if "label" not in key}
+    batch |= {"start_positions": torch.tensor([2, 0, T + 3]), "end_positions": torch.tensor([3, 0, T])}
+    our, their = ours(**batch), theirs(**batch)
+    assert our.start_logits.shape == our.end_logits.shape == (B, T)
+    close(our.start_logits, their.start_logits, BOUND[dtype])
+    close(our.end_logits, their.end_logits, BOUND[dtype])
+    close(our.loss, their.loss, BOUND[dtype])
+    same_gradients(ours, our, theirs, their, BOUND[dtype])
+    inputs = {key: value for key, value in batch.items() if "positions" not in key}
+    assert ours(**inputs).loss is None
+    assert ours(**inputs, start_positions=torch.zeros(3, dtype=torch.long)).loss is None
+
+
+def test_positions_that_are_not_asked_for():
+    model, ids = loud(SpanFinder), a_batch(SMALL, False)["input_ids"]
+    ends = torch.tensor([1, X, 4])
+    some = model(ids, start_positions=ends, end_positions=ends)
+    close(some.loss, model(ids[[0, 2]], start_positions=ends[[0, 2]], end_positions=ends[[0, 2]]).loss)
+    column = model(ids, start_positions=ends[:, None], end_positions=ends[:, None])
+    assert column.loss == some.loss
+    with pytest.raises(ValueError, match="labels run from -1 to 1"):
+        model(ids, start_positions=torch.tensor([1, -1, 0]), end_positions=ends)
+
+
+def test_tagger_needs_two_tags_and_labels_that_fit():
+    with pytest.raises(ValueError, match="num_labels is 1: a tagger needs at least two tags"):
+        Tagger(SMALL, 1)
+    ids = torch.ones(2, 5, dtype=torch.long)
+    with pytest.raises(ValueError, match=r"labels has shape \(2, 4\), input_ids \(2, 5\)"):
+        Tagger(SMALL, 2)(ids, labels=ids[:, :4])
+    with pytest.raises(ValueError, match="labels run from 2 to 2; there are 2 classes"):
+        Tagger(SMALL, 2)(ids, labels=ids * 2)
+    with pytest.raises(ValueError, match="type_vocab_size is 1: a writer needs two segments"):
+        Writer(CONFIGS[3])
+    with pytest.raises(ValueError, match=r"labels has shape \(2, 4\), input_ids \(2, 5\)"):
+        Writer(SMALL)(ids, ids, labels=ids[:, :4])
+
+
+def test_class_weights():
+    """The loss is then PyTorch's own weighted mean; they are not part of what is saved."""
+    model, batch = loud(Classifier, SMALL, 3), a_batch(SMALL, False)
+    labels, weights = torch.tensor([2, X, 0]), torch.tensor([1.0, 1.0, 5.0])
+    model.class_weights = weights
+    output = model(batch["input_ids"], labels=labels)
+    close(output.loss, F.cross_entropy(output.logits, labels, weights.double()))
+    close(output.loss, (5 * -output.logits.log_softmax(-1)[0, 2] - output.logits.log_softmax(-1)[2, 0]) / 6)
+    assert "class_weights" not in model.state_dict()
+    assert model(batch["input_ids"], labels=torch.full((B,), X)).loss == 0
+    tagger = loud(Tagger, SMALL, 3)
+    tagger.class_weights = weights
+    tags = batch["labels"].clamp(max=2)
+    output = tagger(batch["input_ids"], labels=tags)
+    close(output.loss, F.cross_entropy(output.logits.flatten(0, 1), tags.flatten(), weights.double()))
+
+
+# ---- Writer ----------------------------------------------------------------------------------------------------------
+
+
+def test_writing_mask_literally():
+    types = torch.tensor([[0, 0, 1, 1, 0], [0, 0, 0, 1, 1]])
+    mask = writing_mask(types, torch.tensor([[1, 1, 1, 1, 0], [1] * 5])).int()
+    assert mask[0].tolist() == [[1, 1, 0, 0, 0], [1, 1, 0, 0, 0], [1, 1, 1, 0, 0], [1, 1, 1, 1, 0], [1, 1, 0, 0, 0]]
+    assert mask[1].tolist() == [[1, 1, 1, 0, 0]] * 3 + [[1, 1, 1, 1, 0], [1, 1, 1, 1, 1]]
+    assert torch.equal(writing_mask(types[1:]).int(), mask[1:])
+
+
+def a_text(padded: bool = True, seed: int = 0) -> dict[str, torch.Tensor]:
+    """Sources of 5, 3 and 4 tokens, targets of 4, 6 and 2; the last row is padded."""
+    draw = torch.Generator().manual_seed(seed)
+    ids = torch.randint(5, SMALL.vocab_size, (3, 9), generator=draw)
+    types = (torch.arange(9) >= torch.tensor([[5], [3], [4]])).long()
+    mask = torch.arange(9) < torch.tensor([[9], [9], [6 if padded else 9]])
+    labels = torch.where((types == 1) & mask, ids, X)
+    ids, types = ids * mask, types * mask
+    batch = {"input_ids": ids, "token_type_ids": types, "labels": labels}
+    return batch | ({"attention_mask": mask.long()} if padded else {})
+
+
+@pytest.mark.parametrize("padded", [False, True], ids=["full", "padded"])
+def test_writer_reads_ahead_of_labels(padded):
+    """Loss and logits where labels are, against all logits moved by one; every gradient too."""
+    model, batch = loud(Writer), a_text(padded)
+    labels = batch["labels"]
+    some = model(**batch)
+    full = model(**{key: value for key, value in batch.items() if key != "labels"}).logits
+    assert full.shape == (3, 9, SMALL.vocab_size)
+    close(some.logits, full[:, :-1][labels[:, 1:] != X])
+    loss = F.cross_entropy(full[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
+    close(some.loss, loss)
+    few, all_ = gradients(model, some.loss), gradients(model, loss)
+    assert set(few) == set(all_) == {key for key, _ in model.named_parameters()}
+    for key in few:
+        close(few[key], all_[key])
+
+
+def test_writer_does_not_see_what_comes():
+    """Change a target word: scores before it stay, and scores from there on do not. The source never looks ahead."""
+    model, batch = loud(Writer).eval(), a_text(padded=False)
+    del batch["labels"]
+    before = model(**batch).logits
+    batch["input_ids"] = batch["input_ids"].clone()
+    batch["input_ids"][0, 6] += 1
+    after = model(**batch).logits
+    close(after[0, :6], before[0, :6])
+    assert (after[0, 6:] - before[0, 6:]).abs().amax(-1).min() > 1e-3
+    close(after[1:], before[1:])
+
+
+def log_p(model: Writer, source: list[int], words: list[int]) -> float:
+    """log p of the words after a source, in one pass."""
+    ids = torch.tensor([source + words])
+    types = torch.tensor([[0] * len(source) + [1] * len(words)])
+    scores = model(ids, types).logits[0].log_softmax(-1)
+    return sum(scores[len(source) + i - 1, word].item() for i, word in enumerate(words))
+
+
+V, END = 4, 3
+
+
+@pytest.fixture(scope="module")
+def writer() -> Writer:
+    """Of four words, the last one the end; loud, so that texts differ much in log p."""
+    model = Writer(replace(SMALL, vocab_size=V, pad_token_id=0)).double().eval()
+    make_loud(model, 3)
+    with torch.no_grad():
+        model.mlm.bias.mul_(5)
+    return model
+
+
+def every_text(most: int) -> list[list[int]]:
+    """All texts that end with END, or have `most` words without."""
+    texts = []
+    for length in range(1, most + 1):
+        texts += [[*ids, END] for ids in itertools.product(range(END), repeat=length - 1)]
+    return texts + [list(ids) for ids in itertools.product(range(END), repeat=most)]
+
+
+SOURCES = [[1, 2, 0, 1], [2, 2], [0, 1, 1, 2, 1]]
+
+
+def as_batch() -> tuple[torch.Tensor, torch.Tensor]:
+    mask = torch.tensor([[int(i < len(source)) for i in range(5)] for source in SOURCES])
+    return torch.tensor([source + [0] * (5 - len(source)) for source in SOURCES]), mask
+
+
+@pytest.mark.parametrize("penalty", [0.0, 0.7, 1.0, 2.0, -0.5])
+@pytest.mark.parametrize("early_stop", [True, False])
+def test_full_beam_is_exhaustive_search(writer, penalty, early_stop):
+    """Sources of three lengths at once, padded: the best of all 121 texts, with its score; the n-best list too."""
+    most, everything = 4, 3**4
+    ids, mask = as_batch()
+    found = writer.generate(
+        ids, mask, end=END, most=most, beams=everything, length_penalty=penalty, early_stop=early_stop
+    )
+    for source, best in zip(SOURCES, found, strict=True):
+        scored = [(log_p(writer, source, text) / len(text) ** penalty, text) for text in every_text(most)]
+        score, text = max(scored)
+        assert best[0][0] == pytest.approx(score, abs=1e-10)
+        assert best[0][1] == [word for word in text if word != END]
+        by_text = {tuple(text): score for score, text in scored}
+        for score, text in best:  # all that is returned is scored right
+            assert score == pytest.approx(by_text.get((*text, END), by_text.get(tuple(text))), abs=1e-10)
+
+
+@pytest.mark.parametrize("most", [1, 2, 6])
+def test_one_beam_is_greedy(writer, most):
+    ids, mask = as_batch()
+    found = writer.generate(ids, mask, end=END, most=most)
+    for source, best in zip(SOURCES, found, strict=True):
+        words: list[int] = []
+        while len(words) < most and END not in words:
+            next_ = [log_p(writer, source, [*words, word]) for word in range(V)]
+            words.append(max(range(V), key=next_.__getitem__))
+        assert best[0][1] == [word for word in words if word != END]
+        assert best[0][0] == pytest.approx(log_p(writer, source, words) / len(words), abs=1e-10)
+        assert len(best) == 1
+
+
+def by_hand(table, beams: int, most: int, penalty: float, early_stop: bool):
+    """Beam search over `table(words) -> V log p` for one source, in the plainest way."""
+    alive, finished = [(0.0, [])], []
+    for length in range(1, most + 1):
+        every = sorted(((p + table(ids)[w], ids, w) for p, ids in alive for w in range(V)), key=lambda c: -c[0])
+        finished += [(p / length**penalty, ids) for p, ids, w in every[:beams] if w == END]
+        alive = [(p, [*ids, w]) for p, ids, w in every[: 2 * beams] if w != END][:beams]
+        if early_stop and len(finished) >= beams:
+            break
+        if length == most:
+            finished += [(p / length**penalty, ids) for p, ids in alive]
+    return max(finished)
+
+
+@pytest.mark.parametrize("early_stop", [True, False])
+@pytest.mark.parametrize("penalty", [0.0, 1.0, 1.5])
+@pytest.mark.parametrize("beams", [1, 2, 3])
+def test_beam_search_by_hand(beams, penalty, early_stop):
+    """On thirty random tables; stopping early without a loss is what the bound is for."""
+    for seed in range(30):
+        numbers = torch.Generator().manual_seed(seed)
+        known: dict[tuple, list[float]] = {}
+
+        def table(ids, known=known, numbers=numbers):
+            if tuple(ids) not in known:
+                drawn = 2 * torch.randn(V, generator=numbers, dtype=torch.float64)
+                known[tuple(ids)] = drawn.log_softmax(0).tolist()
+            return known[tuple(ids)]
+
+        last: list[list[int]] = [[]]
+
+        def go_on(parents, words, last=last, table=table):
+            last[:] = [[*last[parent], word] for parent, word in zip(parents, words, strict=True)]
+            return torch.tensor([table(ids) for ids in last], dtype=torch.float64)
+
+        first = torch.tensor([table([])], dtype=torch.float64)
+        [found] = beam_search(first, go_on, end=END, most=5, beams=beams, length_penalty=penalty, early_stop=early_stop)
+        score, ids = by_hand(table, beams, 5, penalty, early_stop)
+        assert found[0] == (pytest.approx(score), ids)
+        assert [score for score, _ in found] == sorted((score for score, _ in found), reverse=True)
+        assert len(found) <= beams
+
+
+def test_a_longer_text_wins_by_the_penalty():
+    """An end at once has p = 0.4, one after two words 0.33: the likelier is first, unless the mean counts."""
+    table = {(): [0.6, 0, 0, 0.4], (0,): [0.0, 0.55, 0, 0.45], (0, 1): [0, 0, 0, 1.0]}
+    last: list[tuple] = [()]
+
+    def log(ids):
+        return torch.tensor(table[ids], dtype=torch.float64).log()
+
+    def go_on(parents, words):
+        last[:] = [(*last[parent], word) for parent, word in zip(parents, words, strict=True)]
+        return torch.stack([log(ids) for ids in last])
+
+    def best(penalty):
+        last[:] = [()]
+        [found] = beam_search(log(())[None], go_on, end=END, most=4, beams=2, length_penalty=penalty, early_stop=False)
+        return found[0]
+
+    assert best(0.0) == (pytest.approx(math.log(0.4)), [])
+    assert best(1.0) == (pytest.approx(math.log(0.33) / 3), [0, 1])
+
+
+def test_generate_can_be_watched_and_told_what_not_to_write(writer):
+    seen = []
+    ids, mask = as_batch()
+    found = writer.generate(ids, mask, end=END, most=3, beams=2, early_stop=False, never=[2], watch=seen.append)
+    assert all(2 not in words for texts in found for _, words in texts)
+    assert 1 <= len(seen) <= 3
+    assert all(len(words) == step for step, rows in enumerate(seen, 1) for texts in rows for _, words in texts)
+    allowed = [text for text in every_text(3) if 2 not in text]
+    whole = writer.generate(ids, mask, end=END, most=3, beams=27, never=[2], length_penalty=0.0)
+    for row, texts in enumerate(whole):
+        assert tuple(texts[0][1]) in {tuple(w for w in text if w != END) for text in allowed}
+        assert len(seen[0]) == len(SOURCES), row
+
+
+def test_generate_refuses_what_does_not_fit(writer):
+    ids, mask = as_batch()
+    with pytest.raises(ValueError, match="5 tokens to read and 13 to write, but the model has 16 positions"):
+        writer.generate(ids, mask, end=END, most=13)
+    writer.generate(ids, mask, end=END, most=12)
+    with pytest.raises(ValueError, match="beams is 0"):
+        writer.generate(ids, mask, end=END, beams=0, most=3)
 
 
 # ---- What they cannot read -------------------------------------------------------------------------------------------

@@ -10,10 +10,11 @@ import bertlab
 from .conftest import ROOT
 
 FLOORS = [
-    "model wordpiece sources train plots",
-    "heads corpus views budget",
-    "weights tasks",
-    "pretrain bench",
+    "model wordpiece sources train plots habits",
+    "heads corpus bertviz_offline annotations budget",
+    "weights tasks views saliency",
+    "pretrain finetune",
+    "bench",
     "explore exercises",
     "__main__",
 ]

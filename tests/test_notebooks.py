@@ -11,7 +11,10 @@ import pytest
 
 from .conftest import ROOT
 
-SPINE = ["00_start_here", "01_wordpiece", "06_encoder", "07_mlm", "08_nsp", "09_pretraining"]
+COURSE = [
+    "00_start_here", "01_wordpiece", "03_attention", "04_heads_and_masks", "05_positions", "06_encoder", "07_mlm",
+    "08_nsp", "09_pretraining", "14_seeing_attention", "15_attention_or_explanation",
+]  # fmt: skip
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 UNTIL_KNOWN = (
     "# In Colab: clone or upload the bertlab folder, run %pip install -q . inside it (never -e), then run this cell."
@@ -55,7 +58,7 @@ def headings(path) -> list[str]:
 
 @pytest.mark.skipif(not NOTEBOOKS, reason="no notebooks are written yet")
 def test_the_course_is_there():
-    missing = set(SPINE) - {path.stem for path in NOTEBOOKS}
+    missing = set(COURSE) - {path.stem for path in NOTEBOOKS}
     assert not missing
 
 

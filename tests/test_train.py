@@ -291,6 +291,116 @@ def test_a_frozen_model_is_refused():
         run(model=model)
 
 
+# The best weights, and rates by name
+
+
+SCORES = [0.1, 0.3, 0.2, 0.9, 0.9, 0.5, 0.4, 0.8]  # of the evaluations at steps 0, 2, 4, ...
+
+
+def judged(steps=14, folder=None, resume=False, model=None, scores=SCORES, name="accuracy", **changes):
+    """Train, with these scores for the evaluations, in order of the step; the weights at each, too."""
+    model, seen = model or new_model(), {}
+
+    def evaluate(m):
+        step = judged.step
+        seen[step] = [p.detach().clone() for p in m.parameters()]
+        return {name: scores[step // 2]}
+
+    def watch(row, status):
+        judged.step = status["step"] + 2 - status["step"] % 2
+
+    judged.step = 0
+    settings = {"steps": steps, "learning_rate": 1e-2, "log_every": 1, "evaluate_every": 2, "keep_best": name} | changes
+    log = train(model, batches(), TrainConfig(**settings), evaluate=evaluate, folder=folder, resume=resume, watch=watch)
+    return model, log, seen
+
+
+def test_the_best_weights_are_kept():
+    """The first of two that are equally good; for a loss the lowest."""
+    model, log, seen = judged()
+    assert log[-1]["step"] == 14
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), seen[6], strict=True))
+    model, _, seen = judged(scores=[-x for x in SCORES], name="mlm_loss")
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), seen[6], strict=True))
+    model, _, seen = judged(scores=sorted(SCORES, reverse=True))
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), seen[0], strict=True))
+
+
+def test_patience_ends_the_run():
+    """Two evaluations after the one at step 6, which was the best."""
+    model, log, seen = judged(patience=2)
+    assert log[-1]["step"] == 10
+    assert max(seen) == 10
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), seen[6], strict=True))
+    assert judged(patience=1)[1][-1]["step"] == 4
+    assert judged(patience=4)[1][-1]["step"] == 14
+
+
+@pytest.mark.parametrize("stop_at", [3, 8, 9])
+def test_a_resumed_run_keeps_the_same_best_weights(tmp_path, stop_at):
+    """Before and after the best evaluation; an early end is the same early end, and resuming that changes nothing."""
+    whole, log, _ = judged(patience=3)
+    model = new_model()
+
+    def stop(row, status):
+        judged.step = status["step"] + 2 - status["step"] % 2
+        if status["step"] == stop_at and row:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def evaluate(model):
+        return {"accuracy": SCORES[judged.step // 2]}
+
+    config = TrainConfig(steps=14, learning_rate=1e-2, log_every=1, evaluate_every=2, keep_best="accuracy", patience=3)
+    judged.step = 0
+    with pytest.raises(KeyboardInterrupt):
+        train(model, batches(), config, evaluate=evaluate, folder=tmp_path, watch=stop)
+    judged.step = stop_at + 2 - stop_at % 2
+
+    def go_on(row, status):
+        judged.step = status["step"] + 2 - status["step"] % 2
+
+    again = new_model(dropout=0.1)
+    log2 = train(again, batches(), config, evaluate=evaluate, folder=tmp_path, resume=True, watch=go_on)
+    assert log2 == log
+    assert log[-1]["step"] == 12
+    assert same(again, whole)
+    third = new_model()
+    assert train(third, batches(), config, evaluate=evaluate, folder=tmp_path, resume=True, watch=quiet) == log
+    assert same(third, whole)
+
+
+def test_keep_best_needs_a_number_that_there_is():
+    with pytest.raises(ValueError, match="keep_best is 'f1', but `evaluate` gives accuracy"):
+        judged(keep_best="f1")
+    with pytest.raises(ValueError, match="keep_best is 'f1', but `evaluate` gives nothing"):
+        run(keep_best="f1", log_every=1)
+    with pytest.raises(ValueError, match="patience is 3: it counts evaluations that are not the best; say keep_best"):
+        TrainConfig(patience=3)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_rates_by_name(optimizer):
+    """Each parameter in one group, with its factor; a factor of 0 leaves it where it was."""
+    model, before = new_model(), new_model()
+
+    def scale(name):
+        return 0.0 if name.startswith("bert.embeddings") else 1.0 if name.startswith("bert.") else 10.0
+
+    groups = new_optimizer(model, TrainConfig(optimizer=optimizer), scale=scale).param_groups
+    names = {id(p): name for name, p in model.named_parameters()}
+    assert sorted(id(p) for group in groups for p in group["params"]) == sorted(names)
+    for group in groups:
+        assert {scale(names[id(p)]) for p in group["params"]} == {group["scale"]}
+        assert len({p.dim() > 1 for p in group["params"]}) == 1
+    config = TrainConfig(steps=1, learning_rate=1e-3, weight_decay=0.0, clip=0.0, optimizer=optimizer)
+    train(model, batches(), config, watch=quiet, scale=scale)
+    moved = {name: (p - q).abs().max().item() for (name, p), q in zip(model.named_parameters(), before.parameters(),
+                                                                       strict=True)}  # fmt: skip
+    assert moved["bert.embeddings.words.weight"] == 0
+    assert moved["nsp.weight"] == pytest.approx(1e-2, rel=0.01)  # the first step of AdamW is as long as the rate
+    assert moved["bert.layers.0.attention_norm.bias"] == pytest.approx(1e-3, rel=0.01)
+
+
 def test_steps_in_leaves_the_model_alone():
     model, before = new_model(), new_model()
     few = steps_in(0.01, model, batches(), TrainConfig())

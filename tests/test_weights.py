@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from bertlab import weights
-from bertlab.heads import Classifier, Pretraining
+from bertlab.heads import Classifier, Pretraining, SpanFinder, Tagger, Writer
 from bertlab.model import Bert, BertConfig, attention_maps
 from bertlab.weights import KINDS, NAMES, SEMAN, find, load, rename, save
 from bertlab.wordpiece import SPECIAL, WordPiece
@@ -28,7 +28,7 @@ WORDS = ["cat", "dog", "sat", "the", "##s", ".", "mat", "on"]
 
 
 def made(kind=Pretraining, config: BertConfig = SMALL, seed: int = 0):
-    model = kind(config, 3) if kind is Classifier else kind(config)
+    model = kind(config, 3) if kind in (Classifier, Tagger) else kind(config)
     make_loud(model, seed)
     return model.eval()
 
@@ -107,8 +107,18 @@ def test_every_row_is_needed_and_every_weight_has_one(kind):
     names = [prefix + name for name in made(kind).state_dict()]
     assert [rename(rename(name, NAMES), SEMAN) for name in names] == names
     used = {part for part in NAMES if any(rename(name, {part: part}) for name in names)}
-    lacks = {Bert: {"pooler.dense", "mlm", "mlm.dense", "mlm.norm", "nsp", "output"}, Pretraining: {"output"}}
-    assert set(NAMES) - used == lacks.get(kind, {"mlm", "mlm.dense", "mlm.norm", "nsp"})
+    mlm, pooler = {"mlm", "mlm.dense", "mlm.norm"}, {"pooler.dense"}
+    assert (
+        set(NAMES) - used
+        == {
+            Bert: {"nsp", "output", "spans"} | mlm | pooler,
+            Pretraining: {"output", "spans"},
+            Classifier: {"nsp", "spans"} | mlm,
+            Tagger: {"nsp", "spans"} | mlm | pooler,
+            SpanFinder: {"nsp", "output"} | mlm | pooler,
+            Writer: {"nsp", "output", "spans"} | pooler,
+        }[kind]
+    )
 
 
 # ---- There and back --------------------------------------------------------------------------------------------------
@@ -118,7 +128,8 @@ def test_every_row_is_needed_and_every_weight_has_one(kind):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_saved_and_loaded_is_the_same(kind, dtype, tmp_path):
     model = made(kind).to(dtype)
-    again = load(save(model, tmp_path / "a" / "b"))  # a folder in a folder that is not there yet
+    folder = save(model, tmp_path / "a" / "b")  # a folder in a folder that is not there yet
+    again = load(folder, Writer) if kind is Writer else load(folder)
     assert type(again) is kind
     assert again.config == model.config
     assert equal(again, model)
@@ -132,8 +143,11 @@ def test_saved_and_loaded_is_the_same(kind, dtype, tmp_path):
         (Bert, "BertModel", {"add_pooling_layer": False}),
         (Pretraining, "BertForPreTraining", {}),
         (Classifier, "BertForSequenceClassification", {}),
+        (Tagger, "BertForTokenClassification", {}),
+        (SpanFinder, "BertForQuestionAnswering", {}),
+        (Writer, "BertForMaskedLM", {}),
     ],
-    ids=["Bert", "Pretraining", "Classifier"],
+    ids=["Bert", "Pretraining", "Classifier", "Tagger", "SpanFinder", "Writer"],
 )
 def test_transformers_opens_what_we_saved(kind, architecture, how, tmp_path):
     """With nothing missing, nothing left over, not a word of warning, and the same weights and scores."""
@@ -146,8 +160,12 @@ def test_transformers_opens_what_we_saved(kind, architecture, how, tmp_path):
     for name, tensor in weights.to_theirs(ours.state_dict()).items():
         assert torch.equal(state[name], tensor), name
     batch = {key: value for key, value in a_batch(SMALL, True).items() if "label" not in key}
-    their = model(**batch)[0]
-    our = ours(**batch) if kind is Bert else ours(**batch).mlm_logits if kind is Pretraining else ours(**batch).logits
+    if kind is Writer:  # a text that is all source: all see all, as in theirs
+        batch["token_type_ids"] = torch.zeros_like(batch["token_type_ids"])
+    their, our = model(**batch)[0], ours(**batch)
+    our = {Bert: lambda: our, Pretraining: lambda: our.mlm_logits, SpanFinder: lambda: our.start_logits}.get(
+        kind, lambda: our.logits
+    )()
     torch.testing.assert_close(our, their, rtol=0, atol=1e-5)
 
 
@@ -171,11 +189,24 @@ def test_transformers_says_what_is_missing(tmp_path):
         ("BertForPreTraining", Classifier, {"kind": Classifier, "num_labels": 3, "new_heads": True}, {"output"}),
         ("BertForQuestionAnswering", Bert, {"kind": Bert}, set()),
         ("BertForTokenClassification", Bert, {"kind": Bert}, set()),
+        ("BertForQuestionAnswering", SpanFinder, {}, set()),
+        ("BertForTokenClassification", Tagger, {}, set()),
+        ("BertForMaskedLM", Writer, {"kind": Writer}, set()),
+        ("BertForPreTraining", Writer, {"kind": Writer}, set()),
+        ("BertForPreTraining", SpanFinder, {"kind": SpanFinder, "new_heads": True}, {"spans"}),
+        ("BertForQuestionAnswering", Tagger, {"kind": Tagger, "num_labels": 4, "new_heads": True}, {"output"}),
+        ("BertForSequenceClassification", Tagger, {"kind": Tagger, "num_labels": 3, "new_heads": True}, {"output"}),
+        (
+            "BertForTokenClassification",
+            Classifier,
+            {"kind": Classifier, "num_labels": 3, "new_heads": True},
+            {"output", "pooler"},
+        ),
     ],
 )
 def test_we_load_what_transformers_saved(architecture, kind, how, new, tmp_path):
     """All weights that both have are equal; heads that the file lacks are started anew where that was asked for."""
-    model = theirs(architecture, num_labels=3)
+    model = theirs(architecture, num_labels=2 if "Question" in architecture else 3)
     model.save_pretrained(tmp_path)
     ours = load(tmp_path, **how)
     assert type(ours) is kind
@@ -189,9 +220,10 @@ def test_we_load_what_transformers_saved(architecture, kind, how, new, tmp_path)
             assert torch.equal(tensor, state[their_name.removeprefix("bert.") if bare else their_name]), name
 
 
-@pytest.mark.parametrize("architecture", ["BertForPreTraining", "BertForSequenceClassification"])
+@pytest.mark.parametrize("architecture", ["BertForPreTraining", "BertForSequenceClassification",
+                                          "BertForTokenClassification", "BertForQuestionAnswering"])  # fmt: skip
 def test_from_transformers_and_back(architecture, tmp_path):
-    model = theirs(architecture, num_labels=3)
+    model = theirs(architecture, num_labels=2 if "Question" in architecture else 3)
     model.save_pretrained(tmp_path / "theirs")
     again, misplaced, said = opened(architecture, save(load(tmp_path / "theirs"), tmp_path / "ours"))
     assert (misplaced, said) == ({}, [])
@@ -393,13 +425,34 @@ def test_classes_are_for_a_classifier(folder):
         load(folder, num_labels=2, new_heads=True)
 
 
-@pytest.mark.parametrize("architecture", ["BertForQuestionAnswering", "BertForTokenClassification"])
-def test_a_head_of_theirs_is_not_lost_unasked(architecture, tmp_path):
-    theirs(architecture, num_labels=3).save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match=f"bertlab has no head for .* of a {architecture}: load it with kind=Bert"):
+def test_a_head_of_theirs_is_not_lost_unasked(tmp_path):
+    """A multiple choice's `classifier` is neither of texts nor of tokens, and looks like both."""
+    theirs("BertForMultipleChoice").save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="has no head for classifier.* of a BertForMultipleChoice: load it with kind="):
         load(tmp_path)
-    with pytest.raises(ValueError, match="a Classifier needs output, pooler"):  # its classifier is of tokens
+    with pytest.raises(ValueError, match="a Classifier needs output, which is not in the file"):
         load(tmp_path, Classifier, num_labels=3)
+    assert type(load(tmp_path, Bert)) is Bert
+
+
+def test_a_classifier_of_tokens_is_not_one_of_texts(tmp_path):
+    """Both are called `classifier` in the file, and may have the same shape."""
+    theirs("BertForTokenClassification", num_labels=3).save_pretrained(tmp_path / "tokens")
+    with pytest.raises(ValueError, match="a Classifier needs output, pooler"):
+        load(tmp_path / "tokens", Classifier, num_labels=3)
+    theirs("BertForSequenceClassification", num_labels=3).save_pretrained(tmp_path / "texts")
+    with pytest.raises(ValueError, match="a Tagger needs output"):
+        load(tmp_path / "texts", Tagger, num_labels=3)
+
+
+def test_labels_of_a_tagger(tmp_path):
+    labels = ("O", "B-PER", "I-PER")
+    model = load(save(made(Tagger), tmp_path / "a", labels=labels))
+    assert type(model) is Tagger
+    assert model.labels == labels
+    model.dropout.p = 0.3
+    assert load(save(model, tmp_path / "b")).labels == labels
+    assert load(tmp_path / "b").dropout.p == 0.3
 
 
 @pytest.mark.parametrize(
@@ -495,7 +548,7 @@ def test_folders_that_are_not_there(folder, tmp_path):
 
 
 def test_kinds_that_are_none(folder, tmp_path):
-    with pytest.raises(TypeError, match="it must be Bert, Pretraining, Classifier or None"):
+    with pytest.raises(TypeError, match="it must be Bert, Pretraining, Classifier, Tagger, SpanFinder, Writer or None"):
         load(folder, BertConfig)
     with pytest.raises(TypeError, match="a Linear cannot be saved, only Bert, Pretraining, Classifier"):
         save(torch.nn.Linear(2, 2), tmp_path / "linear")
