@@ -847,7 +847,7 @@ def minilm() -> Path:
 
 
 def bertlab_mini() -> Path:
-    """The folder of the model that this project trained and carries, `load("bertlab-mini")`. README.md there is its card.
+    """The folder of the model that this project trained and carries: `load("bertlab-mini")`. Its README.md is the card.
 
     Raises SourceError when the files are not where this copy of bertlab keeps its data.
     """
