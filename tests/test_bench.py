@@ -256,10 +256,10 @@ def test_finetuning_takes_minilm_where_it_is_here_and_other_classes_than_zero_sc
     assert (model.config.hidden_size, model.dropout.p) == ((32 if cached else 128), 0.2)
     assert ("MiniLM" if cached else "tiny") in setting.title
     assert [row["labels"] for row in setting.rows] == [1, 0, 0, 1]
-    assert setting.lengths.tolist() == [len(ids) for ids, _ in setting.rows]
+    assert setting.lengths.tolist() == [len(row["input_ids"]) for row in setting.rows]
     assert setting.lengths.max() == 20
     if cached:
-        assert setting.rows[1][0] == [2, PIECES.vocab.index("w3"), 3]
+        assert setting.rows[1]["input_ids"] == [2, PIECES.vocab.index("w3"), 3]
         old = weights.load(minilm, Bert).state_dict()
         assert all(torch.equal(model.bert.state_dict()[name], old[name]) for name in old)
 
