@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 
 from . import pretrain, sources, tasks, weights, wordpiece
-from .corpus import Masking, PretrainingCollate, encode, pair_rows, split
+from .corpus import Masking, PretrainingCollate, encode, pair_rows
 from .heads import IGNORE, Classifier, Pretraining
 from .model import BertConfig
 from .pretrain import Plan
@@ -713,12 +713,12 @@ def curves(plan: Plan, minutes: float, threads: int = 0, say: Callable[[str], No
 
 def studies(plan: Plan, folder: Path) -> tuple[dict[str, Course], dict[str, float]]:
     """The three courses, their first weights in `folder`, and the losses of the most frequent word and the bigram."""
-    documents, groups = pretrain.read(plan.text)
-    training, judged = split(documents, plan.held_out, seed=0, groups=groups, at_least=2)
+    training, judged, kinds = pretrain.divide(plan)
     pieces = wordpiece.learn_bulk((sentence for document in training for sentence in document), plan.vocab_size)
     text, test = encode(training, pieces), encode(judged, pieces)
-    rows = pair_rows(text, plan.length, seed=plan.seed, times=plan.times)
-    held_out = pretrain.quick(pretrain.judging_batches(test, pieces, plan), JUDGED)
+    kept = pretrain.kept_kinds(kinds[0], text, plan)
+    rows = pair_rows(text, plan.length, seed=plan.seed, times=plan.times, kinds=kept)
+    held_out = pretrain.quick(pretrain.judging_batches(test, pieces, plan, kinds[1]), JUDGED)
     plans = {
         OURS: plan,
         TUNED: replace(plan, optimizer="adamw"),

@@ -11,7 +11,6 @@ import html
 import inspect
 import json
 import math
-import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from .model import Bert, attention_maps
+from .train import write_whole
 from .wordpiece import WordPiece
 
 MOST_WEIGHTS = 12 * 12 * 128 * 128  # of all layers and heads: bert-base on 128 tokens
@@ -71,12 +71,7 @@ class BertvizView:
         path = Path(path)
         if not path.parent.is_dir():
             raise FileNotFoundError(f"there is no folder {path.parent} to save the page in: make it first")
-        beside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-        try:
-            beside.write_text(self.page, encoding="utf-8")
-            os.replace(beside, path)
-        finally:
-            beside.unlink(missing_ok=True)
+        write_whole(path, self.page)
         return path
 
 

@@ -21,7 +21,7 @@ from torch import nn
 from . import sources, tasks, weights
 from .heads import Classifier, SpanFinder, Tagger
 from .tasks import NAMED, Pair, Question, Sentence, Split, Text
-from .train import Batches, TrainConfig, put_in_place, train
+from .train import Batches, TrainConfig, train, write_json, write_whole
 from .wordpiece import WordPiece
 
 KINDS = {"classify": tasks.Classify, "tag": tasks.Tag, "read": tasks.Read, "reply": tasks.Reply, "write": tasks.Write}
@@ -457,9 +457,7 @@ def write_predictions(given: Sequence, said: Sequence[dict], file: Path | None =
         content = written.getvalue()
     else:
         raise ValueError(f"{file}: predictions are written to a .csv or a .jsonl file")
-    beside = file.with_name(f".{file.name}.being-written")
-    beside.write_text(content, encoding="utf-8")
-    put_in_place(beside, file)
+    write_whole(file, content)
 
 
 def in_words(one: dict) -> str:
@@ -470,10 +468,3 @@ def in_words(one: dict) -> str:
         return one["text"]
     best = one.get("label", one.get("reply", one.get("answer")))
     return f"{100 * one['probability']:5.1f}%  {best or '(no answer)'}"
-
-
-def write_json(place: Path, value: dict) -> None:
-    """Write a small file whole or not at all."""
-    beside = place.with_name(f".{place.name}.being-written")
-    beside.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    put_in_place(beside, place)

@@ -18,7 +18,7 @@ from . import sources, wordpiece
 from .corpus import Encoded, Masking, PretrainingCollate, encode, pair_rows, split
 from .heads import IGNORE, Output, Pretraining
 from .model import Bert, BertConfig, sinusoids
-from .train import Batches, TrainConfig, evaluate, put_in_place, steps_in, train
+from .train import Batches, TrainConfig, evaluate, steps_in, train, write_json
 
 # Peak learning rates for Muon, halved where the width doubles. Those of tiny and mini were tried on held-out text; the
 # others follow the rule and are starting points.
@@ -402,10 +402,3 @@ def fill(model: Pretraining, pieces: wordpiece.WordPiece, text: str, top: int = 
         [(pieces.vocab[w], p) for p, w in zip(row, some, strict=True)]
         for row, some in zip(probabilities.tolist(), words.tolist(), strict=True)
     ]
-
-
-def write_json(place: Path, value: dict) -> None:
-    """Write a small file whole or not at all."""
-    beside = place.with_name(f".{place.name}.being-written")
-    beside.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
-    put_in_place(beside, place)

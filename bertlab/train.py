@@ -639,6 +639,21 @@ def read_checkpoint(place: Path) -> tuple[dict, dict[str, Tensor]] | None:
         return json.loads(file.metadata()["facts"]), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
 
 
+def write_whole(place: Path, text: str) -> None:
+    """Write a small file whole or not at all."""
+    beside = place.with_name(f".{place.name}.{os.getpid()}.being-written")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        put_in_place(beside, place)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_json(place: Path, value: dict) -> None:
+    """`write_whole` of plain values."""
+    write_whole(place, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
 def put_in_place(beside: Path, place: Path) -> None:
     """Rename a file that was written beside, after it has reached the disk."""
     with open(beside, "rb") as file:

@@ -11,7 +11,6 @@ import html
 import io
 import json
 import math
-import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from .bertviz_offline import head_view, look, model_view, neuron_view
+from .train import write_whole
 from .wordpiece import SPECIAL, WordPiece
 
 SPECIALS = {*SPECIAL, "<s>", "</s>", "<pad>", "<mask>", "<cls>", "<sep>", "<|endoftext|>"}
@@ -93,12 +93,7 @@ class AttentionView:
         path = Path(path)
         if not path.parent.is_dir():
             raise FileNotFoundError(f"there is no folder {path.parent} to save the page in: make it first")
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            beside.write_text(self.page(), encoding="utf-8")
-            os.replace(beside, path)
-        finally:
-            beside.unlink(missing_ok=True)
+        write_whole(path, self.page())
         return path
 
 

@@ -13,6 +13,7 @@ from torch import nn
 pytest.importorskip("bertviz", reason='bertviz is an optional extra: pip install "bertviz>=1.4"')
 
 from bertlab import bertviz_offline as bv
+from bertlab import train
 from bertlab.heads import Classifier, Pretraining
 from bertlab.model import Bert, BertConfig, attention_maps
 from bertlab.wordpiece import SPECIAL, WordPiece
@@ -261,7 +262,7 @@ def test_save(tmp_path, monkeypatch):
     def full(*_):
         raise OSError("no space left")
 
-    monkeypatch.setattr(bv.os, "replace", full)
+    monkeypatch.setattr(train.os, "replace", full)
     with pytest.raises(OSError, match="no space left"):
         bv.head_view(ours(), PIECES, CAT).save(tmp_path / "page.html")
     assert (tmp_path / "page.html").read_text(encoding="utf-8") == shown.page
