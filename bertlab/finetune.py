@@ -18,9 +18,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from . import sources, tasks, weights
+from . import readers, sources, tasks, weights
+from .corpus import place
 from .heads import Classifier, SpanFinder, Tagger
-from .tasks import NAMED, Pair, Question, Sentence, Split, Text
+from .metrics import words_of
+from .readers import Pair, Question, Sentence, Split, Text
+from .tasks import NAMED
 from .train import Batches, TrainConfig, train, write_json, write_whole
 from .wordpiece import WordPiece
 
@@ -184,7 +187,7 @@ def read_data(plan: FinetunePlan, say: Callable[[str], None] = print) -> Split:
     if plan.task in NAMED:
         data = NAMED[plan.task][1]()
     else:
-        held = tasks.parted(read(plan, plan.train, "train", say), text_of)
+        held = readers.parted(read(plan, plan.train, "train", say), text_of)
         train_, dev, test = held
         if plan.eval:
             train_, test = train_ + test, read(plan, plan.eval, "test", say)
@@ -192,7 +195,7 @@ def read_data(plan: FinetunePlan, say: Callable[[str], None] = print) -> Split:
             train_, dev = train_ + held.dev, read(plan, plan.dev, "validation", say)
         data = Split(train_, dev, test)
     if plan.limit:  # files may be sorted by label: take any rows, but those of a smaller limit among them
-        data = data._replace(train=sorted(data.train, key=lambda e: tasks.place(f"limit {text_of(e)}"))[: plan.limit])
+        data = data._replace(train=sorted(data.train, key=lambda e: place(f"limit {text_of(e)}"))[: plan.limit])
     return data
 
 
@@ -202,9 +205,9 @@ def read(plan: FinetunePlan, where: str, split: str, say: Callable[[str], None])
     if where.startswith("hub:"):
         name, _, config = where.removeprefix("hub:").partition(":")
         kind = "write" if plan.kind == "reply" else plan.kind
-        return tasks.read_hub(kind, name, split, config or None, **columns)
-    reader = {"classify": tasks.read_texts, "tag": tasks.read_tagged, "read": tasks.read_questions,
-              "reply": tasks.read_pairs, "write": tasks.read_pairs}[plan.kind]  # fmt: skip
+        return readers.read_hub(kind, name, split, config or None, **columns)
+    reader = {"classify": readers.read_texts, "tag": readers.read_tagged, "read": readers.read_questions,
+              "reply": readers.read_pairs, "write": readers.read_pairs}[plan.kind]  # fmt: skip
     try:
         return reader(where, **columns, skip_bad_rows=plan.skip_bad_rows, say=say)
     except TypeError as error:
@@ -409,7 +412,7 @@ def example_of(kind: str, given) -> Text | Sentence | Question | Pair:
             raise ValueError(f"{given!r:.60}: a reader needs a question and a context, parted by a tab")
         return Question("", *given, [])
     if kind == "tag":
-        words = tasks.words_of(given) if isinstance(given, str) else list(given)
+        words = words_of(given) if isinstance(given, str) else list(given)
         if not words:
             raise ValueError("there is no word to tag")
         return Sentence(words, [""] * len(words))

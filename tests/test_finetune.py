@@ -18,7 +18,7 @@ from bertlab.__main__ import main
 from bertlab.finetune import FinetunePlan, finetune, freeze, in_words, load, new_model, new_task, predict, rates, table
 from bertlab.heads import Classifier, Pretraining, SpanFinder, Tagger, Writer
 from bertlab.model import BertConfig
-from bertlab.tasks import Pair, Question, Sentence, Split, Text
+from bertlab.readers import Pair, Question, Sentence, Split, Text
 from bertlab.train import quiet
 from bertlab.wordpiece import SPECIAL, WordPiece
 

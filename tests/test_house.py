@@ -10,9 +10,10 @@ import bertlab
 from .conftest import ROOT
 
 FLOORS = [
-    "model wordpiece sources train plots habits",
+    "model wordpiece sources train plots habits metrics",
     "heads corpus bertviz_offline annotations budget",
-    "weights tasks views saliency",
+    "weights readers views saliency",
+    "tasks",
     "pretrain finetune",
     "bench",
     "explore exercises",
