@@ -13,15 +13,17 @@ FLOORS = [
     "model wordpiece sources train plots habits metrics",
     "heads corpus bertviz_offline annotations budget",
     "weights readers views saliency",
+    "silver",
     "tasks",
     "pretrain finetune",
     "bench",
-    "explore exercises",
+    "explore explore_tasks exercises",
     "__main__",
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names.split()}
 WAITS = {"transformers", "datasets", "accelerate", "bertviz", "sklearn", "matplotlib", "ipywidgets", "IPython"}
-IS_ABOUT = {"plots": {"matplotlib"}, "views": {"matplotlib"}, "explore": {"ipywidgets", "matplotlib"}}
+IS_ABOUT = {"plots": {"matplotlib"}, "views": {"matplotlib"}, "explore": {"ipywidgets", "matplotlib"},
+            "explore_tasks": {"ipywidgets", "matplotlib"}}  # fmt: skip
 FILES = [path for path in sorted((ROOT / "bertlab").rglob("*.py")) if path.parent.name + path.stem != "bertlab__init__"]
 
 
