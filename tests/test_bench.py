@@ -13,7 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from bertlab import bench, weights
-from bertlab.__main__ import main
+from bertlab.__main__ import main, parser
 from bertlab.bench import DYNAMIC, GROUPED, OURS, SETTINGS, SIDES, BenchConfig, Setting, Side
 from bertlab.corpus import PretrainingCollate
 from bertlab.heads import IGNORE, Classifier, Pretraining
@@ -21,6 +21,8 @@ from bertlab.model import Bert, BertConfig
 from bertlab.tasks import Collate
 from bertlab.train import Batches, TrainConfig
 from bertlab.wordpiece import WordPiece
+
+from .conftest import ROOT
 
 TINY = BertConfig(vocab_size=50, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
                   max_position_embeddings=40, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)  # fmt: skip
@@ -521,3 +523,16 @@ def test_the_command_draws_learning_curves(tmp_path, capsys):
 def test_too_little_text_is_one_line(tmp_path, capsys):
     assert main(["bench", "--only", "8k", "--text", text(tmp_path, 3), "--preset", "tiny", "--batch-size", "500"]) == 1
     assert "do not fill one batch of 500" in capsys.readouterr().err
+
+
+def test_the_curves_that_notebook_09_shows_come_from_a_command_that_there_is():
+    found = json.loads((ROOT / "data" / "curves.json").read_text(encoding="utf-8"))
+    options = parser().parse_args(found["command"].split()[3:])
+    assert options.curves == found["minutes"]
+    assert found["machine"]["load"] < 1, "a machine with something else to do"
+    table = bench.curves_table(found)
+    for learner, line in zip(found["learners"], table.splitlines()[5:], strict=False):
+        last = learner["points"][-1]
+        assert last["step"] == learner["steps"]
+        assert last["seconds"] <= 60 * found["minutes"]
+        assert f"{last['mlm_loss']:.3f}" in line
