@@ -26,6 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output, say `head`, has had enough
         sys.stderr.close()
         return 0
+    except FileNotFoundError as error:
+        missing = f"there is no file or folder {error.filename!r}" if error.filename else error
+        print(f"bertlab: {missing}", file=sys.stderr)
+        return 1
     except (OSError, ValueError, FloatingPointError) as error:
         print(f"bertlab: {error}", file=sys.stderr)
         return 1
@@ -110,7 +114,7 @@ def parser() -> argparse.ArgumentParser:
     tune.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="where the run and the model go")
     tune.add_argument("--model", help='a folder, "minilm", "bertlab-mini", or a name on the hub (default: minilm)')
     tune.add_argument("--train", metavar="FILE", help="to learn from: .csv, .tsv, .jsonl, CoNLL columns, .conllu, "
-                      "SQuAD JSON, a folder of a folder for each class, or hub:NAME")  # fmt: skip
+                      "SQuAD JSON, a folder of a folder for each class, or hub:NAME[:CONFIG][@SPLIT]")  # fmt: skip
     tune.add_argument("--eval", metavar="FILE", help="to be judged by at the end (default: a tenth of --train)")
     tune.add_argument("--dev", metavar="FILE", help="to choose the best weights by (default: a tenth of --train)")
     tune.add_argument("--columns", nargs="+", metavar="NAME=YOURS",
@@ -118,6 +122,8 @@ def parser() -> argparse.ArgumentParser:
     tune.add_argument("--skip-bad-rows", action="store_true", default=None, help="leave them out, and say which")
     tune.add_argument("--class-weights", action="store_true", default=None, help="rare classes count like others")
     tune.add_argument("--label-on", choices=("first", "last", "all"), help="the piece that speaks for a word")
+    tune.add_argument("--whole", action="store_true", default=None,
+                      help="writing: leave out pairs of which something would be cut")  # fmt: skip
     tune.add_argument("--resume", action="store_true", help="go on with the run in FOLDER, if it holds one")
     for name, kind, text in (
         ("epochs", float, "how often the training data is gone through (default: by the task)"),

@@ -346,14 +346,14 @@ def read_hub(kind: str, name: str, split: str, config: str | None = None, **colu
     """Examples of a kind ("classify", "tag", "read", "write") from a data set of the Hugging Face hub, or a folder that
     `datasets` can load. The columns are those that such sets usually have, or those that you name.
 
-    Raises OSError when it cannot be had, ValueError when it has other columns.
+    Raises OSError when it cannot be had, ValueError when it has other columns, or no row with a label.
     """
     import datasets
 
     try:
         data = datasets.load_dataset(name, config, split=split)
     except Exception as error:  # offline, no such name, gated, a script: its own words say which
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = " ".join(str(error).split())[:400] or type(error).__name__
         raise OSError(f"the data set {name!r} (split {split!r}) could not be loaded: {reason}") from error
 
     def column(usual: str, needed: bool = True) -> str:
@@ -371,7 +371,10 @@ def read_hub(kind: str, name: str, split: str, config: str | None = None, **colu
         text, pair = column("text sentence sentence1 premise content"), column("text_pair sentence2 hypothesis", False)
         label = column("label labels")
         word = names_of(data.features[label])
-        return [Text(row[text], row[pair] if pair else None, word(row[label])) for row in data if row[label] != -1]
+        found = [Text(row[text], row[pair] if pair else None, word(row[label])) for row in data if row[label] != -1]
+        if not found:
+            raise ValueError(f"no row of {name!r} (split {split!r}) has a label: take another split, {name}@validation")
+        return found
     if kind == "tag":
         words, tags = column("words tokens"), column("tags ner_tags upos xpos pos_tags labels")
         word = names_of(data.features[tags])
