@@ -146,6 +146,8 @@ def parser() -> argparse.ArgumentParser:
         ("seed", int, "of new weights, order and dropout (default: 0)"),
     ):
         tune.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="N", help=text)
+    tune.add_argument("--picture", type=Path, metavar="FILE.png", help="draw which label was taken for which, and how "
+                      "far the probabilities can be trusted")  # fmt: skip
     tune.set_defaults(run=run_finetune)
 
     say = commands.add_parser(
@@ -253,7 +255,7 @@ def run_attention(options: argparse.Namespace) -> None:
 
 
 def run_finetune(options: argparse.Namespace) -> None:
-    from .finetune import FinetunePlan, finetune, table
+    from .finetune import FinetunePlan, finetune, picture, table
 
     given = {f.name: getattr(options, f.name) for f in fields(FinetunePlan) if getattr(options, f.name) is not None}
     if "columns" in given:
@@ -261,8 +263,15 @@ def run_finetune(options: argparse.Namespace) -> None:
         if any(len(pair) != 2 for pair in pairs):
             raise ValueError(f"--columns {' '.join(given['columns'])}: write NAME=YOURS, such as text=review")
         given["columns"] = pairs
-    results = finetune(FinetunePlan(**given), options.out, resume=options.resume)
+    plan = FinetunePlan(**given)
+    if options.picture and plan.kind == "write":
+        raise ValueError("--picture draws labels and probabilities, and a writer has none")
+    if options.picture and not options.picture.absolute().parent.is_dir():  # better now than after the training
+        raise FileNotFoundError(f"there is no folder for {options.picture}")
+    results = finetune(plan, options.out, resume=options.resume)
     print(f"\n{table(results)}\n\n{results['steps']:,} steps in {results['seconds']:.0f} seconds")
+    if options.picture:
+        picture(options.out).savefig(options.picture, dpi=150)
     print(f"saved in {options.out}; to use it: python -m bertlab predict --model {options.out} TEXT")
 
 

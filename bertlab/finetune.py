@@ -15,13 +15,14 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
 from . import readers, sources, tasks, weights
 from .corpus import place
 from .heads import Classifier, SpanFinder, Tagger
-from .metrics import words_of
+from .metrics import calibration, exact_match, words_of
 from .readers import Pair, Question, Sentence, Split, Text
 from .tasks import NAMED
 from .train import Batches, TrainConfig, train, write_json, write_whole
@@ -36,11 +37,12 @@ class FinetunePlan:
 
     `task` is the name of data of ours (`NAMED`: sentiment, topic, pos, ...), or classify, tag, read, reply or write for
     files of your own: then `train` is needed, and `eval`, else a tenth of `train` is held out to be judged by.
-    "hub:NAME" or "hub:NAME:CONFIG" takes a data set of the Hugging Face hub, `train` its split of that name.
+    "hub:NAME" or "hub:NAME:CONFIG" takes a data set of the Hugging Face hub: its split train, test or validation for
+    `train`, `eval` and `dev`, or another one: "hub:stanfordnlp/sst2@validation".
     """
 
     task: str = "sentiment"
-    train: str = ""  # a file, a folder, or hub:NAME
+    train: str = ""  # a file, a folder, or hub:NAME[:CONFIG][@SPLIT]
     eval: str = ""  # what the scores in the table are of
     dev: str = ""  # what the best weights are chosen by; "": a tenth of `train`
     model: str = "minilm"  # a folder, "minilm", "bertlab-mini", or a name on the hub
@@ -60,6 +62,7 @@ class FinetunePlan:
     stride: int = 0  # reading: how many tokens later the next window begins; 0: half a window
     beams: int = 1  # writing: texts that are carried on at a time
     length_penalty: float = 1.0  # writing
+    whole: bool = False  # writing: pairs of which something would be cut are left out, those to be judged by as well
     dropout: float = 0.1
     weight_decay: float = 0.01
     warmup: float = 0.1
@@ -83,6 +86,8 @@ class FinetunePlan:
             raise ValueError(f"layer_decay is {self.layer_decay}; a factor above 0 and up to 1")
         if self.freeze < -1:
             raise ValueError(f"freeze is {self.freeze}; a number of layers, or -1 for all")
+        if self.whole and self.kind != "write":
+            raise ValueError(f"whole is for write, not for {self.kind}")
         if self.patience and not self.evaluations:
             raise ValueError("patience counts evaluations: there must be some")
         settings(self, 1, "accuracy")  # complains of what cannot be
@@ -111,6 +116,7 @@ def finetune(
 
     `data` stands in for what the plan names. All of the data is read and checked before the training starts. The folder
     then opens in transformers and in `predict`: config.json with the labels, model.safetensors, the tokenizer's files.
+    `test.jsonl` holds what it said of each test example, and what is right; `picture` draws that.
     `resume=True` goes on with the run in `folder`, or begins it. Raises FileExistsError when the folder holds a run and
     `resume` is False, ValueError for data that cannot be used or has changed.
     """
@@ -132,6 +138,12 @@ def finetune(
     pieces = WordPiece.load(start)
     task = new_task(plan, pieces, data.train)
     model = new_model(plan, task, start, data.train)
+    if plan.whole:
+        given = sum(map(len, data))
+        data = Split(*(task.whole(side) for side in data))
+        out = given - sum(map(len, data))
+        say(f"{out:,} of {given:,} pairs are left out: more than {task.length} tokens (--length)")
+        check_data(plan, data, lambda _: None)
     rows = task.rows(data.train)
     if task.cut:
         what = {"tag": "sentences are read in parts", "read": "questions are cut"}.get(plan.kind, "examples are cut")
@@ -160,15 +172,18 @@ def finetune(
     model.cpu()
     weights.save(model, folder, pieces, labels=list(task.labels) if plan.kind != "read" and task.labels else None)
     found = {"threshold": choose_threshold(task, model, data.dev)} if plan.kind == "read" else {}
+    said = task.predict(model, data.test, **found)
     results = {
         "task": plan.task,
         "metric": task.metric,
-        "model": task.score(data.test, task.predict(model, data.test, **found)),
+        "model": task.score(data.test, said),
         "baselines": task.baselines(data.train, data.test),
         "rows": {name: len(side) for name, side in data._asdict().items()},
         "steps": steps,
         "seconds": round(seconds, 1),
     } | found
+    judged = [{"right": right_of(example)} | one for example, one in zip(data.test, said, strict=True)]
+    write_whole(folder / "test.jsonl", "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in judged))
     write_json(folder / "results.json", results)
     return results
 
@@ -203,9 +218,10 @@ def read(plan: FinetunePlan, where: str, split: str, say: Callable[[str], None])
     """Examples of the plan's kind from a file, a folder, or the hub."""
     columns = dict(plan.columns)
     if where.startswith("hub:"):
+        where, _, other = where.partition("@")
         name, _, config = where.removeprefix("hub:").partition(":")
         kind = "write" if plan.kind == "reply" else plan.kind
-        return readers.read_hub(kind, name, split, config or None, **columns)
+        return readers.read_hub(kind, name, other or split, config or None, **columns)
     reader = {"classify": readers.read_texts, "tag": readers.read_tagged, "read": readers.read_questions,
               "reply": readers.read_pairs, "write": readers.read_pairs}[plan.kind]  # fmt: skip
     try:
@@ -241,6 +257,15 @@ def check_data(plan: FinetunePlan, data: Split, say: Callable[[str], None] = pri
             if new := {label: count for label, count in asked.items() if label not in learned}:
                 listed = ", ".join(f"{label!r} ({count})" for label, count in sorted(new.items()))
                 say(f"{name} has labels that the training data does not have, and counts them as wrong: {listed}")
+
+
+def right_of(example) -> str | list[str]:
+    """What a model should say of an example: a label, tags, the answers that are right, or a text."""
+    if isinstance(example, Text):
+        return example.label
+    if isinstance(example, Question):
+        return [text for _, text in example.answers]
+    return example.tags if isinstance(example, Sentence) else example.target
 
 
 def labels_of(example: Text | Sentence) -> Sequence[str]:
@@ -337,17 +362,88 @@ def choose_threshold(task: tasks.Read, model: nn.Module, dev: Sequence[Question]
 
 
 def table(results: dict) -> str:
-    """The results as lines of text: the scores of the model beside those of the baselines."""
+    """The results as lines of text: the scores of the model beside those of the baselines. A score that is a list is of
+    several seeds: their mean, and half of the distance between the best and the worst."""
     names = list(results["model"])
     columns = [name for name in names if all(name in scores for scores in results["baselines"].values())] or names
-    share = max(abs(results["model"][name]) for name in columns) <= 1
-    wide = max(len(title) for title in [*results["baselines"], "this BERT"]) + 2
+    share = max(abs(np.mean(results["model"][name])) for name in columns) <= 1
+    seeds = max(np.size(results["model"][name]) for name in columns)
+    model = "this BERT" if seeds == 1 else f"this BERT, {seeds} seeds"
+    wide = max(len(title) for title in [*results["baselines"], model]) + 2
+
+    def shown(score: float | list[float]) -> str:
+        unit, sign = (100, "%") if share else (1, "")
+        spread = f" ±{unit * np.ptp(score) / 2:.1f}" if np.size(score) > 1 else ""
+        return f"{f'{unit * np.mean(score):.1f}{sign}{spread}':>14}"
+
     lines = [f"{results['task'] + ', ' + format(results['rows']['test'], ',') + ' examples':<{wide}}"
              + "".join(f"{name:>14}" for name in columns)]  # fmt: skip
-    for title, scores in [*results["baselines"].items(), ("this BERT", results["model"])]:
-        lines.append(f"{title:<{wide}}" + "".join(f"{100 * scores[name]:>13.1f}%" if share else f"{scores[name]:>14.1f}"
-                                                  for name in columns))  # fmt: skip
+    for title, scores in [*results["baselines"].items(), (model, results["model"])]:
+        lines.append(f"{title:<{wide}}" + "".join(shown(scores[name]) for name in columns))
     return "\n".join(lines)
+
+
+def picture(folder: str | Path, most: int = 12):
+    """What the run in `folder` said of its test examples, as a matplotlib figure: which label was taken for which (of
+    the `most` common ones; classify and tag alone), and how far its probabilities can be trusted.
+
+    Raises ValueError for a writer, which gives no probabilities, OSError for a run that has not ended.
+    """
+    from matplotlib.figure import Figure
+
+    from . import plots
+
+    folder = Path(folder)
+    kind = plan_of(json.loads((folder / "run.json").read_text("utf-8"))).kind
+    rows = [json.loads(line) for line in (folder / "test.jsonl").read_text("utf-8").splitlines()]
+    if kind == "write":
+        raise ValueError("a writer says texts, without a label or a probability: there is nothing to draw")
+    if kind in ("classify", "tag"):
+        word = "label" if kind == "classify" else "tags"
+        columns = ([row[name] for row in rows] for name in ("right", word, "probability"))
+        truth, said, sure = columns if kind == "classify" else ([one for row in c for one in row] for c in columns)
+        right = [a == b for a, b in zip(truth, said, strict=True)]
+    else:
+        sure = [row["probability"] for row in rows]
+        right = [
+            row["rank"] == 0 if kind == "reply" else bool(exact_match(row["answer"], row["right"])) for row in rows
+        ]
+    found = calibration(sure, right)
+    title = f"calibration: a mean gap of {100 * found.pop('ece'):.1f} points"
+    if kind not in ("classify", "tag"):
+        figure = Figure((4.6, 4.2), layout="constrained")
+        plots.reliability(**found, title=title, ax=figure.subplots())
+        return figure
+    names = [name for name, _ in Counter(truth).most_common(most)]
+    names = tasks.by_rank(set(names)) + (["others"] if set(truth) | set(said) > set(names) else [])
+    number = {name: i for i, name in enumerate(names)}
+    counts = np.zeros((len(names), len(names)), int)
+    for a, b in zip(truth, said, strict=True):
+        counts[number.get(a, len(names) - 1), number.get(b, len(names) - 1)] += 1
+    size = min(8.0, 2.6 + 0.55 * len(names))
+    figure = Figure((size + 4.6, max(4.2, 0.85 * size)), layout="constrained")
+    left, right_ax = figure.subplots(1, 2, width_ratios=(size, 4.6))
+    plots.confusion(counts, names, title=f"{len(truth):,} answers", ax=left)
+    plots.reliability(**found, title=title, ax=right_ax)
+    return figure
+
+
+def gathered(runs: Sequence[dict]) -> dict:
+    """The results of one task over several seeds as one, for `table`: each score of the model becomes a list, and the
+    baselines are those of the first run. Raises ValueError for runs that were not judged by the same."""
+    first = runs[0]
+    if any(run["task"] != first["task"] or run["rows"] != first["rows"] for run in runs):
+        raise ValueError("these runs are of other tasks or of other data: their scores are no seeds of one result")
+    return first | {
+        "model": {name: [run["model"][name] for run in runs] for name in first["model"]},
+        "seconds": [run["seconds"] for run in runs],
+    }
+
+
+def recorded() -> dict[str, dict]:
+    """The longer runs that we made of the named tasks, as `data/finetune.json` keeps them: task -> what `gathered`
+    gives, its `command` but for the seed and the folder, and the `seeds`."""
+    return json.loads((sources.data_folder() / "finetune.json").read_text("utf-8"))
 
 
 # Using

@@ -337,6 +337,38 @@ def confusion(counts: np.ndarray, names: Sequence[str], *, title: str = "", ax: 
     return ax
 
 
+def reliability(
+    confidence: Sequence[float],
+    right: Sequence[float],
+    count: Sequence[int],
+    *,
+    lowest: float = 0.0,
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """A reliability diagram: of answers given with this mean confidence, so many were right; how many is written there.
+
+    The three have one number for each bin, as `metrics.calibration` gives them. On the dashed diagonal a model says
+    what it is worth; a line leads to each point from there. `lowest` is where the axes begin: 1 / C for C classes.
+    Raises ValueError when the lists are not of one length.
+    """
+    if not len(confidence) == len(right) == len(count):
+        raise ValueError(f"{len(confidence)} confidences, {len(right)} shares that are right and {len(count)} counts")
+    ax = new_ax(ax, 4.4, 4.0)
+    ax.plot([lowest, 1], [lowest, 1], color="0.35", linestyle="--", linewidth=1.2, zorder=1)
+    ax.vlines(confidence, confidence, right, color=COLOURS[5], linewidth=2.5, zorder=2)
+    ax.scatter(confidence, right, color=COLOURS[0], s=34, zorder=3)
+    for sure, share, many in zip(confidence, right, count, strict=True):
+        over = share > sure
+        ax.annotate(f"{many:,}", (sure, share), xytext=(0, 6 if over else -6), textcoords="offset points", ha="center",
+                    va="bottom" if over else "top", fontsize=8.5, color="0.25")  # fmt: skip
+    low = min([lowest, *right])
+    ax.set(xlim=(lowest - 0.03, 1.03), ylim=(low - 0.08, 1.08), xlabel="mean confidence", ylabel="share that is right",
+           title=title)  # fmt: skip
+    ax.grid(alpha=0.25)
+    return ax
+
+
 def weighted(
     rows: Mapping[str, Sequence[float]], tokens: Sequence[str], *, title: str = "", ax: Axes | None = None
 ) -> Axes:
@@ -397,3 +429,39 @@ def cosines_of(table: np.ndarray) -> np.ndarray:
         raise ValueError(f"position {int(np.argmin(lengths))} is a vector of zeros: it has no direction")
     unit = table / lengths
     return unit @ unit.T
+
+
+def beam(
+    steps: Sequence[Sequence[tuple[float, Sequence[int]]]],
+    vocab: Sequence[str],
+    *,
+    best: Sequence[int] = (),
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """A beam search from left to right: a column for each word with the last words of the texts that were carried on,
+    likeliest on top, and lines to those that go on from them. What becomes of the `best` text is bold, what fell away
+    grey. `steps` holds (log p, ids) of each text after each word; `vocab` the words of the ids."""
+    most = max(len(step) for step in steps)
+    ax = new_ax(ax, min(12, 1.0 + 0.85 * len(steps)), 0.9 + 0.42 * most)
+    for column, step in enumerate(steps):
+        after = [ids[:-1] for _, ids in steps[column + 1]] if column + 1 < len(steps) else []
+        for row, (_, ids) in enumerate(step):
+            kept = list(ids) == list(best[: len(ids)])
+            alive = list(ids) in [list(one) for one in after]
+            colour = COLOURS[0] if kept else "0.15" if alive else "0.6"
+            ax.text(column, row, escape(vocab[ids[-1]]), ha="center", va="center", fontsize=9, color=colour,
+                    fontweight="bold" if kept else "normal",
+                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5})  # fmt: skip
+            for above, one in enumerate(after):
+                if list(one) == list(ids):
+                    onward = kept and list(steps[column + 1][above][1]) == list(best[: len(ids) + 1])
+                    ax.plot([column, column + 1], [row, above], color=COLOURS[0] if onward else "0.7",
+                            linewidth=2 if onward else 1, zorder=0)  # fmt: skip
+    ax.set(xlim=(-0.6, len(steps) - 0.4), ylim=(most - 0.5, -0.5), xlabel="word", title=title)
+    ax.set_xticks(range(len(steps)), range(1, len(steps) + 1))
+    ax.set_yticks(range(most), range(1, most + 1))
+    ax.set_ylabel("place")
+    ax.spines[["top", "right", "left", "bottom"]].set_visible(False)
+    ax.tick_params(length=0)
+    return ax

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from . import sources
+from . import annotations, silver, sources
 from .heads import IGNORE, Classifier, Output, SpanFinder, Tagger, Writer
 from .metrics import answer_f1, bleu, chrf, entity_scores, exact_match, of_names, recall_at, rouge_l, to_iob2, words_of
 from .readers import Pair, Question, Sentence, Split, Text, parted
@@ -551,6 +551,7 @@ class Write:
     def __init__(self, pieces: WordPiece, length: int = 128, beams: int = 1, length_penalty: float = 1.0):
         self.pieces, self.length, self.beams, self.length_penalty = pieces, length, beams, length_penalty
         self.collate = Collate(pieces.pad_id)
+        self.never = [pieces.pad_id, pieces.unk_id, pieces.cls_id, pieces.mask_id]  # these are not written
         self.cut = 0  # pairs of the last `rows` of which something was cut
 
     def sources(self, examples: Sequence[Pair]) -> list[list[int]]:
@@ -575,12 +576,18 @@ class Write:
             })  # fmt: skip
         return rows
 
+    def whole(self, examples: Sequence[Pair]) -> list[Pair]:
+        """Those of which nothing would be cut."""
+        sides = ([example.source for example in examples], self.length // 2 - 2), (
+            [example.target for example in examples], self.length // 2 - 1)  # fmt: skip
+        fits = [[len(ids) <= room for ids in self.pieces.encode_bulk(texts)] for texts, room in sides]
+        return [example for example, *fit in zip(examples, *fits, strict=True) if all(fit)]
+
     def predict(self, model: Writer, examples: Sequence[Pair], batch: int = 32, **search) -> list[dict]:
         """For each source the `text`, and its `score`: log p by length. `search` are options of `beam_search`."""
         options = {"beams": self.beams, "length_penalty": self.length_penalty} | search
         ids = self.sources(examples)
         order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
-        never = [self.pieces.pad_id, self.pieces.unk_id, self.pieces.cls_id, self.pieces.mask_id]
         device, training = next(model.parameters()).device, model.training
         said: list[dict] = [{}] * len(ids)
         model.eval()
@@ -589,7 +596,9 @@ class Write:
                 chosen = order[at : at + batch]
                 tensors = self.collate([{"input_ids": ids[i]} for i in chosen])
                 tensors = {name: tensor.to(device) for name, tensor in tensors.items()}
-                found = model.generate(**tensors, end=self.pieces.sep_id, most=self.length // 2, never=never, **options)
+                found = model.generate(
+                    **tensors, end=self.pieces.sep_id, most=self.length // 2, never=self.never, **options
+                )
                 for i, texts in zip(chosen, found, strict=True):
                     score, words = texts[0]
                     said[i] = {"text": self.pieces.decode(words), "score": score}
@@ -633,6 +642,24 @@ class Write:
         }
 
 
+class CollateApart:
+    """Rows of `Write` to batches for an encoder with a decoder, such as transformers' `EncoderDecoderModel`.
+
+    The source (B, S) is in `input_ids`, with its `attention_mask` (B, S) where something is padded; `labels` (B, T) are
+    the target and its [SEP], then -100. The model moves them by one itself, with its `decoder_start_token_id` in front.
+    """
+
+    def __init__(self, pad: int):
+        self.collate = Collate(pad)
+
+    def __call__(self, rows: Sequence[dict], rng: np.random.Generator | None = None) -> dict[str, Tensor]:
+        begins = [row["token_type_ids"].index(1) for row in rows]  # of the targets
+        sources = [{"input_ids": row["input_ids"][:at]} for row, at in zip(rows, begins, strict=True)]
+        targets = [torch.tensor(row["labels"][at:]) for row, at in zip(rows, begins, strict=True)]
+        labels = nn.utils.rnn.pad_sequence(targets, batch_first=True, padding_value=IGNORE)  # (B, T)
+        return self.collate(sources) | {"labels": labels}
+
+
 # ---- Named data ------------------------------------------------------------------------------------------------------
 
 
@@ -655,6 +682,13 @@ def pos() -> Split:
     lines = {tuple(word for word, _ in line): line for line in sources.tagged() if len(line) >= 4}
     rows = [Sentence([word for word, _ in line], [tag.split("|")[0] for _, tag in line]) for line in lines.values()]
     return parted(rows, lambda example: " ".join(example.words))
+
+
+def names() -> Split:
+    """Wikipedia sentences and the names in them. To learn from: silver, by rules (`silver.names`); to be judged by: our
+    own test, annotated by a language model (data/README.md)."""
+    by_hand = [Sentence(*annotations.words_and_tags(s["text"], s["entities"])) for s in annotations.names_test()]
+    return silver.names()._replace(test=by_hand)
 
 
 def replies() -> Split:
@@ -683,6 +717,8 @@ NAMED: dict[str, tuple[str, Callable[[], Split], str]] = {
     "amazon": ("classify", lambda: sentiment("amazon"), "fancyzhx/amazon_polarity"),
     "topic": ("classify", topic, "fancyzhx/ag_news"),
     "pos": ("tag", pos, "universal-dependencies/universal_dependencies"),
+    "names": ("tag", names, "lukasgarbas/conll-03"),
+    "questions": ("read", silver.questions, "rajpurkar/squad, rajpurkar/squad_v2"),
     "replies": ("reply", replies, ""),
     "bible": ("write", bible, "Helsinki-NLP/opus-100, wmt/wmt14"),
     "titles": ("write", titles, "EdinburghNLP/xsum, abisee/cnn_dailymail"),

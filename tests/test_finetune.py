@@ -8,13 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 
 import pytest
 import torch
 
 from bertlab import finetune as module
 from bertlab import weights
-from bertlab.__main__ import main
+from bertlab.__main__ import main, parser
 from bertlab.finetune import FinetunePlan, finetune, freeze, in_words, load, new_model, new_task, predict, rates, table
 from bertlab.heads import Classifier, Pretraining, SpanFinder, Tagger, Writer
 from bertlab.model import BertConfig
@@ -99,6 +100,11 @@ def test_every_task_learns_and_is_saved(kind, head, metric, epochs, least, small
     assert len(lines) == 2 + len(results["baselines"])
     assert lines[-1].startswith("this BERT")
     assert metric in lines[0] or kind == "read"
+    if kind == "write":
+        with pytest.raises(ValueError, match="nothing to draw"):
+            module.picture(tmp_path / "run")
+    else:
+        assert module.picture(tmp_path / "run").axes[-1].get_title() or kind in ("classify", "tag")
 
 
 def test_a_run_is_a_function_of_its_plan(small, tmp_path):
@@ -170,6 +176,31 @@ def test_dropout_and_class_weights_reach_the_model(small):
         run("write", small, "never", class_weights=True)
     with pytest.raises(ValueError, match="length is 65, but .* has 64 positions: --length 64 or less"):
         run("classify", small, "never", length=65)
+
+
+def test_what_was_said_of_the_test_is_kept_and_drawn(tmp_path):
+    def told(task: str, rows: list[dict]):
+        (tmp_path / "run.json").write_text(json.dumps({"plan": asdict(FinetunePlan(task=task, train="x"))}))
+        (tmp_path / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return module.picture(tmp_path, most=2)
+
+    rows = [{"right": a, "label": b, "probability": 0.9} for a, b in ("xx", "xy", "yy", "yx", "zx", "xx")]
+    confused, trusted = told("classify", rows).axes[:2]
+    assert [text.get_text() for text in confused.texts] == ["2", "1", "0", "1", "1", "0", "1", "0", "0"]
+    assert [label.get_text() for label in confused.get_yticklabels()] == ["x", "y", "others"]
+    assert "40.0 points" in trusted.get_title()  # three of six are right
+    rows = [{"right": ["A", "B"], "tags": ["A", "A"], "probability": [1.0, 0.5]}]
+    confused, trusted = told("tag", rows).axes[:2]
+    assert [text.get_text() for text in confused.texts] == ["1", "0", "1", "0"]
+    assert "25.0 points" in trusted.get_title()
+    rows = [
+        {"right": ["the cat"], "answer": "cat", "probability": 1.0},
+        {"right": [], "answer": "", "probability": 0.5},
+    ]
+    assert "25.0 points" in told("read", rows).axes[0].get_title()
+    assert "0.0 points" in told("reply", [{"right": "a", "rank": 0, "probability": 1.0}]).axes[0].get_title()
+    with pytest.raises(ValueError, match="nothing to draw"):
+        told("write", [])
 
 
 def test_patience_and_the_best_weights(small, tmp_path):
@@ -285,10 +316,12 @@ def test_finetune_and_predict_by_command(small, tmp_path, capsys):
     sides = data("classify", 320)
     train, judge = csv_file(tmp_path, "a.csv", sides.train), csv_file(tmp_path, "b.csv", sides.test)
     out = str(tmp_path / "run")
-    options = ["--model", str(small), "--epochs", "4", "--batch-size", "8", "--length", "32", "--learning-rate", "3e-3"]
+    options = ["--model", str(small), "--epochs", "4", "--batch-size", "8", "--length", "32", "--learning-rate", "3e-3",
+               "--picture", str(tmp_path / "said.png")]  # fmt: skip
     assert main(["finetune", "classify", "--train", train, "--eval", judge, "--out", out, *options]) == 0
     printed = capsys.readouterr().out
     assert "TF-IDF + logistic regression" in printed
+    assert (tmp_path / "said.png").read_bytes().startswith(b"\x89PNG")
     assert f"python -m bertlab predict --model {out} TEXT" in printed
     assert main(["finetune", "classify", "--train", train, "--out", out]) == 1
     assert "holds a run already" in capsys.readouterr().err
@@ -314,6 +347,41 @@ def test_finetune_and_predict_by_command(small, tmp_path, capsys):
     assert command("predict", "--model", out).returncode == 1
 
 
+def test_seeds_of_one_task_are_gathered_and_shown_with_their_spread():
+    same = {"task": "t", "metric": "f1", "rows": {"test": 1234}, "baselines": {"rule": {"f1": 0.5}}, "seconds": 1.0}
+    runs = [same | {"model": {"f1": f1}} for f1 in (0.8, 0.9, 0.85)]
+    lines = [line.split() for line in module.table(module.gathered(runs)).splitlines()]
+    assert lines[0] == ["t,", "1,234", "examples", "f1"]
+    assert lines[1] == ["rule", "50.0%"]
+    assert lines[2] == ["this", "BERT,", "3", "seeds", "85.0%", "±5.0"]
+    with pytest.raises(ValueError, match="no seeds of one result"):
+        module.gathered([runs[0], runs[1] | {"rows": {"test": 9}}])
+
+
+def test_the_runs_that_the_notebooks_show_come_from_commands_that_there_are():
+    for task, found in module.recorded().items():
+        options = parser().parse_args([*found["command"].split()[3:], "--out", "anywhere"])
+        assert options.task == task == found["task"]
+        assert all(len(scores) == len(found["seeds"]) for scores in found["model"].values())
+        assert found["metric"] in module.table(found)
+
+
+def test_a_file_that_is_not_there_by_command(tmp_path, capsys):
+    assert main(["finetune", "classify", "--train", str(tmp_path / "a.csv"), "--out", str(tmp_path / "run")]) == 1
+    assert f"there is no file or folder '{tmp_path / 'a.csv'}'" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_picture_that_cannot_be_is_refused_before_training(tmp_path, capsys):
+    arguments = ["finetune", "bible", "--out", str(tmp_path / "run"), "--picture"]
+    assert main([*arguments, str(tmp_path / "a.png")]) == 1
+    assert "a writer has none" in capsys.readouterr().err
+    arguments[1] = "sentiment"
+    assert main([*arguments, str(tmp_path / "none" / "a.png")]) == 1
+    assert "there is no folder for" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_spoiled_rows_by_command(small, tmp_path, capsys):
     file = tmp_path / "a.csv"
     csv_file(tmp_path, "a.csv", data("classify").train)
@@ -329,6 +397,29 @@ def test_spoiled_rows_by_command(small, tmp_path, capsys):
     arguments = ["finetune", "read", "--train", str(file), "--columns", "text=a", "--out", "x"]
     assert main(arguments) == 1
     assert "a read has no columns text to name" in capsys.readouterr().err
+
+
+def test_pairs_that_would_be_cut_are_left_out(small, tmp_path, capsys):
+    """By the command line on all sides, counted; what is left is what the task calls whole."""
+    short = [example("write", random.Random(i)) for i in range(40)]
+    long = [Pair("the cat " * (9 + i), "the cat") for i in range(9)]
+    file = tmp_path / "pairs.tsv"
+    lines = [f"{pair.source}\t{pair.target}\n" for pair in short + long]
+    file.write_text("source\ttarget\n" + "".join(lines))
+    arguments = ["finetune", "write", "--train", str(file), "--eval", str(file), "--model", str(small),
+                 "--length", "32", "--epochs", "1", "--batch-size", "4", "--evaluations", "0"]  # fmt: skip
+    assert main([*arguments, "--out", str(tmp_path / "all")]) == 0
+    assert "examples are cut" in capsys.readouterr().out
+    assert main([*arguments, "--whole", "--out", str(tmp_path / "whole")]) == 0
+    said = capsys.readouterr().out
+    assert "pairs are left out: more than 32 tokens (--length)" in said
+    assert "examples are cut" not in said
+    rows = [json.loads((tmp_path / name / "results.json").read_text())["rows"]["test"] for name in ("all", "whole")]
+    assert rows == [49, 40]
+    with pytest.raises(ValueError, match="whole is for write, not for classify"):
+        plan("classify", small, whole=True)
+    with pytest.raises(ValueError, match="no example is left for train"):
+        finetune(plan("write", small, whole=True, length=4), tmp_path / "none", data=Split(long, long, long))
 
 
 def test_predictions_of_the_other_tasks(small, tmp_path):

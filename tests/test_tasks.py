@@ -340,6 +340,17 @@ def test_write_rows_literally():
     assert task.cut == 1
 
 
+def test_whole_pairs_are_those_that_are_not_cut():
+    task = Write(PIECES, length=10)
+    fits = [Pair("the cat sat", "a dog ran on"), Pair("a", "")]
+    pairs = [fits[0], Pair("the cat sat on", "a"), Pair("a", "a dog ran on a"), fits[1]]
+    assert task.whole(pairs) == fits
+    task.rows(task.whole(pairs))
+    assert task.cut == 0
+    task.rows(pairs)
+    assert task.cut == 2
+
+
 def test_a_writer_learns_to_copy():
     """Two hundred steps on single words: the loss falls, and what is written is what stood there, in any order."""
     torch.manual_seed(0)
