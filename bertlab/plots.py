@@ -448,7 +448,7 @@ def beam(
         after = [ids[:-1] for _, ids in steps[column + 1]] if column + 1 < len(steps) else []
         for row, (_, ids) in enumerate(step):
             kept = list(ids) == list(best[: len(ids)])
-            alive = list(ids) in [list(one) for one in after]
+            alive = column + 1 == len(steps) or list(ids) in [list(one) for one in after]
             colour = COLOURS[0] if kept else "0.15" if alive else "0.6"
             ax.text(column, row, escape(vocab[ids[-1]]), ha="center", va="center", fontsize=9, color=colour,
                     fontweight="bold" if kept else "normal",

@@ -1,0 +1,207 @@
+"""What learners get wrong in notebook 11, and a piece of the hint that each should get."""
+
+MISTAKES = [
+    (
+        "align",
+        """
+def align(pieces, numbers):
+    return [-100] + [number for word, number in zip(pieces, numbers) for _ in word] + [-100]
+""",
+        "on every piece",
+    ),
+    (
+        "align",
+        """
+def align(pieces, numbers):
+    labels = [-100]
+    for word, number in zip(pieces, numbers):
+        labels += [-100] * (len(word) - 1) + [number]
+    return labels + [-100]
+""",
+        "on the last piece",
+    ),
+    (
+        "align",
+        """
+def align(pieces, numbers):
+    labels = []
+    for word, number in zip(pieces, numbers):
+        labels += [number] + [-100] * (len(word) - 1)
+    return labels
+""",
+        "no label for [CLS]",
+    ),
+    (
+        "align",
+        """
+def align(pieces, numbers):
+    total = sum(map(len, pieces)) + 2
+    return ([-100] + list(numbers) + [-100] * total)[:total]
+""",
+        "at a wrong place",
+    ),
+    (
+        "align",
+        """
+def align(pieces, numbers):
+    labels = [-100]
+    for word, number in zip(pieces, numbers):
+        labels += [number] + [0] * (len(word) - 1)
+    return labels + [-100]
+""",
+        "0 is a tag",
+    ),
+    (
+        "spans",
+        """
+def spans(tags):
+    found = []
+    for i, tag in enumerate(tags):
+        if tag.startswith("B-"):
+            end = i + 1
+            while end < len(tags) and tags[end].startswith("I-"):
+                end += 1
+            found.append((i, end - 1, tag[2:]))
+    return found
+""",
+        "the word after the last",
+    ),
+    (
+        "spans",
+        """
+def spans(tags):
+    found = []
+    for i, tag in enumerate(tags):
+        if tag.startswith("B-"):
+            end = i + 1
+            while end < len(tags) and tags[end].startswith("I-"):
+                end += 1
+            found.append((i, end, tag[2:]))
+    return found
+""",
+        "of another type cannot go on",
+    ),
+    (
+        "spans",
+        """
+def spans(tags):
+    found, start = [], None
+    for i, tag in enumerate(tags):
+        if tag == "O":
+            if start is not None:
+                found.append((start, i, tags[start][2:]))
+            start = None
+        elif start is None:
+            start = i
+    return found
+""",
+        "when the sentence ends",
+    ),
+    (
+        "spans",
+        """
+def spans(tags):
+    found, start = [], None
+    for i, tag in enumerate([*tags, "O"]):
+        if tag == "O":
+            if start is not None:
+                found.append((start, i, tags[start][2:]))
+            start = None
+        elif start is None:
+            start = i
+    return found
+""",
+        "right behind another one",
+    ),
+    (
+        "f1",
+        """
+def f1(right, said):
+    hits = sum(len(a & b) for a, b in zip(right, said))
+    return hits / max(1, sum(map(len, said)))
+""",
+        "That is the precision",
+    ),
+    (
+        "f1",
+        """
+def f1(right, said):
+    scores = []
+    for a, b in zip(right, said):
+        scores.append(2 * len(a & b) / max(1, len(a) + len(b)))
+    return sum(scores) / len(scores)
+""",
+        "mean of the sentences",
+    ),
+    (
+        "f1",
+        """
+def f1(right, said):
+    hits = sum(len(a & b) for a, b in zip(right, said))
+    return hits / max(1, sum(len(a | b) for a, b in zip(right, said)))
+""",
+        "in either that are in both",
+    ),
+    (
+        "f1",
+        """
+def f1(right, said):
+    right = [{(start, kind) for start, end, kind in names} for names in right]
+    said = [{(start, kind) for start, end, kind in names} for names in said]
+    hits = sum(len(a & b) for a, b in zip(right, said))
+    return 2 * hits / max(1, sum(map(len, right)) + sum(map(len, said)))
+""",
+        "wrong end",
+    ),
+    (
+        "f1",
+        """
+def f1(right, said):
+    right = [{(start, end) for start, end, kind in names} for names in right]
+    said = [{(start, end) for start, end, kind in names} for names in said]
+    hits = sum(len(a & b) for a, b in zip(right, said))
+    return 2 * hits / max(1, sum(map(len, right)) + sum(map(len, said)))
+""",
+        "wrong type",
+    ),
+    (
+        "mend",
+        """
+def mend(tags):
+    return ["B-" + tag[2:] if tag.startswith("I-") else tag for tag in tags]
+""",
+        "two names of one",
+    ),
+    (
+        "mend",
+        """
+def mend(tags):
+    return list(tags)
+""",
+        "Nothing was changed",
+    ),
+    (
+        "mend",
+        """
+def mend(tags):
+    new = []
+    for i, tag in enumerate(tags):
+        if tag.startswith("I-") and (i == 0 or tags[i - 1] == "O"):
+            tag = "B-" + tag[2:]
+        new.append(tag)
+    return new
+""",
+        "Another type begins another name",
+    ),
+    (
+        "mend",
+        """
+def mend(tags):
+    for i, tag in enumerate(tags):
+        if tag.startswith("I-") and (i == 0 or tags[i - 1][2:] != tag[2:]):
+            tags[i] = "B-" + tag[2:]
+    return tags
+""",
+        "caller's list",
+    ),
+]
