@@ -131,7 +131,8 @@ MOST_WORDS = 40  # boxes; more would not fit on a screen
 BOX = "display:inline-block;margin:2px 1px;padding:1px 4px;border-radius:3px;text-align:center;color:#000;"
 # Colours by how a tag begins: types of names, then parts of speech (nouns, verbs, adjectives and adverbs, numbers).
 TAG_COLOURS = {"PER": "204,121,167", "LOC": "0,158,115", "ORG": "230,159,0", "MISC": "86,180,233", "N": "0,158,115",
-               "V": "230,159,0", "MD": "230,159,0", "J": "86,180,233", "RB": "86,180,233", "CD": "204,121,167"}  # fmt: skip
+               "V": "230,159,0", "MD": "230,159,0",
+               "J": "86,180,233", "RB": "86,180,233", "CD": "204,121,167"}  # fmt: skip
 
 
 def tag_box(
@@ -193,7 +194,7 @@ def tags_html(model: nn.Module, task: Tag, text: str) -> str:
         )
     return (
         f'<div style="line-height:1.4">{"".join(boxes)}</div><p>{note}Below each word its tag and the probability. '
-        "Below that what each of its pieces says: the one in a frame was trained, and speaks for the word.</p>"
+        "Below that what each of its pieces says: the one in a frame speaks for the word.</p>"
     )
 
 
