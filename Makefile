@@ -1,5 +1,5 @@
 # make lab   opens the course in JupyterLab        make lab PYTHON=python3.12 LAB_ARGS=--no-browser
-# make test  checks everything that CI checks      make test TEST_ARGS="-k wordpiece"
+# make test  checks everything that CI checks      make test TEST_ARGS="-k wordpiece"      make test BERTLAB_LONG=1
 # For authors: make notebooks (run all again, in place), make badges REPO=owner/name (once the address is known).
 
 PYTHON ?= python3

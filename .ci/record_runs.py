@@ -21,7 +21,8 @@ def command(plan: dict) -> str:
     for name, default in asdict(FinetunePlan(task=plan["task"])).items():
         if name not in ("task", "seed", "columns") and plan.get(name, default) != default:
             option = f"--{name.replace('_', '-')}"
-            words.append(option if plan[name] is True else f"{option} {plan[name]}")
+            value = f"{plan[name]:g}" if isinstance(plan[name], float) else plan[name]
+            words.append(option if value is True else f"{option} {value}")
     line = " ".join(words)
     parser().parse_args([*line.split()[3:], "--out", "anywhere"])  # it must be one that there is
     return line
