@@ -273,3 +273,15 @@ def test_badges_write_all_or_nothing(copy):
     with pytest.raises(SystemExit, match=r"98_odd.ipynb: its set-up cell has no line .* Nothing was written"):
         script().main("someone/bertlab", copy)
     assert contents(copy) == before
+
+
+def test_readme_says_what_fine_tuning_recorded():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\w+) \| .* \| ([\d.]+)%? \| ([\d.]+)%?, (.+) \|$", readme, re.MULTILINE)
+    found = json.loads((ROOT / "data" / "finetune.json").read_text(encoding="utf-8"))
+    assert {task for task, *_ in rows} == set(found)
+    for task, ours, theirs, name in rows:
+        unit = 1 if task == "bible" else 100
+        scores = {metric: f"{unit * sum(seeds) / len(seeds):.1f}" for metric, seeds in found[task]["model"].items()}
+        metric = next(metric for metric in (found[task]["metric"], "exact") if scores.get(metric) == ours)
+        assert f"{unit * found[task]['baselines'][name][metric]:.1f}" == theirs
