@@ -350,7 +350,7 @@ class Read:
             best = sorted(set(found), reverse=True)[:20]
             scores = [score for score, *_ in best] + ([nothing] if self.no_answer or not best else [])
             shares = torch.tensor(scores, dtype=torch.float64).softmax(0).tolist()
-            gap = nothing - best[0][0] if best else math.inf
+            gap = nothing - best[0][0] if best else 1e9  # JSON knows no infinity
             if not best or (self.no_answer and gap > threshold):
                 said.append({"answer": "", "start": -1, "probability": shares[-1], "gap": gap})
             else:

@@ -1,5 +1,6 @@
 """What each task feeds a model, says, and is scored by."""
 
+import json
 import math
 
 import numpy as np
@@ -262,6 +263,13 @@ def test_read_predicts_over_windows_with_characters():
     assert task.predict(Oracle("dog", null=6.0), [example], threshold=3)[0]["answer"] == "Dog"
     always = Read(PIECES, length=10, stride=3)
     assert always.predict(Oracle("dog", null=6.0), [example])[0]["answer"] == "Dog"
+
+
+def test_what_is_said_of_an_empty_context_is_json():
+    torch.manual_seed(0)
+    (said,) = Read(PIECES, length=32, no_answer=True).predict(SpanFinder(SMALL), [Question("1", "who ?", "", [])])
+    assert (said["answer"], said["start"]) == ("", -1)
+    json.dumps(said, allow_nan=False)
 
 
 def test_best_threshold_by_hand():
