@@ -9,8 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bertlab.__main__ import parser
-from bertlab.finetune import FinetunePlan, gathered
-from bertlab.train import write_json
+from bertlab.files import write_json
+from bertlab.tasks import FinetunePlan, gather_seeds
 
 TARGET = Path(__file__).parent.parent / "data" / "finetune.json"
 
@@ -50,7 +50,7 @@ def main() -> None:
         if len(commands) > 1:
             raise SystemExit(f"{task}: these runs differ in more than the seed: {commands}")
         found[task] = {"command": commands.pop(), "seeds": [seed for seed, *_ in some]}
-        found[task] |= rounded(gathered([results for *_, results in some]))
+        found[task] |= rounded(gather_seeds([results for *_, results in some]))
     write_json(TARGET, found)
     print(f"{TARGET.name}: {', '.join(found)}")
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import matplotlib
 import torch
 
-from bertlab import corpus, plots, pretrain, sources, weights
+from bertlab import baselines, corpus, plots, pretrain, sources, weights
 from bertlab.heads import Pretraining
 from bertlab.train import evaluate
 from bertlab.wordpiece import WordPiece
@@ -27,7 +27,7 @@ NAMES = {"sotu": "speeches", "wiki": "Wikipedia", "kjv": "King James Bible", "we
 def ship(run: Path, folder: Path) -> dict:
     """Store the run's model in `folder`; return its results, by source and over all."""
     recorded = json.loads((run / "run.json").read_text())
-    plan = pretrain.Plan(**{**recorded["plan"], "text": tuple(recorded["plan"]["text"])})
+    plan = pretrain.PretrainPlan(**{**recorded["plan"], "text": tuple(recorded["plan"]["text"])})
     pieces = WordPiece.load(run)
     weights.save(cut(weights.load(run, Pretraining), plan.length), folder, pieces, dtype=torch.float16)
     settings = json.loads((folder / "config.json").read_text())
@@ -35,17 +35,17 @@ def ship(run: Path, folder: Path) -> dict:
     (folder / "config.json").write_text(json.dumps(settings, indent=2) + "\n")
 
     model = weights.load(folder, Pretraining)
-    training, judged, (_, names) = pretrain.divide(plan)
-    text, V = corpus.encode(training, pieces), len(pieces.vocab)
-    guesses = {"unigram": pretrain.unigram(text, V), "bigram": pretrain.Bigram(text, V)}
+    training, judged, (_, names) = pretrain.split_plan_documents(plan)
+    text, V = corpus.encode_documents(training, pieces), len(pieces.vocab)
+    guesses = {"unigram": baselines.fit_unigram(text, V), "bigram": baselines.Bigram(text, V)}
     results = {"run": recorded["plan"], "text_sha256": recorded["text_sha256"], "held_out": {}}
     for name in (*plan.text, "all", "all, B from any text"):
         some = [number for number, other in enumerate(names) if name.startswith("all") or other == name]
-        test = corpus.encode([judged[number] for number in some], pieces)
+        test = corpus.encode_documents([judged[number] for number in some], pieces)
         kinds = None if "any" in name else [names[number] for number in some]
-        batches = pretrain.judging_batches(test, pieces, plan, kinds)
-        found = {who: pretrain.judge(guess, batches) for who, guess in guesses.items()}
-        found["model"] = evaluate(model, batches, pretrain.scores)
+        batches = pretrain.make_held_out_batches(test, pieces, plan, kinds)
+        found = {who: baselines.score_baseline(guess, batches) for who, guess in guesses.items()}
+        found["model"] = evaluate(model, batches, baselines.score_pretraining)
         results["held_out"][name] = {"documents": len(some), "rows": len(batches.rows), **found}
     return results
 
@@ -84,7 +84,7 @@ def table(results: dict) -> str:
 def curve(log: list[dict], results: dict, file: Path) -> None:
     """The log as a picture, with the levels of the two tables."""
     levels = {who: results["held_out"]["all"][who]["mlm_loss"] for who in ("unigram", "bigram")}
-    axes = plots.training([row for row in log if "mlm_loss" in row], levels)
+    axes = plots.draw_training_log([row for row in log if "mlm_loss" in row], levels)
     axes[0].set(ylabel="held-out loss of hidden words (nats)")
     axes[0].figure.savefig(file, dpi=100)
 

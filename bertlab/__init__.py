@@ -6,7 +6,7 @@ modules themselves: `bertlab.Bert` loads torch, `bertlab.plots` loads matplotlib
 
 from importlib import import_module
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # name -> the module that defines it
 _HOME = {
@@ -22,36 +22,40 @@ _HOME = {
     "documents": "sources",
     "fetch": "sources",
     "texts": "sources",
-    "Batches": "train",
+    "Batches": "batches",
     "TrainConfig": "train",
     "load": "weights",
     "save": "weights",
 }
 
+# In the order in which text becomes a figure, then the wings.
 _MODULES = [
-    "annotations",
-    "bench",
-    "bertviz_offline",
+    "files",
+    "unicode_tables",
+    "wordpiece",
+    "vocabulary",
     "corpus",
-    "exercises",
-    "explore",
-    "explore_tasks",
-    "finetune",
-    "habits",
-    "heads",
-    "metrics",
+    "masking",
     "model",
-    "plots",
+    "heads",
+    "writing",
+    "batches",
+    "optim",
+    "checkpoint",
+    "progress",
+    "train",
+    "baselines",
     "pretrain",
-    "readers",
+    "weights",
+    "head_scores",
     "saliency",
-    "silver",
+    "plots",
     "sources",
     "tasks",
-    "train",
     "views",
-    "weights",
-    "wordpiece",
+    "explore",
+    "exercises",
+    "bench",
 ]
 
 __all__ = ["__version__", *_HOME, *_MODULES]

@@ -1,4 +1,4 @@
-"""The command line: `python -m bertlab data`, `pretrain`, `fill`, `finetune`, `predict`, `attention`, `bench`, `lab`.
+"""The command line: `python -m bertlab data`, `pretrain`, `fill_masks`, `finetune`, `predict`, `show_attention`, `measure_speeds`, `lab`.
 
 The work is in the other modules.
 """
@@ -199,7 +199,7 @@ def run_data(options: argparse.Namespace) -> None:
         sources.fetch(name)
     if not names:
         rows = [("name", "what it is", "licence", "MB", "here")]
-        for row in sources.listing():
+        for row in sources.list_sources():
             what, licence = (
                 shorten(row["what"], 64, placeholder=" ..."),
                 shorten(row["licence"], 24, placeholder=" ..."),
@@ -213,15 +213,17 @@ def run_data(options: argparse.Namespace) -> None:
 
 
 def run_pretrain(options: argparse.Namespace) -> None:
-    from .pretrain import Plan, pretrain, table
+    from .pretrain import PretrainPlan, format_pretraining_results, pretrain
 
-    given = {f.name: getattr(options, f.name) for f in fields(Plan) if getattr(options, f.name, None) is not None}
+    given = {
+        f.name: getattr(options, f.name) for f in fields(PretrainPlan) if getattr(options, f.name, None) is not None
+    }
     if "text" in given:
         given["text"] = tuple(given["text"])
     if options.steps is not None and options.steps < 1:
         raise ValueError(f"--steps {options.steps}: a run has at least one step")
-    results = pretrain(Plan(**given), options.out, minutes=options.minutes, resume=options.resume)
-    print(table(results))
+    results = pretrain(PretrainPlan(**given), options.out, minutes=options.minutes, resume=options.resume)
+    print(format_pretraining_results(results))
     print(
         f'\nsaved in {options.out}; try: python -m bertlab fill "The [MASK] of the United States" --model {options.out}'
     )
@@ -229,12 +231,12 @@ def run_pretrain(options: argparse.Namespace) -> None:
 
 def run_fill(options: argparse.Namespace) -> None:
     from .heads import Pretraining
-    from .pretrain import fill
-    from .weights import find, load
+    from .pretrain import fill_masks
+    from .weights import find_model_folder, load
     from .wordpiece import WordPiece
 
-    model, pieces = load(options.model, Pretraining), WordPiece.load(find(options.model))
-    for number, guesses in enumerate(fill(model, pieces, options.text, options.top), 1):
+    model, pieces = load(options.model, Pretraining), WordPiece.load(find_model_folder(options.model))
+    for number, guesses in enumerate(fill_masks(model, pieces, options.text, options.top), 1):
         print(f"[MASK] {number}: " + ", ".join(f"{word} {100 * p:.1f}%" for word, p in guesses))
 
 
@@ -246,16 +248,16 @@ def run_attention(options: argparse.Namespace) -> None:
         raise FileNotFoundError(f"there is no folder for {options.out}")
     if options.out.is_dir():
         raise IsADirectoryError(f"{options.out} is a folder: give the name of a file, {options.out / 'page.html'}")
-    folder = weights.find(options.model)
+    folder = weights.find_model_folder(options.model)
     model, pieces = weights.load(folder), WordPiece.load(folder)
-    view = views.attention(model, pieces, options.text, options.pair, layer=options.layer, head=options.head)
+    view = views.show_attention(model, pieces, options.text, options.pair, layer=options.layer, head=options.head)
     size = view.save(options.out).stat().st_size
     (L, H), T = view.shape, len(view.tokens)
     print(f"{options.out}: {size / 1e6:.2f} MB, {L} layers, {H} heads, {T} tokens. Open it in a browser, offline too.")
 
 
 def run_finetune(options: argparse.Namespace) -> None:
-    from .finetune import FinetunePlan, finetune, picture, table
+    from .tasks import FinetunePlan, draw_report, finetune, format_scores
 
     given = {f.name: getattr(options, f.name) for f in fields(FinetunePlan) if getattr(options, f.name) is not None}
     if "columns" in given:
@@ -269,16 +271,16 @@ def run_finetune(options: argparse.Namespace) -> None:
     if options.picture and not options.picture.absolute().parent.is_dir():  # better now than after the training
         raise FileNotFoundError(f"there is no folder for {options.picture}")
     results = finetune(plan, options.out, resume=options.resume)
-    print(f"\n{table(results)}\n\n{results['steps']:,} steps in {results['seconds']:.0f} seconds")
+    print(f"\n{format_scores(results)}\n\n{results['steps']:,} steps in {results['seconds']:.0f} seconds")
     if options.picture:
-        picture(options.out).savefig(options.picture, dpi=150)
+        draw_report(options.out).savefig(options.picture, dpi=150)
     print(f"saved in {options.out}; to use it: python -m bertlab predict --model {options.out} TEXT")
 
 
 def run_predict(options: argparse.Namespace) -> None:
-    from .finetune import given_lines, predict, write_predictions
+    from .tasks import predict, read_inputs, write_predictions
 
-    lines = given_lines(options.text)
+    lines = read_inputs(options.text)
     said = predict(options.model, lines, **({"beams": options.beams} if options.beams is not None else {}))
     write_predictions(lines, said, options.out)
 
@@ -286,7 +288,16 @@ def run_predict(options: argparse.Namespace) -> None:
 def run_bench(options: argparse.Namespace) -> None:
     import json
 
-    from .bench import BenchConfig, Plan, bench, curves, curves_picture, curves_table, picture, table
+    from .bench import (
+        BenchConfig,
+        Plan,
+        draw_curves_figure,
+        draw_speeds,
+        format_curves,
+        format_speeds,
+        measure_curves,
+        measure_speeds,
+    )
 
     given = {f.name: getattr(options, f.name) for f in fields(BenchConfig) if getattr(options, f.name) is not None}
     given = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
@@ -297,18 +308,20 @@ def run_bench(options: argparse.Namespace) -> None:
             if name in given:
                 raise ValueError(f"--{name} does not go with --curves")
         plan = Plan(**{name: value for name, value in given.items() if name != "threads"})
-        table, picture = curves_table, curves_picture
+        format_speeds, draw_speeds = format_curves, draw_curves_figure
     for file in (options.json, options.picture):  # better now than after two minutes
         if file not in (None, "-") and not Path(file).absolute().parent.is_dir():
             raise FileNotFoundError(f"there is no folder for {file}")
     say = lambda text: print(text, file=sys.stderr)  # noqa: E731
-    results = bench(config, say) if options.curves is None else curves(plan, options.curves, threads, say)
+    results = (
+        measure_speeds(config, say) if options.curves is None else measure_curves(plan, options.curves, threads, say)
+    )
     numbers = json.dumps(results, indent=1)
-    print(numbers if options.json == "-" else table(results))
+    print(numbers if options.json == "-" else format_speeds(results))
     if options.json not in (None, "-"):
         Path(options.json).write_text(numbers + "\n", encoding="utf-8")
     if options.picture:
-        picture(results).savefig(options.picture, dpi=150)
+        draw_speeds(results).savefig(options.picture, dpi=150)
 
 
 def run_lab(options: argparse.Namespace) -> None:

@@ -1,7 +1,6 @@
-"""From documents to batches: sentences become ids, ids become pairs of segments, pairs become masked batches.
+"""From documents to rows: sentences become ids, and ids become pairs of segments.
 
-Letters: N rows of an epoch, B rows of a batch, T tokens of its longest row, W words of the row with the most words,
-M hidden tokens of a batch, V vocabulary.
+Dimension letters: N rows of an epoch, V vocabulary.
 """
 
 import random
@@ -13,10 +12,7 @@ from hashlib import blake2b
 from itertools import chain, groupby, pairwise
 
 import numpy as np
-import torch
-from torch import Tensor
 
-IGNORE = -100  # a label that counts for nothing, as everywhere in PyTorch and Hugging Face
 PAIRS = ("next", "sentences", "order", "none")  # the ways in which `pair_rows` can pair
 SENTENCES_AT_ONCE = 50_000  # bounds the memory that lists of Python numbers take while a corpus is encoded
 
@@ -27,7 +23,7 @@ Row = tuple[Sequence[int], Sequence[int], int]  # ids of segment A, ids of segme
 # ---------------------------------------------------------------- documents
 
 
-def split(
+def split_documents(
     documents: Documents,
     held_out: float = 0.05,
     seed: int = 0,
@@ -46,7 +42,7 @@ def split(
     if groups is not None and len(groups) != len(documents):
         raise ValueError(f"{len(groups)} groups for {len(documents)} documents; each document needs one")
     names = ["\n".join(document) for document in documents] if groups is None else groups
-    places = [place(f"{seed}\n{name}") for name in names]
+    places = [hash_to_fraction(f"{seed}\n{name}") for name in names]
     ordered = sorted(set(places))
     if len(ordered) < 2 * at_least:
         raise ValueError(
@@ -59,7 +55,7 @@ def split(
     return train, judge
 
 
-def place(name: str) -> float:
+def hash_to_fraction(name: str) -> float:
     """A number in [0, 1) that looks random, and is always the same for the same name."""
     digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "big") / 2**64
@@ -69,13 +65,13 @@ def place(name: str) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class Encoded:
+class EncodedCorpus:
     """A corpus as three flat arrays.
 
     ids        every wordpiece id of the corpus, one after the other
     sentences  where each sentence starts in `ids`, and at last where the last one ends
     documents  where each document starts in `sentences`, and at last how many sentences there are
-    numbers    which of the documents that `encode` was given each one is: those without a wordpiece are not here
+    numbers    which of the documents that `encode_documents` was given each one is: those without a wordpiece are not here
     """
 
     ids: np.ndarray
@@ -95,7 +91,7 @@ class Encoded:
         return counts
 
 
-def encode(documents: Documents, wordpiece) -> Encoded:
+def encode_documents(documents: Documents, wordpiece) -> EncodedCorpus:
     """The ids of all sentences. `wordpiece` needs `encode_bulk` and `vocab`; sentences without a wordpiece are dropped,
     and so are documents without a sentence. Raises ValueError when nothing is left, or a document is a bare string.
     """
@@ -114,10 +110,12 @@ def encode(documents: Documents, wordpiece) -> Encoded:
         raise ValueError(f"{len(documents)} documents, and not one wordpiece in them: there is nothing to train on")
     of_document = np.repeat(np.arange(len(documents)), [len(document) for document in documents])
     kept = np.bincount(of_document[sizes > 0], minlength=len(documents))  # sentences that each document keeps
-    return Encoded(np.concatenate(parts), starts(sizes[sizes > 0]), starts(kept[kept > 0]), np.flatnonzero(kept))
+    return EncodedCorpus(
+        np.concatenate(parts), compute_offsets(sizes[sizes > 0]), compute_offsets(kept[kept > 0]), np.flatnonzero(kept)
+    )
 
 
-def starts(sizes: np.ndarray) -> np.ndarray:
+def compute_offsets(sizes: np.ndarray) -> np.ndarray:
     """Where things of these sizes start when they stand in a row, and where the last one ends: [3, 2] -> [0, 3, 5]."""
     return np.concatenate([[0], np.cumsum(sizes)])
 
@@ -155,7 +153,7 @@ class Rows:
 
 
 def pair_rows(
-    encoded: Encoded,
+    encoded: EncodedCorpus,
     length: int,
     seed: int,
     short: float = 0.1,
@@ -203,18 +201,18 @@ def pair_rows(
     if room < 2:
         raise ValueError(f"length {length} leaves no room for words beside [CLS] and [SEP]")
     draw = random.Random(int(seed))
-    blocks = blocks_of(encoded, kinds) if kinds is not None and pairs in ("next", "sentences") else None
+    blocks = find_kind_blocks(encoded, kinds) if kinds is not None and pairs in ("next", "sentences") else None
     epochs = (
-        one_segment(encoded, room, short, draw)
+        draw_single_segments(encoded, room, short, draw)
         if pairs == "none"
-        else two_segments(encoded, room, short, pairs, draw, blocks)
+        else draw_segment_pairs(encoded, room, short, pairs, draw, blocks)
         for _ in range(times)
     )
     table = np.array(list(chain.from_iterable(epochs)), np.int64)  # (N, 5)
     return Rows(encoded.ids, table[:, 0:2], table[:, 2:4], table[:, 4].astype(np.int8))
 
 
-def blocks_of(encoded: Encoded, kinds: Sequence[str]) -> list[tuple[int, int]]:
+def find_kind_blocks(encoded: EncodedCorpus, kinds: Sequence[str]) -> list[tuple[int, int]]:
     """For each document the first sentence of its kind, and the end of the last one. Raises ValueError."""
     if len(kinds) != len(encoded):
         raise ValueError(f"{len(kinds)} kinds for {len(encoded)} documents: each needs its own")
@@ -224,12 +222,12 @@ def blocks_of(encoded: Encoded, kinds: Sequence[str]) -> list[tuple[int, int]]:
     alone = [kind for kind, count in runs if count == 1]
     if alone:
         raise ValueError(f"there is one document of the kind {alone[0]!r}: a random B needs another one")
-    edges = encoded.documents[starts(np.array([count for _, count in runs]))].tolist()
+    edges = encoded.documents[compute_offsets(np.array([count for _, count in runs]))].tolist()
     return [edge for edge, (_, count) in zip(pairwise(edges), runs, strict=True) for _ in range(count)]
 
 
-def two_segments(
-    encoded: Encoded,
+def draw_segment_pairs(
+    encoded: EncodedCorpus,
     room: int,
     short: float,
     pairs: str,
@@ -241,49 +239,49 @@ def two_segments(
     for (first, end), block in zip(pairwise(documents), blocks or [(0, documents[-1])] * len(encoded), strict=True):
         i = first  # the next sentence to use
         while i < end:
-            target = aim(room, short, draw)
+            target = draw_target_length(room, short, draw)
             pair = min(i + 2, end)
-            stop = pair if pairs == "sentences" else max(pair, until(sentences, i, end, target))
+            stop = pair if pairs == "sentences" else max(pair, find_segment_end(sentences, i, end, target))
             middle = draw.randrange(i + 1, stop) if stop - i > 1 else stop
             a, b = (sentences[i], sentences[middle]), (sentences[middle], sentences[stop])
             if pairs == "order":
                 label = -1 if middle == stop else int(draw.random() < 0.5)
-                a, b = cut(a, b, room, draw)
+                a, b = truncate_pair(a, b, room, draw)
                 yield (*b, *a, label) if label == 1 else (*a, *b, label)
                 i = stop
                 continue
             label = int(middle == stop or draw.random() < 0.5)
             if label:
-                other, other_end = elsewhere(documents, first, end, draw, block)
+                other, other_end = draw_random_sentence(documents, first, end, draw, block)
                 wanted = 1 if pairs == "sentences" else target - (a[1] - a[0])
-                b = (sentences[other], sentences[until(sentences, other, other_end, wanted)])
-            a, b = cut(a, b, room, draw)
+                b = (sentences[other], sentences[find_segment_end(sentences, other, other_end, wanted)])
+            a, b = truncate_pair(a, b, room, draw)
             yield (*a, *b, label)
             i = middle if label else stop  # what the random B replaced is used again
 
 
-def one_segment(
-    encoded: Encoded, room: int, short: float, draw: random.Random
+def draw_single_segments(
+    encoded: EncodedCorpus, room: int, short: float, draw: random.Random
 ) -> Iterator[tuple[int, int, int, int, int]]:
     """The same for pairs="none": each document from its first token to its last, cut wherever a row is full."""
     for i, end in pairwise(encoded.sentences[encoded.documents].tolist()):
         while i < end:
-            stop = min(i + aim(room, short, draw), end)
+            stop = min(i + draw_target_length(room, short, draw), end)
             yield i, stop, stop, stop, -1
             i = stop
 
 
-def aim(room: int, short: float, draw: random.Random) -> int:
+def draw_target_length(room: int, short: float, draw: random.Random) -> int:
     """How many tokens a row should get: all that there is room for, or, with probability `short`, 2 or more of them."""
     return draw.randint(2, room) if draw.random() < short else room
 
 
-def until(sentences: list[int], first: int, end: int, tokens: int) -> int:
+def find_segment_end(sentences: list[int], first: int, end: int, tokens: int) -> int:
     """Where to stop to have so many tokens from sentence `first` on. At least one sentence, and never past `end`."""
     return bisect_left(sentences, sentences[first] + tokens, first + 1, end)
 
 
-def elsewhere(
+def draw_random_sentence(
     documents: list[int], first: int, end: int, draw: random.Random, block: tuple[int, int] | None = None
 ) -> tuple[int, int]:
     """A random sentence outside the document from `first` to `end`, and the end of the document that it is in. Both lie
@@ -295,7 +293,7 @@ def elsewhere(
     return other, documents[bisect_right(documents, other)]
 
 
-def cut(
+def truncate_pair(
     a: tuple[int, int], b: tuple[int, int], room: int, draw: random.Random
 ) -> tuple[tuple[int, int], tuple[int, int]]:
     """Both spans, with at most `room` tokens together: the longer gives token by token, B when they are equal."""
@@ -303,145 +301,13 @@ def cut(
     if size_a + size_b <= room:
         return a, b
     keep = min(size_a, max(room - size_b, (room + 1) // 2))  # what A has left when that is done
-    return trim(a, size_a - keep, draw), trim(b, size_b - (room - keep), draw)
+    return trim_span(a, size_a - keep, draw), trim_span(b, size_b - (room - keep), draw)
 
 
-def trim(span: tuple[int, int], tokens: int, draw: random.Random) -> tuple[int, int]:
+def trim_span(span: tuple[int, int], tokens: int, draw: random.Random) -> tuple[int, int]:
     """The span without so many tokens: for each a coin says whether it goes at the front or at the end."""
     front = draw.getrandbits(tokens).bit_count() if tokens else 0
     return span[0] + front, span[1] - (tokens - front)
 
 
 # ---------------------------------------------------------------- masked batches
-
-
-@dataclass(frozen=True)
-class Masking:
-    """What is hidden, and how (Devlin et al. 2018, section 3.1). Raises ValueError for shares that cannot be.
-
-    rate         share of the words of a row that the model must guess; one word at least
-    mask         share of those that become [MASK]
-    random       share of those that become any other word; what is left of them stays as it is
-    whole_words  hide all pieces of a word, or none
-    """
-
-    rate: float = 0.15
-    mask: float = 0.8
-    random: float = 0.1
-    whole_words: bool = False
-
-    def __post_init__(self):
-        if not 0 < self.rate <= 1:
-            raise ValueError(f"rate is {self.rate!r}; a share of the words above 0 and up to 1 can be hidden")
-        if self.mask < 0 or self.random < 0 or self.mask + self.random > 1 + 1e-9:
-            raise ValueError(f"mask {self.mask!r} and random {self.random!r} must be shares whose sum is at most 1")
-
-
-class PretrainingCollate:
-    """Rows to a masked batch: `collate(rows, rng)` gives a dict of tensors. The same rows and rng give the same batch.
-
-    `wordpiece` needs `vocab` and `pad_id`, `unk_id`, `cls_id`, `sep_id`, `mask_id`. These five are never hidden ([UNK]
-    neither: there is nothing to learn from guessing it), and never a random replacement.
-    """
-
-    def __init__(self, wordpiece, masking: Masking | None = None):
-        vocab = list(wordpiece.vocab)
-        self.pad, self.mask = wordpiece.pad_id, wordpiece.mask_id
-        self.cls, self.sep = np.array([wordpiece.cls_id]), np.array([wordpiece.sep_id])
-        self.masking = masking or Masking()
-        self.special = np.zeros(len(vocab), bool)  # (V,)
-        self.special[[self.pad, wordpiece.unk_id, wordpiece.cls_id, wordpiece.sep_id, self.mask]] = True
-        self.ordinary = np.flatnonzero(~self.special)
-        self.continues = np.array([token.startswith("##") for token in vocab])  # (V,)
-        if not len(self.ordinary):
-            raise ValueError("the vocabulary holds special tokens alone: there is no word to hide")
-
-    def __call__(self, rows: Sequence[Row], rng: np.random.Generator) -> dict[str, Tensor]:
-        """A list of `(ids of A, ids of B, label)` -> tensors of int64, padded to the longest row:
-
-        input_ids            (B, T) [CLS] A [SEP] B [SEP] with words hidden; without B there is one [SEP]
-        token_type_ids       (B, T) 1 on B and the [SEP] behind it, 0 elsewhere
-        labels               (B, T) the id that was there where the model must guess, -100 elsewhere
-        attention_mask       (B, T) 0 on padding; left out when nothing is padded, as attention is faster without
-        next_sentence_label  (B,) 0 next, 1 not, -100 where nothing is asked; left out when no row asks
-
-        Raises ValueError for no rows, or an id outside of the vocabulary.
-        """
-        if not len(rows):
-            raise ValueError("a batch needs at least one row")
-        parts, sizes, split_at = [], [], []
-        for a, b, _ in rows:
-            parts += [self.cls, a, self.sep, b, self.sep] if len(b) else [self.cls, a, self.sep]
-            sizes.append(len(a) + len(b) + (3 if len(b) else 2))
-            split_at.append(len(a) + 2)
-        column = np.arange(max(sizes))  # (T,)
-        real = column < np.array(sizes)[:, None]  # (B, T) not padding
-        ids = np.full(real.shape, self.pad, np.int64)
-        ids[real] = np.concatenate(parts)  # a boolean mask is filled row by row, which is the order of the parts
-        if ids.min() < 0 or ids.max() >= len(self.special):
-            raise ValueError(
-                f"ids run from {ids.min()} to {ids.max()}, the vocabulary from 0 to {len(self.special) - 1}: the rows "
-                "were encoded with another one"
-            )
-        segments = real & (column >= np.array(split_at)[:, None])
-        chosen = self.choose(ids, rng)
-        batch = {
-            "input_ids": torch.from_numpy(self.hide(ids, chosen, rng)),
-            "token_type_ids": torch.from_numpy(segments.astype(np.int64)),
-            "labels": torch.from_numpy(np.where(chosen, ids, IGNORE)),
-        }
-        if not real.all():
-            batch["attention_mask"] = torch.from_numpy(real.astype(np.int64))
-        answers = np.array([label for _, _, label in rows], np.int64)
-        if (answers >= 0).any():
-            batch["next_sentence_label"] = torch.from_numpy(np.where(answers >= 0, answers, IGNORE))
-        return batch
-
-    def choose(self, ids: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Which tokens the model must guess: ids (B, T) -> bool (B, T). Exactly `rate` of each row's words, rounded."""
-        words = ~self.special[ids]
-        count = words.sum(1)
-        budget = np.minimum(count, np.maximum(1, np.round(self.masking.rate * count).astype(np.int64)))  # (B,)
-        if self.masking.whole_words:
-            return self.choose_whole(ids, words, budget, rng)
-        lots = rng.random(ids.shape, np.float32)
-        lots[~words] = 2  # behind all others
-        first = np.argsort(lots, axis=1)  # (B, T)
-        chosen = np.zeros(ids.shape, bool)
-        np.put_along_axis(chosen, first, np.arange(ids.shape[1]) < budget[:, None], axis=1)
-        return chosen
-
-    def choose_whole(
-        self, ids: np.ndarray, words: np.ndarray, budget: np.ndarray, rng: np.random.Generator
-    ) -> np.ndarray:
-        """The same by whole words: taken in random order, and one that is too long for what is left is passed over.
-
-        So the budget is never exceeded, and a row may stay below it, or without any (as in Google's code).
-        """
-        rows = np.arange(len(ids))
-        inner = self.continues[ids]  # a piece that belongs to the one before, unless that is [CLS] or [SEP]
-        inner[:, 1:] &= words[:, :-1]
-        inner[:, 0] = False
-        word = np.cumsum(words & ~inner, axis=1)  # (B, T) the number of its word, from 1; 0 before the first
-        W = word.max() + 1
-        size = np.bincount((rows[:, None] * W + word)[words], minlength=len(ids) * W).reshape(-1, W)  # (B, W)
-        taken = np.zeros(size.shape, bool)
-        left = budget.copy()  # (B,)
-        for turn in np.argsort(rng.random(size.shape, np.float32), axis=1).T:  # a word of every row at once
-            cost = size[rows, turn]
-            fits = cost <= left
-            taken[rows, turn] = fits
-            left -= cost * fits
-            if not left.any():
-                break
-        return taken[rows[:, None], word] & words
-
-    def hide(self, ids: np.ndarray, chosen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """The ids with the chosen tokens hidden: most as [MASK], some as a random word, some left as they are."""
-        there = ids[chosen]  # (M,)
-        roll = rng.random(len(there))
-        other = self.ordinary[rng.integers(len(self.ordinary), size=len(there))]
-        other = np.where(roll < self.masking.mask + self.masking.random, other, there)
-        hidden = ids.copy()
-        hidden[chosen] = np.where(roll < self.masking.mask, self.mask, other)
-        return hidden

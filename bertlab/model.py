@@ -107,7 +107,7 @@ class Attention(nn.Module):
 
         `mask` (B, 1, 1 or T, T) is True where a query (third axis) may look at a key (last axis).
         """
-        q = self.split(self.query(pick(x, at)))  # (B, H, Q, K)
+        q = self.split(self.query(gather_tokens(x, at)))  # (B, H, Q, K)
         k, v = self.split(self.key(x)), self.split(self.value(x))  # (B, H, T, K)
         dropout = self.dropout if self.training else 0.0
         if self.maps is None:
@@ -146,7 +146,7 @@ class Layer(nn.Module):
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, at: Tensor | None = None) -> Tensor:
-        x = self.attention_norm(pick(x, at) + self.dropout(self.attention(x, mask, at)))
+        x = self.attention_norm(gather_tokens(x, at) + self.dropout(self.attention(x, mask, at)))
         return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
 
 
@@ -192,9 +192,9 @@ class Bert(nn.Module):
         for layer in self.layers[:-1]:
             x = layer(x, mask)
         if at is None or self.layers[-1].attention.maps is not None:  # somebody looks: show the whole map
-            return pick(self.layers[-1](x, mask), at)
+            return gather_tokens(self.layers[-1](x, mask), at)
         if mask is not None and mask.size(2) > 1:
-            mask = pick(mask[:, 0], at)[:, None]  # (B, 1, Q, T)
+            mask = gather_tokens(mask[:, 0], at)[:, None]  # (B, 1, Q, T)
         return self.layers[-1](x, mask, at)
 
     def check(self, input_ids: Tensor, token_type_ids: Tensor | None, attention_mask: Tensor | None) -> None:
@@ -227,7 +227,7 @@ class Bert(nn.Module):
             raise ValueError("attention_mask has a row of zeros: a token that may look at nothing has no average")
 
 
-def pick(x: Tensor, at: Tensor | None) -> Tensor:
+def gather_tokens(x: Tensor, at: Tensor | None) -> Tensor:
     """Of each row of x (B, T, D) the tokens `at` (B, Q) -> (B, Q, D); all of them when `at` is None."""
     return x if at is None else x.gather(1, at[:, :, None].expand(-1, -1, x.size(-1)))
 
@@ -237,7 +237,7 @@ def attention_maps(model: nn.Module) -> Iterator[list[Tensor]]:
     """Inside `with attention_maps(model) as maps:` each forward fills `maps` with L tensors (B, H, T, T).
 
     `maps[l][b, h, i, j]` is how much token i of row b takes from token j in head h of layer l, before dropout; each row
-    sums to 1. Only here does the readable formula run, in the same `forward`. Raises ValueError for a model without our
+    sums to 1. Only here does the readable formula run, in the same `run_with_attentions`. Raises ValueError for a model without our
     attention.
     """
     attentions = [part for part in model.modules() if isinstance(part, Attention)]
@@ -262,7 +262,7 @@ def attention_maps(model: nn.Module) -> Iterator[list[Tensor]]:
             hook.remove()
 
 
-def sinusoids(length: int, width: int) -> Tensor:
+def sinusoid_table(length: int, width: int) -> Tensor:
     """The position table of Vaswani et al. 2017, section 3.5: sin in even columns, cos in odd ones, (length, width).
 
     BERT learns its table. It may start from this one (`pretrain` does so), and then find its neighbours sooner.

@@ -1,6 +1,5 @@
 """Figures, drawn from arrays and strings on an `ax` that is returned. No model runs here."""
 
-import time
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -14,12 +13,12 @@ SEQUENTIAL = "cividis"  # light for large values, even steps to every eye
 DIVERGING = "PuOr"
 
 
-def new_ax(ax: Axes | None, width: float = 6.0, height: float = 3.4) -> Axes:
+def get_ax(ax: Axes | None, width: float = 6.0, height: float = 3.4) -> Axes:
     """The caller's ax, or a new one of `width` x `height` inches."""
     return ax if ax is not None else plt.subplots(figsize=(width, height), layout="constrained")[1]
 
 
-def curves(
+def draw_curves(
     lines: Mapping[str, tuple[Sequence[float], Sequence[float]]],
     *,
     baselines: Mapping[str, float] | None = None,
@@ -29,7 +28,7 @@ def curves(
     ax: Axes | None = None,
 ) -> Axes:
     """Lines (name -> (x values, y values)), each named at its end or in a legend, and baselines as dashed levels."""
-    ax = new_ax(ax)
+    ax = get_ax(ax)
     for number, (name, (xs, ys)) in enumerate(lines.items()):
         few = "o" if len(xs) < 12 else None
         ax.plot(xs, ys, color=COLOURS[number % len(COLOURS)], label=name, marker=few, markersize=4)
@@ -46,7 +45,7 @@ def curves(
     return ax
 
 
-def bars(
+def draw_bars(
     names: Sequence[str],
     values: Sequence[float],
     *,
@@ -57,13 +56,13 @@ def bars(
     ax: Axes | None = None,
 ) -> Axes:
     """Lying bars from top to bottom, each with its number: token probabilities, scores of several models."""
-    ax = new_ax(ax, 6.0, 0.6 + 0.34 * len(names))
+    ax = get_ax(ax, 6.0, 0.6 + 0.34 * len(names))
     places = np.arange(len(names))
     ax.barh(places, values, xerr=errors, color=COLOURS[0], ecolor="0.3", height=0.7)
     top = max([abs(v) for v in values] + [1e-12])
     for place, value, error in zip(places, values, errors if errors is not None else [0] * len(names), strict=True):
         ax.text(max(value, 0) + error + 0.015 * top, place, shape.format(value), va="center", fontsize=9)
-    ax.set_yticks(places, [escape(name) for name in names])
+    ax.set_yticks(places, [escape_dollars(name) for name in names])
     ax.invert_yaxis()
     ax.margins(x=0.14)
     ax.set(xlabel=x, title=title)
@@ -71,7 +70,7 @@ def bars(
     return ax
 
 
-def heatmap(
+def draw_heatmap(
     matrix: np.ndarray,
     rows: Sequence[str] | None = None,
     columns: Sequence[str] | None = None,
@@ -93,7 +92,7 @@ def heatmap(
     matrix = np.asarray(matrix)
     if matrix.ndim != 2:
         raise ValueError(f"a heat map shows a matrix; this has shape {matrix.shape}")
-    ax = new_ax(ax, min(7.5, 2.0 + 0.38 * matrix.shape[1]), min(7.0, 1.4 + 0.34 * matrix.shape[0]))
+    ax = get_ax(ax, min(7.5, 2.0 + 0.38 * matrix.shape[1]), min(7.0, 1.4 + 0.34 * matrix.shape[0]))
     largest = np.abs(matrix).max() or 1.0
     low, high = limits or ((-largest, largest) if diverging else (None, None))
     image = ax.imshow(matrix, cmap=DIVERGING if diverging else SEQUENTIAL, aspect="auto", vmin=low, vmax=high)
@@ -102,7 +101,7 @@ def heatmap(
             if len(names) != count:
                 raise ValueError(f"{len(names)} names for {count} rows or columns of the matrix")
             every = max(1, -(-count // 32))
-            axis.set_ticks(range(0, count, every), [escape(name) for name in names[::every]], fontsize=9)
+            axis.set_ticks(range(0, count, every), [escape_dollars(name) for name in names[::every]], fontsize=9)
     if columns is not None and any(len(name) > 2 for name in columns):
         ax.tick_params(axis="x", rotation=60)
         for label in ax.get_xticklabels():
@@ -118,7 +117,7 @@ def heatmap(
     return ax
 
 
-def blocks(
+def draw_blocks(
     parts: Sequence[tuple[str, str, str]],
     *,
     frames: Sequence[tuple[int, int, str]] = (),
@@ -131,19 +130,19 @@ def blocks(
     `frames` (first, last, caption) draw a dashed line around parts; `skips` (a, b) lead an arrow from the line that
     enters part a into part b, past what lies between them.
     """
-    ax = new_ax(ax, 7.5, 0.5 + 0.72 * len(parts))
+    ax = get_ax(ax, 7.5, 0.5 + 0.72 * len(parts))
     arrow = {"arrowstyle": "-|>", "color": "0.25", "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0}
     for row, (name, within, beside) in enumerate(parts):
         ax.add_patch(plt.Rectangle((0, row - 0.33), 4, 0.66, facecolor="#E6F0F7", edgecolor=COLOURS[0]))
-        ax.text(2, row - 0.11 * bool(within), escape(name), ha="center", va="center", fontsize=10)
-        ax.text(2, row + 0.17, escape(within), ha="center", va="center", fontsize=8.5, color="0.25")
-        ax.text(4.45, row, escape(beside), va="center", fontsize=9)
+        ax.text(2, row - 0.11 * bool(within), escape_dollars(name), ha="center", va="center", fontsize=10)
+        ax.text(2, row + 0.17, escape_dollars(within), ha="center", va="center", fontsize=8.5, color="0.25")
+        ax.text(4.45, row, escape_dollars(beside), va="center", fontsize=9)
         if row:
             ax.annotate("", (2, row - 0.33), (2, row - 0.67), arrowprops=arrow)
     for first, last, caption in frames:
         ax.add_patch(plt.Rectangle((-0.85, first - 0.58), 5.1, last - first + 1.0, fill=False, linestyle="--",
                                    edgecolor="0.45"))  # fmt: skip
-        ax.text(-0.95, (first + last) / 2, escape(caption), rotation=90, ha="right", va="center", fontsize=9)
+        ax.text(-0.95, (first + last) / 2, escape_dollars(caption), rotation=90, ha="right", va="center", fontsize=9)
     for start, end in skips:
         ax.plot([2, -0.45, -0.45], [start - 0.46, start - 0.46, end], color=COLOURS[5], linewidth=1.4)
         ax.annotate("", (0, end), (-0.45, end), arrowprops=arrow | {"color": COLOURS[5]})
@@ -152,14 +151,14 @@ def blocks(
     return ax
 
 
-def pieces(rows: Mapping[str, Sequence[str]], *, title: str = "", ax: Axes | None = None) -> Axes:
+def draw_token_rows(rows: Mapping[str, Sequence[str]], *, title: str = "", ax: Axes | None = None) -> Axes:
     """Tokens as a line of boxes for each row (name -> tokens); where a new word begins, the colour changes.
 
     "##" marks a piece that goes on with the word before it. [UNK] has a dashed frame.
     """
     gap = 0.3  # in characters
     widest = max(sum(len(token) + 0.8 + gap for token in tokens) for tokens in rows.values())
-    ax = new_ax(ax, 1.2 + 0.078 * widest, 0.5 + 0.42 * len(rows))
+    ax = get_ax(ax, 1.2 + 0.078 * widest, 0.5 + 0.42 * len(rows))
     for row, tokens in enumerate(rows.values()):
         left, words = 0.0, 0
         for token in tokens:
@@ -168,52 +167,23 @@ def pieces(rows: Mapping[str, Sequence[str]], *, title: str = "", ax: Axes | Non
             width = len(token) + 0.8
             ax.add_patch(plt.Rectangle((left, row - 0.36), width, 0.72, facecolor=fill, edgecolor="0.4",
                                        linewidth=0.7, linestyle=frame))  # fmt: skip
-            ax.text(left + width / 2, row, escape(token), ha="center", va="center", family="monospace", fontsize=8)
+            ax.text(
+                left + width / 2, row, escape_dollars(token), ha="center", va="center", family="monospace", fontsize=8
+            )
             left += width + gap
-    ax.set_yticks(range(len(rows)), [escape(name) for name in rows])
+    ax.set_yticks(range(len(rows)), [escape_dollars(name) for name in rows])
     ax.set(xlim=(-gap, widest), ylim=(len(rows) - 0.5, -0.5), title=title, xticks=[])
     ax.spines[:].set_visible(False)
     ax.tick_params(left=False)
     return ax
 
 
-def escape(name: str) -> str:
+def escape_dollars(name: str) -> str:
     """matplotlib reads a pair of dollar signs as mathematics; a token may well be a dollar sign."""
     return str(name).replace("$", r"\$")
 
 
-class LiveCurve:
-    """For `train(watch=...)` in a notebook: the loss and the held-out numbers, redrawn while the model learns.
-
-    `baselines` are levels for the loss panel. The names of the log that hold "accuracy" go into a second panel.
-    """
-
-    def __init__(self, baselines: Mapping[str, float] | None = None, seconds: float = 2.0):
-        self.baselines, self.seconds = baselines, seconds
-        self.log: list[dict] = []
-        self.shown: float | None = None
-        self.handle = None
-
-    def __call__(self, row: dict, status: dict) -> None:
-        if row:
-            self.log.append(row)
-        now, ended = time.monotonic(), bool(status.get("ended"))
-        if ended or self.shown is None or now - self.shown > self.seconds:
-            self.shown = now
-            self.show(training(self.log, self.baselines, said(status)))
-
-    def show(self, axes: Sequence[Axes]) -> None:
-        from IPython.display import display
-
-        figure = axes[0].figure
-        if self.handle is None:
-            self.handle = display(figure, display_id=True)
-        else:
-            self.handle.update(figure)
-        plt.close(figure)
-
-
-def training(log: Sequence[dict], baselines: Mapping[str, float] | None = None, title: str = "") -> list[Axes]:
+def draw_training_log(log: Sequence[dict], baselines: Mapping[str, float] | None = None, title: str = "") -> list[Axes]:
     """The log of `train` as one panel of losses and, where there are any, one of accuracies."""
     names = [k for k in dict.fromkeys(k for row in log for k in row) if k not in ("step", "tokens", "learning_rate")]
     accuracies = [name for name in names if "accuracy" in name]
@@ -225,26 +195,17 @@ def training(log: Sequence[dict], baselines: Mapping[str, float] | None = None, 
 
     figure, axes = plt.subplots(1, 1 + bool(accuracies), figsize=(4.6 + 3.6 * bool(accuracies), 3.2),
                                 layout="constrained", squeeze=False)  # fmt: skip
-    curves(lines(losses), baselines=baselines, y="loss (nats)", ax=axes[0, 0])
+    draw_curves(lines(losses), baselines=baselines, y="loss (nats)", ax=axes[0, 0])
     if accuracies:
-        curves(lines(accuracies, 100.0), y="% right", ax=axes[0, 1])
+        draw_curves(lines(accuracies, 100.0), y="% right", ax=axes[0, 1])
     figure.suptitle(title, fontsize=10)
     return list(axes[0])
-
-
-def said(status: dict) -> str:
-    """How far the training is, in one line."""
-    speed = f"step {status['step']} of {status['steps']}, {status['tokens_per_second']:,.0f} tokens a second"
-    if status.get("ended"):
-        return f"{speed}, {status['seconds']:.0f} seconds"
-    left = status["seconds_left"]
-    return speed if left != left else f"{speed}, {left:.0f} seconds left"
 
 
 # ---- Heads (notebooks 04 and 14) -------------------------------------------------------------------------
 
 
-def head_grid(
+def draw_head_grid(
     maps: np.ndarray, *, off: Sequence[tuple[int, int]] = (), title: str = "", ax: Axes | None = None
 ) -> Axes:
     """All heads of all layers as small maps, (L, H, T, T): a row a layer, a column a head, both counted from 0.
@@ -257,7 +218,7 @@ def head_grid(
     if maps.ndim != 4 or maps.shape[-1] != maps.shape[-2] or 0 in maps.shape:
         raise ValueError(f"a grid of heads shows (layers, heads, tokens, tokens); this has shape {maps.shape}")
     L, H, T, _ = maps.shape
-    ax = new_ax(ax, 1.1 + 0.58 * H, 0.7 + 0.58 * L)
+    ax = get_ax(ax, 1.1 + 0.58 * H, 0.7 + 0.58 * L)
     gap = 0.12 * T
     for layer in range(L):
         for head in range(H):
@@ -283,7 +244,7 @@ HABIT_COLOURS = dict(zip(HABITS, COLOURS, strict=False)) | {"[CLS]": "0.45"}
 SHORT = {"previous": "prev", "same word": "same", "[CLS]": "CLS", "[SEP]": "SEP", "punctuation": "punct"}
 
 
-def habit_grid(names: np.ndarray, values: np.ndarray, *, title: str = "", ax: Axes | None = None) -> Axes:
+def draw_head_kinds(names: np.ndarray, values: np.ndarray, *, title: str = "", ax: Axes | None = None) -> Axes:
     """Each head's habit as a coloured box, a row a layer and a column a head: its name, and how strong it is.
 
     `names` and `values` (L, H) are those of `habits.strongest`. The colour says which habit, the saturation how strong;
@@ -293,7 +254,7 @@ def habit_grid(names: np.ndarray, values: np.ndarray, *, title: str = "", ax: Ax
     if names.ndim != 2 or names.shape != values.shape:
         raise ValueError(f"names {names.shape} and values {values.shape}; both must have the shape (layers, heads)")
     L, H = names.shape
-    ax = new_ax(ax, 0.9 + 0.58 * H, 1.1 + 0.46 * L)
+    ax = get_ax(ax, 0.9 + 0.58 * H, 1.1 + 0.46 * L)
     there = [name for name in dict.fromkeys([*HABIT_COLOURS, *names.flat]) if name in names.flat and name != "none"]
     for (layer, head), name in np.ndenumerate(names):
         strong = 0.15 + 0.6 * min(max(values[layer, head], 0.0), 1.0)
@@ -301,10 +262,10 @@ def habit_grid(names: np.ndarray, values: np.ndarray, *, title: str = "", ax: Ax
         box = (head - 0.47, layer - 0.45), 0.94, 0.9
         ax.add_patch(plt.Rectangle(*box, facecolor=colour, edgecolor="0.5", linewidth=0.6))
         if name != "none":
-            ax.text(head, layer - 0.16, escape(SHORT.get(name, name)), ha="center", va="center", fontsize=8)
+            ax.text(head, layer - 0.16, escape_dollars(SHORT.get(name, name)), ha="center", va="center", fontsize=8)
             ax.text(head, layer + 0.22, f"{values[layer, head]:.2f}", ha="center", va="center", fontsize=7.5)
     handles = [plt.Rectangle((0, 0), 1, 1, facecolor=to_rgba(HABIT_COLOURS.get(name, "0.6"), 0.6)) for name in there]
-    counts = [f"{escape(name)} ({(names == name).sum()})" for name in there]
+    counts = [f"{escape_dollars(name)} ({(names == name).sum()})" for name in there]
     if there:
         ax.legend(handles, counts, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=4, frameon=False, fontsize=9)
     ax.set_xticks(range(H))
@@ -315,7 +276,7 @@ def habit_grid(names: np.ndarray, values: np.ndarray, *, title: str = "", ax: Ax
     return ax
 
 
-def confusion(counts: np.ndarray, names: Sequence[str], *, title: str = "", ax: Axes | None = None) -> Axes:
+def draw_confusion_matrix(counts: np.ndarray, names: Sequence[str], *, title: str = "", ax: Axes | None = None) -> Axes:
     """A confusion matrix: a row for each true label, a column for each answer; how many are written in each box.
 
     The colour is the share of the row, so that rare labels are seen as well as common ones. Raises ValueError when the
@@ -328,8 +289,8 @@ def confusion(counts: np.ndarray, names: Sequence[str], *, title: str = "", ax: 
         raise ValueError("a count is negative")
     rows = counts.sum(1, keepdims=True)
     shares = counts / np.where(rows == 0, 1, rows)
-    ax = new_ax(ax, min(7.5, 2.6 + 0.55 * len(names)), min(7.0, 1.8 + 0.45 * len(names)))
-    heatmap(shares, names, names, x="answer", y="truth", colour_bar="share of the row", limits=(0, 1), ax=ax)
+    ax = get_ax(ax, min(7.5, 2.6 + 0.55 * len(names)), min(7.0, 1.8 + 0.45 * len(names)))
+    draw_heatmap(shares, names, names, x="answer", y="truth", colour_bar="share of the row", limits=(0, 1), ax=ax)
     ax.set_title(title)
     for (row, column), count in np.ndenumerate(counts):
         ax.text(column, row, f"{count:,}", ha="center", va="center", fontsize=8,
@@ -337,7 +298,7 @@ def confusion(counts: np.ndarray, names: Sequence[str], *, title: str = "", ax: 
     return ax
 
 
-def reliability(
+def draw_reliability(
     confidence: Sequence[float],
     right: Sequence[float],
     count: Sequence[int],
@@ -354,7 +315,7 @@ def reliability(
     """
     if not len(confidence) == len(right) == len(count):
         raise ValueError(f"{len(confidence)} confidences, {len(right)} shares that are right and {len(count)} counts")
-    ax = new_ax(ax, 4.4, 4.0)
+    ax = get_ax(ax, 4.4, 4.0)
     ax.plot([lowest, 1], [lowest, 1], color="0.35", linestyle="--", linewidth=1.2, zorder=1)
     ax.vlines(confidence, confidence, right, color=COLOURS[5], linewidth=2.5, zorder=2)
     ax.scatter(confidence, right, color=COLOURS[0], s=34, zorder=3)
@@ -369,7 +330,7 @@ def reliability(
     return ax
 
 
-def weighted(
+def draw_weighted_tokens(
     rows: Mapping[str, Sequence[float]], tokens: Sequence[str], *, title: str = "", ax: Axes | None = None
 ) -> Axes:
     """The tokens as a line of boxes for each row (name -> one weight a token); the larger a weight, the deeper its box.
@@ -379,7 +340,7 @@ def weighted(
     """
     gap = 0.3  # in characters
     lefts = np.cumsum([0.0] + [len(token) + 0.8 + gap for token in tokens])
-    ax = new_ax(ax, 1.8 + 0.085 * lefts[-1], 0.5 + 0.42 * len(rows))
+    ax = get_ax(ax, 1.8 + 0.085 * lefts[-1], 0.5 + 0.42 * len(rows))
     for row, (name, weights) in enumerate(rows.items()):
         weights = np.asarray(weights, dtype=float)
         if weights.shape != (len(tokens),) or not np.isfinite(weights).all():
@@ -392,35 +353,35 @@ def weighted(
             ax.add_patch(plt.Rectangle((lefts[place], row - 0.36), width, 0.72, facecolor=fill, edgecolor="0.2",
                                        linewidth=2.2 if highest else 0.6, linestyle="--" if share < 0 else "-",
                                        zorder=2 + highest))  # fmt: skip
-            ax.text(lefts[place] + width / 2, row, escape(token), ha="center", va="center", family="monospace",
+            ax.text(lefts[place] + width / 2, row, escape_dollars(token), ha="center", va="center", family="monospace",
                     fontsize=8, zorder=4)  # fmt: skip
-    ax.set_yticks(range(len(rows)), [escape(name) for name in rows])
+    ax.set_yticks(range(len(rows)), [escape_dollars(name) for name in rows])
     ax.set(xlim=(-gap, lefts[-1]), ylim=(len(rows) - 0.5, -0.5), title=title, xticks=[])
     ax.spines[:].set_visible(False)
     ax.tick_params(left=False)
     return ax
 
 
-def position_table(table: np.ndarray, *, title: str = "", ax: Axes | None = None) -> Axes:
+def draw_position_table(table: np.ndarray, *, title: str = "", ax: Axes | None = None) -> Axes:
     """A table of positions (T, D) as colours: a row for each position, from the top, a column for each number.
 
     Zero is in the middle of the colours. Raises ValueError for what is no matrix.
     """
-    return heatmap(table, x="number", y="position", title=title, diverging=True, ax=ax or new_ax(ax, 6.0, 4.0))
+    return draw_heatmap(table, x="number", y="position", title=title, diverging=True, ax=ax or get_ax(ax, 6.0, 4.0))
 
 
-def position_similarity(table: np.ndarray, *, title: str = "", ax: Axes | None = None) -> Axes:
+def draw_position_similarity(table: np.ndarray, *, title: str = "", ax: Axes | None = None) -> Axes:
     """The cosine of every position's vector with every other's, for a table (T, D). The colours run from -1 to 1.
 
     Raises ValueError for what is no matrix, and for a vector of length 0, which has no direction.
     """
-    cosines = cosines_of(table)
-    return heatmap(cosines, x="position", y="position", title=title, colour_bar="cosine", diverging=True,
-                   ax=ax or new_ax(ax, 4.9, 4.0))  # fmt: skip
+    cosines = compute_cosines(table)
+    return draw_heatmap(cosines, x="position", y="position", title=title, colour_bar="cosine", diverging=True,
+                   ax=ax or get_ax(ax, 4.9, 4.0))  # fmt: skip
 
 
-def cosines_of(table: np.ndarray) -> np.ndarray:
-    """The cosines of all pairs of rows of a table (T, D): (T, T). Raises ValueError as `position_similarity`."""
+def compute_cosines(table: np.ndarray) -> np.ndarray:
+    """The cosines of all pairs of rows of a table (T, D): (T, T). Raises ValueError as `draw_position_similarity`."""
     table = np.asarray(table, dtype=float)
     if table.ndim != 2:
         raise ValueError(f"a position table is a matrix, one row a position; this has shape {table.shape}")
@@ -431,7 +392,7 @@ def cosines_of(table: np.ndarray) -> np.ndarray:
     return unit @ unit.T
 
 
-def beam(
+def draw_beam(
     steps: Sequence[Sequence[tuple[float, Sequence[int]]]],
     vocab: Sequence[str],
     *,
@@ -443,14 +404,14 @@ def beam(
     likeliest on top, and lines to those that go on from them. What becomes of the `best` text is bold, what fell away
     grey. `steps` holds (log p, ids) of each text after each word; `vocab` the words of the ids."""
     most = max(len(step) for step in steps)
-    ax = new_ax(ax, min(12, 1.0 + 0.85 * len(steps)), 0.9 + 0.42 * most)
+    ax = get_ax(ax, min(12, 1.0 + 0.85 * len(steps)), 0.9 + 0.42 * most)
     for column, step in enumerate(steps):
         after = [ids[:-1] for _, ids in steps[column + 1]] if column + 1 < len(steps) else []
         for row, (_, ids) in enumerate(step):
             kept = list(ids) == list(best[: len(ids)])
             alive = column + 1 == len(steps) or list(ids) in [list(one) for one in after]
             colour = COLOURS[0] if kept else "0.15" if alive else "0.6"
-            ax.text(column, row, escape(vocab[ids[-1]]), ha="center", va="center", fontsize=9, color=colour,
+            ax.text(column, row, escape_dollars(vocab[ids[-1]]), ha="center", va="center", fontsize=9, color=colour,
                     fontweight="bold" if kept else "normal",
                     bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5})  # fmt: skip
             for above, one in enumerate(after):

@@ -12,21 +12,25 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from . import sources, wordpiece
-from .corpus import Encoded, Masking, PretrainingCollate, encode, pair_rows, split
-from .heads import IGNORE, Output, Pretraining
-from .model import Bert, BertConfig, sinusoids
-from .train import Batches, TrainConfig, evaluate, steps_in, train, write_json
+from . import sources, vocabulary, wordpiece
+from .baselines import Bigram, fit_unigram, score_baseline, score_pretraining
+from .batches import Batches
+from .corpus import EncodedCorpus, encode_documents, pair_rows, split_documents
+from .files import write_json
+from .heads import Pretraining
+from .masking import Masking, PretrainingCollate
+from .model import Bert, BertConfig, sinusoid_table
+from .train import TrainConfig, estimate_steps, evaluate, train
 
 # Peak learning rates for Muon, halved where the width doubles. Those of tiny and mini were tried on held-out text; the
 # others follow the rule and are starting points.
-RATES = {"tiny": 4e-3, "mini": 2e-3, "small": 1e-3, "medium": 1e-3, "base": 7e-4}
+PEAK_LEARNING_RATES = {"tiny": 4e-3, "mini": 2e-3, "small": 1e-3, "medium": 1e-3, "base": 7e-4}
 
 
 @dataclass(frozen=True)
-class Plan:
+class PretrainPlan:
     """Everything that a run hangs on. It is kept in the run's folder as `run.json`, so a run can go on from there.
 
     The defaults are for minutes on two CPU cores. With hours on a GPU take a larger preset, `vocab_size` 30,000 and
@@ -42,7 +46,7 @@ class Plan:
     batch_size: int = 64
     steps: int = 0  # 0: not known yet; `pretrain(minutes=...)` measures
     optimizer: str = "muon"  # or "adamw", BERT's own, for which a rate of half the preset's is better
-    learning_rate: float = 0.0  # at the peak; 0: the preset's own, from `RATES`
+    learning_rate: float = 0.0  # at the peak; 0: the preset's own, from `PEAK_LEARNING_RATES`
     weight_decay: float = 0.01
     beta2: float = 0.98
     warmup: float = 0.1
@@ -53,7 +57,7 @@ class Plan:
     sinusoids: float = (
         0.1  # start the position table from the formula, times this; 0: from random numbers, as Google did
     )
-    neighbours: bool = True  # start each head at a word beside, see `start_from_neighbours`; needs the sinusoids
+    neighbours: bool = True  # start each head at a word beside, see `start_heads_at_neighbours`; needs the sinusoids
     held_out: float = 0.05  # share of the documents
     seed: int = 0
 
@@ -70,7 +74,7 @@ class Plan:
 
 
 def pretrain(
-    plan: Plan,
+    plan: PretrainPlan,
     folder: str | Path,
     *,
     minutes: float | None = None,
@@ -98,13 +102,13 @@ def pretrain(
         raise ValueError("how long? Give steps or minutes")
     facts = json.loads(recorded.read_text()) if recorded.exists() else None
     if facts:
-        plan = Plan(**{**facts["plan"], "text": tuple(facts["plan"]["text"])})
+        plan = PretrainPlan(**{**facts["plan"], "text": tuple(facts["plan"]["text"])})
         say(f"going on with the run in {folder.name}: {plan.steps:,} steps")
     folder.mkdir(parents=True, exist_ok=True)
 
-    training, judged, kinds = divide(plan)
-    pieces = wordpiece.WordPiece.load(folder) if facts else vocabulary(training, plan, folder)
-    text, test = encode(training, pieces), encode(judged, pieces)
+    training, judged, kinds = split_plan_documents(plan)
+    pieces = wordpiece.WordPiece.load(folder) if facts else learn_and_save_vocabulary(training, plan, folder)
+    text, test = encode_documents(training, pieces), encode_documents(judged, pieces)
     say(
         f"{len(text):,} documents of {len(text.ids):,} wordpieces to learn from, "
         f"{len(test):,} of {len(test.ids):,} held out; vocabulary {len(pieces.vocab):,}"
@@ -114,13 +118,13 @@ def pretrain(
         raise ValueError(f"the text is not the one that the run in {folder} began with: give it back, or start anew")
 
     collate = PretrainingCollate(pieces, Masking(rate=plan.masked, whole_words=plan.whole_words))
-    rows = pair_rows(text, plan.length, seed=plan.seed, times=plan.times, kinds=kept_kinds(kinds[0], text, plan))
+    rows = pair_rows(text, plan.length, seed=plan.seed, times=plan.times, kinds=select_kinds(kinds[0], text, plan))
     batches = Batches(rows, collate, plan.batch_size, seed=plan.seed, lengths=rows.lengths)
-    held_out = judging_batches(test, pieces, plan, kinds[1])
-    model = new_model(plan, pieces, text)
-    config = settings(plan)
+    held_out = make_held_out_batches(test, pieces, plan, kinds[1])
+    model = make_pretraining_model(plan, pieces, text)
+    config = make_pretraining_config(plan)
     if not plan.steps:
-        config = replace(config, steps=steps_in(minutes, model, batches, config))
+        config = replace(config, steps=estimate_steps(minutes, model, batches, config))
         plan = replace(plan, steps=config.steps)
         say(f"{minutes:g} minutes are {plan.steps:,} steps of {plan.batch_size} rows on this machine")
     config = replace(
@@ -129,14 +133,20 @@ def pretrain(
     if not facts:
         write_json(recorded, {"plan": asdict(plan), "text_sha256": fingerprint})
 
-    few = quick(held_out)
+    few = thin_batches(held_out)
     log = train(
-        model, batches, config, evaluate=lambda m: evaluate(m, few, scores), folder=folder, resume=resume, watch=watch
+        model,
+        batches,
+        config,
+        evaluate=lambda m: evaluate(m, few, score_pretraining),
+        folder=folder,
+        resume=resume,
+        watch=watch,
     )
     results = {
-        "model": evaluate(model, held_out, scores),
-        "unigram": judge(unigram(text, len(pieces.vocab)), held_out),
-        "bigram": judge(Bigram(text, len(pieces.vocab)), held_out),
+        "model": evaluate(model, held_out, score_pretraining),
+        "unigram": score_baseline(fit_unigram(text, len(pieces.vocab)), held_out),
+        "bigram": score_baseline(Bigram(text, len(pieces.vocab)), held_out),
         "steps": plan.steps,
         "tokens": log[-1]["tokens"],
     }
@@ -145,16 +155,16 @@ def pretrain(
     return results
 
 
-def read(names: Sequence[str]) -> tuple[list[list[str]], list[str]]:
+def read_documents_and_groups(names: Sequence[str]) -> tuple[list[list[str]], list[str]]:
     """The documents of all named texts, and the group of each: what one group holds is never on both sides of a split.
 
     A chapter of the Bible is one group in both translations; any other document is a group of its own.
     """
-    found = read_by_name(names)
+    found = read_named_documents(names)
     return [document for _, document, _ in found], [group for _, _, group in found]
 
 
-def read_by_name(names: Sequence[str]) -> list[tuple[str, list[str], str]]:
+def read_named_documents(names: Sequence[str]) -> list[tuple[str, list[str], str]]:
     """The same as one list of (name of the text, document, group)."""
     found = []
     for name in names:
@@ -164,10 +174,12 @@ def read_by_name(names: Sequence[str]) -> list[tuple[str, list[str], str]]:
     return found
 
 
-def divide(plan: Plan) -> tuple[list[list[str]], list[list[str]], tuple[list[str], list[str]]]:
+def split_plan_documents(plan: PretrainPlan) -> tuple[list[list[str]], list[list[str]], tuple[list[str], list[str]]]:
     """The documents to learn from, those held out, and of both the names of the texts that they are from."""
-    found = read_by_name(plan.text)
-    training, judged = split(found, plan.held_out, seed=0, groups=[group for _, _, group in found], at_least=2)
+    found = read_named_documents(plan.text)
+    training, judged = split_documents(
+        found, plan.held_out, seed=0, groups=[group for _, _, group in found], at_least=2
+    )
     return (
         [d for _, d, _ in training],
         [d for _, d, _ in judged],
@@ -175,19 +187,21 @@ def divide(plan: Plan) -> tuple[list[list[str]], list[list[str]], tuple[list[str
     )
 
 
-def kept_kinds(kinds: Sequence[str] | None, text: Encoded, plan: Plan) -> list[str] | None:
+def select_kinds(kinds: Sequence[str] | None, text: EncodedCorpus, plan: PretrainPlan) -> list[str] | None:
     """The kinds that `pair_rows` heeds under this plan, for the documents that hold a wordpiece."""
     return [kinds[number] for number in text.numbers] if kinds and plan.same_source else None
 
 
-def vocabulary(documents: Sequence[Sequence[str]], plan: Plan, folder: Path) -> wordpiece.WordPiece:
+def learn_and_save_vocabulary(
+    documents: Sequence[Sequence[str]], plan: PretrainPlan, folder: Path
+) -> wordpiece.WordPiece:
     """Learn the vocabulary from the training documents, and save it: a resumed run takes it from the folder."""
-    pieces = wordpiece.learn_bulk((sentence for d in documents for sentence in d), plan.vocab_size)
+    pieces = vocabulary.learn_vocabulary((sentence for d in documents for sentence in d), plan.vocab_size)
     pieces.save(folder)
     return pieces
 
 
-def new_model(plan: Plan, pieces: wordpiece.WordPiece, text: Encoded) -> Pretraining:
+def make_pretraining_model(plan: PretrainPlan, pieces: wordpiece.WordPiece, text: EncodedCorpus) -> Pretraining:
     """A BERT of random weights, from the plan's seed."""
     config = BertConfig.preset(
         plan.preset,
@@ -203,21 +217,21 @@ def new_model(plan: Plan, pieces: wordpiece.WordPiece, text: Encoded) -> Pretrai
         if plan.sinusoids:
             table = model.bert.embeddings.positions.weight
             with torch.no_grad():
-                table.copy_(plan.sinusoids * sinusoids(*table.shape))
+                table.copy_(plan.sinusoids * sinusoid_table(*table.shape))
             if plan.neighbours:
-                start_from_neighbours(model.bert)
+                start_heads_at_neighbours(model.bert)
     if plan.unigrams:
         model.start_from_unigrams(torch.from_numpy(text.counts(len(pieces.vocab))))
     return model
 
 
 @torch.no_grad()
-def start_from_neighbours(bert: Bert) -> None:
+def start_heads_at_neighbours(bert: Bert) -> None:
     """Start the heads of the first half of the layers at the words beside: the first head of each at the one before,
     the second at the one behind, then -2, +2, and so on from the front. In all layers a head passes on what it sees.
 
     What the first heads of a trained BERT do is written down here instead of searched for, which takes a small model
-    most of its minutes. It needs positions that start from the sinusoids (`sinusoids` of model.py): there, a shift by o
+    most of its minutes. It needs positions that start from the sinusoids (`sinusoid_table` of model.py): there, a shift by o
     tokens turns each pair of columns (sin, cos) by the angle o * w, with w the pair's frequency (Vaswani et al. 2017,
     section 3.5). Keys read the fastest pairs as they stand, queries read them turned by the head's offset o, so that
     the score of token i for token j is highest at j = i + o. The heads of the later layers keep their random queries
@@ -245,12 +259,12 @@ def start_from_neighbours(bert: Bert) -> None:
                 weights[row + 1, sines + 1] += turn.cos()
 
 
-def settings(plan: Plan) -> TrainConfig:
+def make_pretraining_config(plan: PretrainPlan) -> TrainConfig:
     """The plan's part that the loop needs to know."""
     return TrainConfig(
         steps=max(1, plan.steps),
         optimizer=plan.optimizer,
-        learning_rate=plan.learning_rate or RATES[plan.preset],
+        learning_rate=plan.learning_rate or PEAK_LEARNING_RATES[plan.preset],
         warmup=plan.warmup,
         weight_decay=plan.weight_decay,
         beta2=plan.beta2,
@@ -261,110 +275,25 @@ def settings(plan: Plan) -> TrainConfig:
 # Judging
 
 
-def scores(output: Output, batch: dict[str, Tensor]) -> dict[str, tuple[float, float]]:
-    """(sum, count) of the MLM loss in nats, and of right answers to both questions, for `evaluate`."""
-    labels = batch["labels"][batch["labels"] != IGNORE]
-    found = {
-        "mlm_loss": (float(output.mlm_loss) * len(labels), len(labels)),
-        "mlm_accuracy": (int((output.mlm_logits.argmax(-1) == labels).sum()), len(labels)),
-    }
-    if "next_sentence_label" in batch:
-        asked = batch["next_sentence_label"] != IGNORE
-        right = (output.nsp_logits.argmax(-1) == batch["next_sentence_label"]) & asked
-        found["nsp_accuracy"] = (int(right.sum()), int(asked.sum()))
-    return found
-
-
-def judging_batches(
-    test: Encoded, pieces: wordpiece.WordPiece, plan: Plan, kinds: Sequence[str] | None = None
+def make_held_out_batches(
+    test: EncodedCorpus, pieces: wordpiece.WordPiece, plan: PretrainPlan, kinds: Sequence[str] | None = None
 ) -> Batches:
     """The held-out documents with 15% masked, the same words in every run, whatever was done in training.
 
     `kinds` names the text of each document; a plan with `same_source` draws random Bs by it.
     """
-    rows = pair_rows(test, plan.length, seed=1, kinds=kept_kinds(kinds, test, plan))
+    rows = pair_rows(test, plan.length, seed=1, kinds=select_kinds(kinds, test, plan))
     return Batches(rows, PretrainingCollate(pieces), plan.batch_size, seed=1, shuffle=False)
 
 
-def quick(batches: Batches, rows: int = 512) -> Batches:
+def thin_batches(batches: Batches, rows: int = 512) -> Batches:
     """A spread of the rows, small enough to be judged while training."""
     chosen = np.linspace(0, len(batches.rows) - 1, min(rows, len(batches.rows))).astype(int)
     part = [batches.rows[int(i)] for i in chosen]
     return Batches(part, batches.collate, batches.batch_size, batches.seed, shuffle=False)
 
 
-Guess = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
-
-
-def unigram(text: Encoded, vocab_size: int) -> Guess:
-    """The baseline that looks at nothing: every word as often as in the training text, plus half a time."""
-    counts = text.counts(vocab_size) + 0.5
-    probability = counts / counts.sum()
-    best = int(probability.argmax())
-
-    def guess(before: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return probability[labels], labels == best
-
-    return guess
-
-
-class Bigram:
-    """The baseline that looks at the word before, smoothed as Witten and Bell (1991) do:
-
-    P(w | b) = (count(b w) + kinds(b) * P(w)) / (count(b) + kinds(b)), with kinds(b) the number of different words seen
-    after b and P the unigram probability. Before a masked word may stand another masked one: then it knows nothing.
-    """
-
-    def __init__(self, text: Encoded, vocab_size: int):
-        self.size = vocab_size
-        counts = text.counts(vocab_size) + 0.5
-        self.unigram = counts / counts.sum()
-        inside = np.ones(len(text.ids), bool)
-        inside[text.sentences[text.documents[:-1]]] = False  # the first word of a document follows nothing
-        pairs = text.ids[:-1].astype(np.int64) * vocab_size + text.ids[1:]
-        self.pairs, self.times = np.unique(pairs[inside[1:]], return_counts=True)
-        before, after = self.pairs // vocab_size, self.pairs % vocab_size
-        self.kinds = np.bincount(before, minlength=vocab_size)
-        self.followed = np.bincount(before, self.times, minlength=vocab_size)
-        # The best guess after each word: the most probable of its followers.
-        p = (self.times + self.kinds[before] * self.unigram[after]) / (self.followed + self.kinds)[before]
-        order = np.lexsort((p, before))
-        last = np.r_[np.flatnonzero(np.diff(before[order])), len(order) - 1] if len(order) else np.empty(0, int)
-        self.best = np.full(vocab_size, int(self.unigram.argmax()))
-        self.best[before[order][last]] = after[order][last]
-
-    def __call__(self, before: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Probability of each label after the word before it, and whether the best guess is right: (M,), (M,)."""
-        wanted = before.astype(np.int64) * self.size + labels
-        place = np.minimum(np.searchsorted(self.pairs, wanted), max(0, len(self.pairs) - 1))
-        seen = np.where(self.pairs[place] == wanted, self.times[place], 0) if len(self.pairs) else 0
-        kinds = np.maximum(self.kinds[before], 1)  # nothing known: the unigrams
-        return (seen + kinds * self.unigram[labels]) / (self.followed[before] + kinds), self.best[before] == labels
-
-
-def judge(guess: Guess, batches: Batches) -> dict[str, float]:
-    """MLM loss (nats) and accuracy of a baseline on the very batches that the model was judged by.
-
-    Of NSP a baseline knows which answer is the commoner: where sentences are long, many a row holds one sentence and
-    random others, so that this is above one half.
-    """
-    loss = right = count = 0.0
-    answers = np.zeros(2)
-    for number in range(len(batches)):
-        batch = batches[number]
-        ids, labels = batch["input_ids"].numpy(), batch["labels"].numpy()
-        rows, places = np.nonzero(labels != IGNORE)
-        before = ids[rows, places - 1]  # [CLS] is never masked, so there is one
-        probability, hit = guess(before, labels[rows, places])
-        loss -= np.log(probability).sum()
-        right, count = right + hit.sum(), count + len(rows)
-        asked = batch.get("next_sentence_label", torch.tensor([])).numpy()
-        answers += np.bincount(asked[asked != IGNORE].astype(int), minlength=2)
-    found = {"mlm_loss": float(loss / count), "mlm_accuracy": float(right / count)}
-    return found | ({"nsp_accuracy": float(answers.max() / answers.sum())} if answers.any() else {})
-
-
-def table(results: dict) -> str:
+def format_pretraining_results(results: dict) -> str:
     """The results as lines of text: loss, perplexity and accuracy on held-out documents, beside the baselines."""
     lines = [f"{'held-out documents':<22}{'MLM loss':>9}{'perplexity':>12}{'MLM right':>11}{'NSP right':>11}"]
     for name, title in (("unigram", "most frequent word"), ("bigram", "word before"), ("model", "this BERT")):
@@ -381,8 +310,10 @@ def table(results: dict) -> str:
 
 
 @torch.no_grad()
-def fill(model: Pretraining, pieces: wordpiece.WordPiece, text: str, top: int = 5) -> list[list[tuple[str, float]]]:
-    """For each [MASK] in `text` the `top` most probable pieces, with their probabilities.
+def fill_masks(
+    model: Pretraining, pieces: wordpiece.WordPiece, text: str, top: int = 5
+) -> list[list[tuple[str, float]]]:
+    """For each [MASK] in `text` the `select_top_tokens` most probable pieces, with their probabilities.
 
     Raises ValueError for a text without [MASK], or longer than the model's positions.
     """

@@ -24,7 +24,7 @@ def log_odds(logits: Tensor, target: Tensor) -> Tensor:
     return chosen - logits.scatter(1, target[:, None], -torch.inf).logsumexp(1)
 
 
-def probability(logits: Tensor, target: Tensor) -> Tensor:
+def class_probability(logits: Tensor, target: Tensor) -> Tensor:
     """The probability of the class `target` (B,): logits (B, C) -> (B,)."""
     return logits.softmax(1).gather(1, target[:, None])[:, 0]
 
@@ -32,12 +32,12 @@ def probability(logits: Tensor, target: Tensor) -> Tensor:
 # ---- Scores from the attention ---------------------------------------------------------------------------------------
 
 
-def cls_attention(maps: Sequence[Tensor], layer: int = -1) -> Tensor:
+def average_cls_attention(maps: Sequence[Tensor], layer: int = -1) -> Tensor:
     """How much [CLS] looks at each token in one layer, the mean of its heads: L maps (B, H, T, T) -> (B, T)."""
     return maps[layer][:, :, 0].mean(1)
 
 
-def rollout(maps: Sequence[Tensor]) -> Tensor:
+def roll_out_attention(maps: Sequence[Tensor]) -> Tensor:
     """How much of each token would arrive at each token of the last layer, if attention and residual were all.
 
     Abnar & Zuidema 2020, section 3: heads are averaged, half of a token stays where it is (the residual), and the
@@ -53,7 +53,7 @@ def rollout(maps: Sequence[Tensor]) -> Tensor:
 
 
 @contextmanager
-def reading(model: Classifier, vectors: Tensor) -> Iterator[None]:
+def replace_word_embeddings(model: Classifier, vectors: Tensor) -> Iterator[None]:
     """Inside, the model reads `vectors` (B, T, D) in place of the word embeddings of its input_ids (B, T)."""
     hook = model.bert.embeddings.words.register_forward_hook(lambda *_: vectors)
     try:
@@ -62,10 +62,10 @@ def reading(model: Classifier, vectors: Tensor) -> Iterator[None]:
         hook.remove()
 
 
-def gradient(model: Classifier, batch: dict[str, Tensor], target: Tensor, vectors: Tensor) -> Tensor:
+def compute_embedding_gradient(model: Classifier, batch: dict[str, Tensor], target: Tensor, vectors: Tensor) -> Tensor:
     """The slope of the log-odds at the word vectors (B, T, D) -> (B, T, D). The values of input_ids are not read."""
     vectors = vectors.detach().requires_grad_()
-    with torch.enable_grad(), reading(model, vectors):
+    with torch.enable_grad(), replace_word_embeddings(model, vectors):
         answers = log_odds(model(**batch).logits, target)
         return torch.autograd.grad(answers.sum(), vectors)[0]  # rows never meet: each gets the slope of its own answer
 
@@ -76,7 +76,7 @@ def gradient_x_input(model: Classifier, batch: dict[str, Tensor], target: Tensor
     To first order, what the answer would lose if the vector shrank to 0.
     """
     words = model.bert.embeddings.words(batch["input_ids"]).detach()
-    return (gradient(model, batch, target, words) * words).sum(-1)
+    return (compute_embedding_gradient(model, batch, target, words) * words).sum(-1)
 
 
 def integrated_gradients(
@@ -84,7 +84,7 @@ def integrated_gradients(
 ) -> Tensor:
     """The slope, averaged on the straight way from a baseline's word vectors to the sentence's, times that way: (B, T).
 
-    Sundararajan et al. 2017, section 3. `baseline` (B, T) are the ids of a text that says nothing (see `blank`). The
+    Sundararajan et al. 2017, section 3. `baseline` (B, T) are the ids of a text that says nothing (see `make_blank_baseline`). The
     integral is a sum over the middles of `steps` equal pieces; each costs a forward and a backward. Complete: the
     scores sum to the log-odds of the sentence less those of the baseline, the more nearly the more steps.
     """
@@ -95,24 +95,24 @@ def integrated_gradients(
     start, end = (model.bert.embeddings.words(ids).detach() for ids in (baseline, batch["input_ids"]))  # (B, T, D)
     total = torch.zeros_like(end)
     for step in range(steps):
-        total += gradient(model, batch, target, start + (step + 0.5) / steps * (end - start))
+        total += compute_embedding_gradient(model, batch, target, start + (step + 0.5) / steps * (end - start))
     return (total / steps * (end - start)).sum(-1)
 
 
-def blank(input_ids: Tensor, fill: int, keep: Sequence[int]) -> Tensor:
-    """A baseline (B, T): `fill` ([PAD] or [MASK], say) everywhere but at the ids of `keep` ([CLS], [SEP], [PAD])."""
+def make_blank_baseline(input_ids: Tensor, fill: int, keep: Sequence[int]) -> Tensor:
+    """A baseline (B, T): `fill_masks` ([PAD] or [MASK], say) everywhere but at the ids of `keep` ([CLS], [SEP], [PAD])."""
     return input_ids.where(torch.isin(input_ids, torch.tensor(list(keep), device=input_ids.device)), fill)
 
 
-def all_scores(
+def score_tokens(
     model: Classifier, batch: dict[str, Tensor], target: Tensor, baseline: Tensor, steps: int = 16
 ) -> dict[str, Tensor]:
     """The four methods side by side: name -> scores (B, T)."""
     with torch.no_grad(), attention_maps(model) as maps:
         model(**batch)
     return {
-        "attention": cls_attention(maps),
-        "rollout": rollout(maps)[:, 0],
+        "attention": average_cls_attention(maps),
+        "rollout": roll_out_attention(maps)[:, 0],
         "gradient x input": gradient_x_input(model, batch, target),
         "integrated gradients": integrated_gradients(model, batch, target, baseline, steps),
     }
@@ -122,7 +122,7 @@ def all_scores(
 
 
 @torch.no_grad()
-def struck(model: Classifier, batch: dict[str, Tensor], gone: Tensor) -> Tensor:
+def classify_without_tokens(model: Classifier, batch: dict[str, Tensor], gone: Tensor) -> Tensor:
     """Logits (B, C) when no token may look at those of `gone` (B, T, True where struck out).
 
     The others keep their places: a gap stays. Raises ValueError if [CLS] is to go, which the classifier reads.
@@ -133,21 +133,21 @@ def struck(model: Classifier, batch: dict[str, Tensor], gone: Tensor) -> Tensor:
     return model(batch["input_ids"], attention_mask=seen * ~gone).logits
 
 
-def occlusion(model: Classifier, batch: dict[str, Tensor], target: Tensor, words: Tensor) -> Tensor:
+def occlude_each_token(model: Classifier, batch: dict[str, Tensor], target: Tensor, words: Tensor) -> Tensor:
     """What the log-odds lose when one token alone is struck out: (B, T); 0 for tokens outside `words` (B, T).
 
     Li et al. 2016, "Understanding Neural Networks through Representation Erasure". One forward a token.
     """
-    whole = log_odds(struck(model, batch, torch.zeros_like(words)), target)
+    whole = log_odds(classify_without_tokens(model, batch, torch.zeros_like(words)), target)
     lost = torch.zeros(words.shape, dtype=whole.dtype, device=whole.device)
     for place in words.any(0).nonzero()[:, 0].tolist():
         gone = torch.zeros_like(words)
         gone[:, place] = words[:, place]
-        lost[:, place] = whole - log_odds(struck(model, batch, gone), target)
+        lost[:, place] = whole - log_odds(classify_without_tokens(model, batch, gone), target)
     return lost
 
 
-def top(scores: Tensor, words: Tensor, k: int) -> Tensor:
+def select_top_tokens(scores: Tensor, words: Tensor, k: int) -> Tensor:
     """True at the k highest scores of each row among the tokens `words` (B, T), or at all of these if fewer."""
     order = scores.masked_fill(~words, -torch.inf).argsort(dim=1, descending=True, stable=True)
     return torch.zeros_like(words).scatter(1, order[:, :k], True) & words
@@ -160,22 +160,24 @@ def comprehensiveness(
 
     DeYoung et al. 2020 (ERASER), section 4.2.
     """
-    whole = probability(struck(model, batch, torch.zeros_like(words)), target)
-    return whole - probability(struck(model, batch, top(scores, words, k)), target)
+    whole = class_probability(classify_without_tokens(model, batch, torch.zeros_like(words)), target)
+    return whole - class_probability(classify_without_tokens(model, batch, select_top_tokens(scores, words, k)), target)
 
 
 def sufficiency(
     model: Classifier, batch: dict[str, Tensor], target: Tensor, scores: Tensor, words: Tensor, k: int
 ) -> Tensor:
     """The probability that is lost when of `words` only the k highest stay: (B,). Low: they are enough. ERASER."""
-    whole = probability(struck(model, batch, torch.zeros_like(words)), target)
-    return whole - probability(struck(model, batch, words & ~top(scores, words, k)), target)
+    whole = class_probability(classify_without_tokens(model, batch, torch.zeros_like(words)), target)
+    return whole - class_probability(
+        classify_without_tokens(model, batch, words & ~select_top_tokens(scores, words, k)), target
+    )
 
 
 # ---- Another attention with the same output --------------------------------------------------------------------------
 
 
-def other_attention(weights: Tensor, values: Tensor) -> Tensor:
+def find_other_attention(weights: Tensor, values: Tensor) -> Tensor:
     """Weights far from `weights` (T,) that take the very same average of `values` (T, K): (T,) in float64.
 
     With T > K + 1 tokens there are such weights (Brunner et al. 2020, section 3): what may be added is the null space
@@ -186,7 +188,7 @@ def other_attention(weights: Tensor, values: Tensor) -> Tensor:
     now, fixed = start.clone(), torch.cat([values.double(), torch.ones(len(values), 1, dtype=torch.float64)], 1)
     free = now > 0
     while free.sum() > 1:
-        basis = null_space(fixed[free].T)  # (free tokens, ways)
+        basis = find_null_space(fixed[free].T)  # (free tokens, ways)
         way = -basis @ (basis.T @ start[free])  # away from where `weights` were large
         if not (way < -1e-9).any():
             break
@@ -198,7 +200,7 @@ def other_attention(weights: Tensor, values: Tensor) -> Tensor:
     return now
 
 
-def null_space(matrix: Tensor) -> Tensor:
+def find_null_space(matrix: Tensor) -> Tensor:
     """An orthonormal basis, as columns, of all x with matrix @ x = 0: (M, N) -> (N, N - rank)."""
     _, sizes, right = torch.linalg.svd(matrix)
     rank = int((sizes > sizes[:1] * 1e-10).sum())

@@ -17,11 +17,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from .heads import Classifier, Pretraining, SpanFinder, Tagger, Writer
+from .heads import Classifier, Pretraining, SpanFinder, Tagger
 from .model import Bert, BertConfig
+from .writing import Writer
 
 # Ours and Hugging Face's name of each part; {} is the number of the layer. Every part has a weight, a bias or both.
-NAMES = {
+OUR_TO_HF = {
     "bert.embeddings.words": "bert.embeddings.word_embeddings",
     "bert.embeddings.positions": "bert.embeddings.position_embeddings",
     "bert.embeddings.segments": "bert.embeddings.token_type_embeddings",
@@ -42,16 +43,16 @@ NAMES = {
     "output": "classifier",  # of texts, or of tokens
     "spans": "qa_outputs",
 }
-SEMAN = {theirs: ours for ours, theirs in NAMES.items()}
+HF_TO_OUR = {theirs: ours for ours, theirs in OUR_TO_HF.items()}
 
 # Hugging Face's decoder repeats two of our weights. They are tied: a copy in a file must equal the original. We write
 # no copies, as transformers does itself; its 5.0 would untie them.
-COPIES = {
+TIED_COPIES = {
     "cls.predictions.decoder.weight": "bert.embeddings.words.weight",
     "cls.predictions.decoder.bias": "mlm.bias",
 }
 
-KINDS = {
+ARCHITECTURES = {
     Bert: "BertModel",
     Pretraining: "BertForPreTraining",
     Classifier: "BertForSequenceClassification",
@@ -59,10 +60,10 @@ KINDS = {
     SpanFinder: "BertForQuestionAnswering",
     Writer: "BertForMaskedLM",  # the same parts; only the mask differs, and no config.json tells of that
 }
-LABELLED = (Classifier, Tagger)  # those with names for their classes
+LABELLED_HEADS = (Classifier, Tagger)  # those with names for their classes
 
 # What a config.json may say of a model that ours can be. A field that it leaves out has this value.
-ONLY = {
+ONLY_VALUES = {
     "model_type": "bert",
     "hidden_act": "gelu",
     "position_embedding_type": "absolute",
@@ -72,8 +73,8 @@ ONLY = {
 }
 
 
-def rename(name: str, table: dict[str, str]) -> str | None:
-    """The name of a weight in the other tongue: by `NAMES` from ours to theirs, by `SEMAN` back; None without a row.
+def translate_name(name: str, table: dict[str, str]) -> str | None:
+    """The name of a weight in the other tongue: by `OUR_TO_HF` from ours to theirs, by `HF_TO_OUR` back; None without a row.
 
     >>> rename("bert.layers.3.attention.key.bias", NAMES)
     'bert.encoder.layer.3.attention.self.key.bias'
@@ -84,17 +85,17 @@ def rename(name: str, table: dict[str, str]) -> str | None:
     return None if row is None else f"{row.format(number and number[0])}.{leaf}"
 
 
-def to_theirs(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+def to_hf_names(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """The weights of a model of ours (its `state_dict()`) under Hugging Face's names; the tensors are shared.
 
     A plain `Bert` gets the names of a `BertModel`, which begin without `bert.`.
     """
     bare = "embeddings.words.weight" in weights
-    theirs = {rename("bert." + name if bare else name, NAMES): tensor for name, tensor in weights.items()}
+    theirs = {translate_name("bert." + name if bare else name, OUR_TO_HF): tensor for name, tensor in weights.items()}
     return {name.removeprefix("bert."): tensor for name, tensor in theirs.items()} if bare else theirs
 
 
-def to_ours(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+def from_hf_names(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """Weights under Hugging Face's names under ours, all with `bert.`; the tensors are shared.
 
     Understands the names of a `BertModel`, which begin without `bert.`, and the old gamma and beta of a LayerNorm.
@@ -104,11 +105,11 @@ def to_ours(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     ours: dict[str, Tensor] = {}
     unknown = []
     for name, tensor in weights.items():
-        if name.endswith("embeddings.position_ids") or name in COPIES:
+        if name.endswith("embeddings.position_ids") or name in TIED_COPIES:
             continue
         full = f"bert.{name}" if name.startswith(("embeddings.", "encoder.", "pooler.")) else name
         full = full.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
-        our = rename(full, SEMAN)
+        our = translate_name(full, HF_TO_OUR)
         if our is None:
             unknown.append(name)
         elif our in ours:
@@ -116,10 +117,12 @@ def to_ours(weights: dict[str, Tensor]) -> dict[str, Tensor]:
         else:
             ours[our] = tensor
     if unknown:
-        raise ValueError(f"unknown weights: {some(unknown)}. This is not a BERT that bertlab can be")
-    for copy, original in COPIES.items():
+        raise ValueError(f"unknown weights: {list_first_names(unknown)}. This is not a BERT that bertlab can be")
+    for copy, original in TIED_COPIES.items():
         if copy in weights and not torch.equal(weights[copy], ours.setdefault(original, weights[copy])):
-            raise ValueError(f"{copy} differs from {rename(original, NAMES)}: in bertlab's BERT they are one")
+            raise ValueError(
+                f"{copy} differs from {translate_name(original, OUR_TO_HF)}: in bertlab's BERT they are one"
+            )
     return ours
 
 
@@ -137,7 +140,7 @@ def load(
 ) -> nn.Module:
     """A model of the `kind` (one of KINDS) with the weights from `where`, in eval mode on the CPU.
 
-    `where` is a folder with config.json and model.safetensors (or pytorch_model.bin) that `save` or transformers
+    `where` is a folder with config.json and model.safetensors (or pytorch_model.bin) that `save_with_dropout` or transformers
     wrote, "minilm", "bertlab-mini", or a name on the Hugging Face hub, at a `revision` if you like. Without a `kind`
     the file says what it is: `Pretraining` if it has a part of that, else `SpanFinder`, `Tagger`, `Classifier` or
     `Bert`. A `Writer` must be asked for: its file is that of a masked-word model. What the kind has no use for is left
@@ -151,26 +154,26 @@ def load(
     Raises OSError when there is no such folder and no such name, ValueError for a config that bertlab cannot honour,
     and for damaged, unknown, missing or misshapen weights. Each names the file and the field or weight.
     """
-    if kind not in (None, *KINDS):
-        raise TypeError(f"kind is {kind!r}; it must be {', '.join(k.__name__ for k in KINDS)} or None")
-    folder = find(where, revision)
-    config, settings = read_settings(folder / "config.json")
+    if kind not in (None, *ARCHITECTURES):
+        raise TypeError(f"kind is {kind!r}; it must be {', '.join(k.__name__ for k in ARCHITECTURES)} or None")
+    folder = find_model_folder(where, revision)
+    config, settings = read_config(folder / "config.json")
     file, weights = read_weights(folder)
     try:
-        found = to_ours(without_other_heads(weights, settings, kind))
-        return build(config, settings, found, kind, num_labels, new_heads, dtype)
+        found = from_hf_names(drop_foreign_classifier(weights, settings, kind))
+        return build_model(config, settings, found, kind, num_labels, new_heads, dtype)
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from None
 
 
-def build(config, settings, found: dict[str, Tensor], kind, num_labels, new_heads, dtype) -> nn.Module:
-    """The model that `load` returns, from what it `found` in the file. Raises ValueError."""
+def build_model(config, settings, found: dict[str, Tensor], kind, num_labels, new_heads, dtype) -> nn.Module:
+    """The model that `load_predictor` returns, from what it `found` in the file. Raises ValueError."""
     if kind is None:
-        kind = what_it_is(heads_of(found), settings)
-    if num_labels is not None and kind not in LABELLED:
+        kind = infer_model_class(list_parts(found), settings)
+    if num_labels is not None and kind not in LABELLED_HEADS:
         raise ValueError(f"num_labels is {num_labels}, but this is a {kind.__name__}: say kind=Classifier")
     arguments = [config]
-    if kind in LABELLED:
+    if kind in LABELLED_HEADS:
         in_file = len(found["output.weight"]) if "output.weight" in found else None
         if num_labels is None and in_file is None:
             raise ValueError("there is no classifier: say num_labels=..., and new_heads=True to start one anew")
@@ -188,13 +191,13 @@ def build(config, settings, found: dict[str, Tensor], kind, num_labels, new_head
     with torch.device("cpu"):
         model = kind(*arguments)
     shapes = {("bert." if kind is Bert else "") + name: p.shape for name, p in model.state_dict().items()}
-    used = heads_of(shapes)
-    found = {name: tensor for name, tensor in found.items() if head_of(name) in used}
-    new = used - heads_of(found) - {"bert"}
-    check(found, shapes, new)
+    used = list_parts(shapes)
+    found = {name: tensor for name, tensor in found.items() if get_part(name) in used}
+    new = used - list_parts(found) - {"bert"}
+    check_weights(found, shapes, new)
     if new and not new_heads:
         raise ValueError(
-            f"a {kind.__name__} needs {some(sorted(new))}, which is not in the file: new_heads=True starts that from "
+            f"a {kind.__name__} needs {list_first_names(sorted(new))}, which is not in the file: new_heads=True starts that from "
             "random weights, or ask for another kind"
         )
     own = found["bert.embeddings.words.weight"].dtype
@@ -203,7 +206,7 @@ def build(config, settings, found: dict[str, Tensor], kind, num_labels, new_head
     model.to(dtype).load_state_dict(found, strict=not new)
     if not new:
         torch.set_rng_state(random)  # what was drawn is all written over: nobody need know
-    if kind in LABELLED:
+    if kind in LABELLED_HEADS:
         names = settings.get("id2label") or {}
         names = names if len(names) == model.num_labels else {}
         model.labels = tuple(names.get(str(i), f"LABEL_{i}") for i in range(model.num_labels))
@@ -212,50 +215,54 @@ def build(config, settings, found: dict[str, Tensor], kind, num_labels, new_head
     return model.eval()
 
 
-def what_it_is(heads: set[str], settings: dict) -> type[nn.Module]:
+def infer_model_class(heads: set[str], settings: dict) -> type[nn.Module]:
     """The kind of model with these heads. Of a `classifier` the file cannot tell what it labels: config.json does."""
     if heads & {"mlm", "nsp"}:
         return Pretraining
     if "spans" in heads:
         return SpanFinder
     if "output" in heads:
-        return Tagger if architecture_of(settings) == KINDS[Tagger] else Classifier
+        return Tagger if get_architecture(settings) == ARCHITECTURES[Tagger] else Classifier
     return Bert
 
 
-def architecture_of(settings: dict) -> str:
+def get_architecture(settings: dict) -> str:
     return (settings.get("architectures") or ["?"])[0]
 
 
-def check(found: dict[str, Tensor], shapes: dict[str, torch.Size], new: set[str]) -> None:
+def check_weights(found: dict[str, Tensor], shapes: dict[str, torch.Size], new: set[str]) -> None:
     """ValueError for a weight that was found and has no place, is missing outside the `new` heads, or does not fit."""
-    if odd := [rename(name, NAMES) for name in found if name not in shapes]:
-        raise ValueError(f"unknown weights: {some(odd)}. A model as config.json says has no place for them")
-    if missing := [rename(name, NAMES) for name in shapes if name not in found and head_of(name) not in new]:
-        raise ValueError(f"missing weights: {some(missing)}")
+    if odd := [translate_name(name, OUR_TO_HF) for name in found if name not in shapes]:
+        raise ValueError(f"unknown weights: {list_first_names(odd)}. A model as config.json says has no place for them")
+    if missing := [
+        translate_name(name, OUR_TO_HF) for name in shapes if name not in found and get_part(name) not in new
+    ]:
+        raise ValueError(f"missing weights: {list_first_names(missing)}")
     for name, tensor in found.items():
         if tensor.shape != shapes[name]:
             raise ValueError(
-                f"{rename(name, NAMES)} has shape {tuple(tensor.shape)}; by config.json it is {tuple(shapes[name])}"
+                f"{translate_name(name, OUR_TO_HF)} has shape {tuple(tensor.shape)}; by config.json it is {tuple(shapes[name])}"
             )
         if not tensor.is_floating_point():
-            raise ValueError(f"{rename(name, NAMES)} holds {tensor.dtype}: quantised weights are not understood")
+            raise ValueError(
+                f"{translate_name(name, OUR_TO_HF)} holds {tensor.dtype}: quantised weights are not understood"
+            )
 
 
-def head_of(name: str) -> str:
+def get_part(name: str) -> str:
     """The part of a model that one of our names belongs to: bert, pooler, mlm, nsp, output or spans."""
     return name.partition(".")[0]
 
 
-def heads_of(names: Iterable[str]) -> set[str]:
-    return {head_of(name) for name in names}
+def list_parts(names: Iterable[str]) -> set[str]:
+    return {get_part(name) for name in names}
 
 
-def find(where: str | Path, revision: str | None = None) -> Path:
+def find_model_folder(where: str | Path, revision: str | None = None) -> Path:
     """The folder with the files of a model: one of yours, "minilm", "bertlab-mini", or what the hub has under this name
     (then cached).
 
-    `WordPiece.load(find("bert-base-uncased"))` gives the vocabulary that goes with `load("bert-base-uncased")`. Raises
+    `WordPiece.load(find("bert-base-uncased"))` gives the vocabulary that goes with `load_predictor("bert-base-uncased")`. Raises
     OSError when there is none.
     """
     folder = Path(where).expanduser()
@@ -289,7 +296,7 @@ def find(where: str | Path, revision: str | None = None) -> Path:
     return Path(got)
 
 
-def read_settings(file: Path) -> tuple[BertConfig, dict]:
+def read_config(file: Path) -> tuple[BertConfig, dict]:
     """What config.json says: the sizes, and all of it. Raises ValueError for a field that bertlab cannot honour."""
     if not file.exists():
         raise FileNotFoundError(f"there is no {file}: give a folder that `bertlab.save` or transformers wrote")
@@ -299,7 +306,7 @@ def read_settings(file: Path) -> tuple[BertConfig, dict]:
         raise ValueError(f"{file} is not JSON: {error}") from None
     if not isinstance(settings, dict):
         raise ValueError(f"{file} holds no settings, but {settings!r:.40}")
-    for name, only in ONLY.items():
+    for name, only in ONLY_VALUES.items():
         if settings.get(name, only) != only:
             raise ValueError(f"{file}: {name} is {settings[name]!r}; bertlab's BERT has only {only!r}")
     sizes = {f.name: settings[f.name] for f in fields(BertConfig) if f.name in settings}
@@ -330,25 +337,27 @@ def read_weights(folder: Path) -> tuple[Path, dict[str, Tensor]]:
         if not isinstance(weights, dict) or not all(isinstance(tensor, Tensor) for tensor in weights.values()):
             raise ValueError(f"{file} holds no table of weights by name")
         return file, weights
-    there = some(sorted(path.name for path in folder.iterdir()))
+    there = list_first_names(sorted(path.name for path in folder.iterdir()))
     raise FileNotFoundError(f"{folder} has no model.safetensors and no pytorch_model.bin, only {there}")
 
 
-def without_other_heads(weights: dict[str, Tensor], settings: dict, kind: type | None) -> dict[str, Tensor]:
+def drop_foreign_classifier(weights: dict[str, Tensor], settings: dict, kind: type | None) -> dict[str, Tensor]:
     """The weights without a `classifier` that does not label what the `kind` does: texts, tokens, or choices.
 
     Raises ValueError when nobody asked for a `kind` and bertlab has none: to lose the head would then be a surprise.
     """
-    architecture = architecture_of(settings)
-    ours = architecture in KINDS.values() or not architecture.startswith("BertFor")
-    same = kind not in LABELLED or architecture not in [KINDS[k] for k in LABELLED if k is not kind]
+    architecture = get_architecture(settings)
+    ours = architecture in ARCHITECTURES.values() or not architecture.startswith("BertFor")
+    same = kind not in LABELLED_HEADS or architecture not in [ARCHITECTURES[k] for k in LABELLED_HEADS if k is not kind]
     other = [] if ours and same else [name for name in weights if name.startswith("classifier.")]
     if other and kind is None:
-        raise ValueError(f"bertlab has no head for {some(other)} of a {architecture}: load it with kind=Bert, without")
+        raise ValueError(
+            f"bertlab has no head for {list_first_names(other)} of a {architecture}: load it with kind=Bert, without"
+        )
     return {name: tensor for name, tensor in weights.items() if name not in other}
 
 
-def some(names: Iterable[str], most: int = 4) -> str:
+def list_first_names(names: Iterable[str], most: int = 4) -> str:
     """The first few names in words: "a, b and 7 more"."""
     names = list(names)
     rest = len(names) - most
@@ -378,16 +387,21 @@ def save(
     Returns the folder. Raises TypeError for a model that is none of these, ValueError for labels or a vocabulary that
     do not fit it, OSError when it cannot be written; then nothing has changed.
     """
-    kind = next((kind for kind in KINDS if isinstance(model, kind)), None)
+    kind = next((kind for kind in ARCHITECTURES if isinstance(model, kind)), None)
     if kind is None:
-        raise TypeError(f"a {type(model).__name__} cannot be saved, only {', '.join(k.__name__ for k in KINDS)}")
+        raise TypeError(
+            f"a {type(model).__name__} cannot be saved, only {', '.join(k.__name__ for k in ARCHITECTURES)}"
+        )
     config: BertConfig = model.config
     if wordpiece is not None and len(wordpiece.vocab) > config.vocab_size:
         raise ValueError(f"the vocabulary has {len(wordpiece.vocab)} words, the model {config.vocab_size}")
     weights = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in model.state_dict().items()}
-    settings = {"architectures": [KINDS[kind]], "dtype": str(next(iter(weights.values())).dtype).removeprefix("torch.")}
-    settings |= ONLY | asdict(config)
-    if kind in LABELLED:
+    settings = {
+        "architectures": [ARCHITECTURES[kind]],
+        "dtype": str(next(iter(weights.values())).dtype).removeprefix("torch."),
+    }
+    settings |= ONLY_VALUES | asdict(config)
+    if kind in LABELLED_HEADS:
         labels = list(labels or getattr(model, "labels", None) or (f"LABEL_{i}" for i in range(model.num_labels)))
         if len(set(labels)) != len(labels) or len(labels) != model.num_labels:
             raise ValueError(f"labels are {labels}: {model.num_labels} different names are needed, one for each class")
@@ -407,7 +421,7 @@ def save(
     beside.mkdir()
     try:
         (beside / "config.json").write_text(json.dumps(settings, indent=2) + "\n", "utf-8")
-        save_file(to_theirs(weights), beside / "model.safetensors", metadata={"format": "pt"})
+        save_file(to_hf_names(weights), beside / "model.safetensors", metadata={"format": "pt"})
         if wordpiece is not None:
             wordpiece.save(beside, max_length=config.max_position_embeddings)
         put_in_place(beside, folder)

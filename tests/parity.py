@@ -10,9 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bertlab.heads import IGNORE, Pretraining
+from bertlab.batches import IGNORE
+from bertlab.heads import Pretraining
 from bertlab.model import BertConfig, attention_maps
-from bertlab.weights import NAMES, rename, to_ours
+from bertlab.weights import OUR_TO_HF, from_hf_names, translate_name
 
 B, T = 3, 11
 
@@ -98,7 +99,7 @@ def pair(config: BertConfig, dtype: torch.dtype, attention: str = "eager") -> tu
     theirs.set_attn_implementation(attention)
     make_loud(theirs)
     ours = Pretraining(config).to(dtype).train()
-    ours.load_state_dict(to_ours(theirs.state_dict()))
+    ours.load_state_dict(from_hf_names(theirs.state_dict()))
     return ours, theirs
 
 
@@ -145,8 +146,10 @@ def compare(config: BertConfig, dtype: torch.dtype, padded: bool, attention: str
     our.loss.backward()
     their.loss.backward()
     gradients = {key: weight.grad for key, weight in theirs.named_parameters()}
-    assert {rename(key, NAMES) for key, _ in ours.named_parameters()} == set(gradients)
-    found["gradients"] = max(far(weight.grad, gradients[rename(key, NAMES)]) for key, weight in ours.named_parameters())
+    assert {translate_name(key, OUR_TO_HF) for key, _ in ours.named_parameters()} == set(gradients)
+    found["gradients"] = max(
+        far(weight.grad, gradients[translate_name(key, OUR_TO_HF)]) for key, weight in ours.named_parameters()
+    )
     return found
 
 

@@ -6,8 +6,15 @@ from collections import Counter
 
 import pytest
 
-from bertlab import annotations, sources
-from bertlab.annotations import AnnotationError, digest, held_out_titles, names_test, reading_test, words_and_tags
+from bertlab import sources, tasks
+from bertlab.tasks import (
+    AnnotationError,
+    hash_summary,
+    list_held_out_titles,
+    read_names_test,
+    read_reading_test,
+    split_words_and_tags,
+)
 
 TEXT = "Ada Lovelace lived in London. She worked with Charles Babbage, an English engineer, until 1852."
 ARTICLES = [
@@ -26,7 +33,7 @@ def sentence(**changes):
     """A good line of the names file, changed."""
     start, end = span("She worked with Charles Babbage, an English engineer, until 1852.")
     entities = [[*span("Charles Babbage"), "PER"], [*span("English"), "MISC"]]
-    return {"title": "Ada", "sha256": digest(TEXT), "start": start, "end": end, "entities": entities} | changes
+    return {"title": "Ada", "sha256": hash_summary(TEXT), "start": start, "end": end, "entities": entities} | changes
 
 
 def question(**changes):
@@ -51,7 +58,7 @@ def names(tmp_path):
         file = tmp_path / "names.jsonl"
         texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
         file.write_text("\n".join(texts) + "\n", encoding="utf-8")
-        return names_test(ARTICLES, file)
+        return read_names_test(ARTICLES, file)
 
     return read
 
@@ -61,10 +68,10 @@ def reading(tmp_path):
     """Read the reading file with these questions about Ada, its entry changed."""
 
     def read(*qas, **changes):
-        entry = {"title": "Ada", "sha256": digest(TEXT), "paragraphs": [{"qas": list(qas)}]} | changes
+        entry = {"title": "Ada", "sha256": hash_summary(TEXT), "paragraphs": [{"qas": list(qas)}]} | changes
         file = tmp_path / "reading.json"
         file.write_text(json.dumps({"version": "v", "data": [entry]}), encoding="utf-8")
-        return reading_test(ARTICLES, file)
+        return read_reading_test(ARTICLES, file)
 
     return read
 
@@ -74,7 +81,7 @@ def reading(tmp_path):
 
 
 def test_names_are_joined_to_the_sentence(names):
-    water = {"title": "Nothing", "sha256": digest("Water is wet."), "start": 0, "end": 13, "entities": []}
+    water = {"title": "Nothing", "sha256": hash_summary("Water is wet."), "start": 0, "end": 13, "entities": []}
     first, second = names(sentence(), water)
     assert first == {
         "title": "Ada",
@@ -88,11 +95,11 @@ def test_names_are_joined_to_the_sentence(names):
 def test_words_and_tags():
     text = "U.S. poet Jean-Luc O's Swiss-born Old York."
     entities = [(0, 4, "LOC"), (10, 20, "PER"), (23, 33, "MISC"), (34, 42, "LOC")]
-    words, tags = words_and_tags(text, entities)
+    words, tags = split_words_and_tags(text, entities)
     assert words == ["U.S.", "poet", "Jean-Luc", "O", "'s", "Swiss-born", "Old", "York", "."]
     assert tags == ["B-LOC", "O", "B-PER", "I-PER", "O", "B-MISC", "B-LOC", "I-LOC", "O"]
-    assert words_and_tags("Arab Islamic", [(0, 4, "MISC"), (5, 12, "MISC")])[1] == ["B-MISC", "B-MISC"]
-    assert words_and_tags("", []) == ([], [])
+    assert split_words_and_tags("Arab Islamic", [(0, 4, "MISC"), (5, 12, "MISC")])[1] == ["B-MISC", "B-MISC"]
+    assert split_words_and_tags("", []) == ([], [])
 
 
 def test_reading_is_laid_out_as_squad(reading):
@@ -182,10 +189,10 @@ def test_a_damaged_reading_file_is_refused(reading, qas, changes, message):
 
 def test_a_missing_or_unreadable_file_is_named(tmp_path):
     with pytest.raises(AnnotationError, match=r"nowhere.jsonl.*take a whole copy of bertlab"):
-        names_test(ARTICLES, tmp_path / "nowhere.jsonl")
+        read_names_test(ARTICLES, tmp_path / "nowhere.jsonl")
     (tmp_path / "latin.json").write_bytes(b"\xff")
     with pytest.raises(AnnotationError, match="cannot be read .*utf-8"):
-        reading_test(ARTICLES, tmp_path / "latin.json")
+        read_reading_test(ARTICLES, tmp_path / "latin.json")
 
 
 # ---------------------------------------------------------------------------------------------------------
@@ -200,7 +207,7 @@ def test_the_files_hold_no_text_and_share_no_article():
     assert all("context" not in entry["paragraphs"][0] for entry in entries)
     names, reading = {line["title"] for line in lines}, {entry["title"] for entry in entries}
     assert (len(names), len(reading), len(names & reading)) == (240, 96, 0)
-    assert held_out_titles() == names | reading
+    assert list_held_out_titles() == names | reading
 
 
 @functools.cache
@@ -213,7 +220,7 @@ def wiki():
 
 @pytest.mark.network
 def test_the_real_names():
-    sentences = names_test(wiki())
+    sentences = read_names_test(wiki())
     entities = [(s["text"][start:end], kind) for s in sentences for start, end, kind in s["entities"]]
     assert len(sentences) == 240
     assert Counter(kind for _, kind in entities) == {"LOC": 197, "MISC": 180, "PER": 68, "ORG": 25}
@@ -222,17 +229,17 @@ def test_the_real_names():
     assert [name for name, kind in entities if kind == "ORG"].count("Church of England") == 2
     assert {("Leo Tolstoy", "PER"), ("Nobel Peace Prize", "MISC"), ("Lake Michigan", "LOC")} <= set(entities)
     for s in sentences:  # no name begins or ends within a word, as tagging cuts words
-        words, tags = words_and_tags(s["text"], s["entities"])
+        words, tags = split_words_and_tags(s["text"], s["entities"])
         assert "".join(words) == "".join(s["text"].split())
         assert [tag[2:] for tag in tags if tag.startswith("B")] == [kind for _, _, kind in s["entities"]]
-        starts = {match.start() for match in annotations.WORD.finditer(s["text"])}
-        ends = {match.end() for match in annotations.WORD.finditer(s["text"])}
+        starts = {match.start() for match in tasks.WORD.finditer(s["text"])}
+        ends = {match.end() for match in tasks.WORD.finditer(s["text"])}
         assert all(start in starts and end in ends for start, end, _ in s["entities"])
 
 
 @pytest.mark.network
 def test_the_real_questions():
-    articles = reading_test(wiki())["data"]
+    articles = read_reading_test(wiki())["data"]
     qas = [qa for article in articles for qa in article["paragraphs"][0]["qas"]]
     assert (len(articles), len(qas), sum(qa["is_impossible"] for qa in qas)) == (96, 268, 68)
     assert len({qa["question"].casefold() for qa in qas}) == len(qas)

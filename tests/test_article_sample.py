@@ -9,8 +9,11 @@ import transformers
 from transformers import BertConfig, BertForSequenceClassification, BertTokenizer
 
 import bertlab
-from bertlab.train import Batches, TrainConfig, quiet, train
-from bertlab.wordpiece import WordPiece, learn
+from bertlab.batches import Batches
+from bertlab.progress import quiet
+from bertlab.train import TrainConfig, train
+from bertlab.vocabulary import learn_slowly
+from bertlab.wordpiece import WordPiece
 
 SNIPPETS = [
     ("a warm and funny film", 1), ("a dull and empty film", 0),
@@ -26,7 +29,7 @@ def folder(tmp_path):
     """A tiny BERT without dropout, and its vocabulary, as transformers finds them on a disk."""
     transformers.logging.disable_progress_bar()
     torch.manual_seed(0)
-    wordpiece = learn([text for text, _ in SNIPPETS], size=80)
+    wordpiece = learn_slowly([text for text, _ in SNIPPETS], size=80)
     config = BertConfig(
         vocab_size=len(wordpiece), hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
         max_position_embeddings=32, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,

@@ -14,12 +14,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bertlab import bench, weights
 from bertlab.__main__ import main, parser
+from bertlab.batches import IGNORE, Batches
 from bertlab.bench import DYNAMIC, GROUPED, OURS, SETTINGS, SIDES, BenchConfig, Setting, Side
-from bertlab.corpus import PretrainingCollate
-from bertlab.heads import IGNORE, Classifier, Pretraining
+from bertlab.heads import Classifier, Pretraining
+from bertlab.masking import PretrainingCollate
 from bertlab.model import Bert, BertConfig
-from bertlab.tasks import Collate
-from bertlab.train import Batches, TrainConfig
+from bertlab.tasks import PaddingCollate
+from bertlab.train import TrainConfig
 from bertlab.wordpiece import WordPiece
 
 from .conftest import ROOT
@@ -47,7 +48,7 @@ def pretraining(folder) -> Setting:
 def finetuning(folder) -> Setting:
     weights.save(Classifier(TINY, 2), folder)
     lengths = np.array([len(row["input_ids"]) for row in REVIEWS])
-    return Setting("reviews", "reviews", Classifier, folder, REVIEWS, lengths, Collate(0), 4)
+    return Setting("reviews", "reviews", Classifier, folder, REVIEWS, lengths, PaddingCollate(0), 4)
 
 
 # What a step needs
@@ -67,29 +68,29 @@ def test_useful_flops_are_what_torch_counts_where_nothing_is_padded(layers):
     labels[:, [2, 7]] = 9
     batch = {"input_ids": torch.randint(5, 50, (3, 12)), "labels": labels,
              "next_sentence_label": torch.tensor([0, 1, 1])}  # fmt: skip
-    assert bench.useful_flops(config, batch) == counted(Pretraining(config), batch)
+    assert bench.count_useful_flops(config, batch) == counted(Pretraining(config), batch)
     batch = {"input_ids": batch["input_ids"], "labels": torch.tensor([0, 4, 2])}
-    assert bench.useful_flops(config, batch, 5) == counted(Classifier(config, 5), batch)
+    assert bench.count_useful_flops(config, batch, 5) == counted(Classifier(config, 5), batch)
 
 
 def test_useful_flops_count_nothing_for_padding():
     collate = PretrainingCollate(PIECES)
     long, short = ([5] * 20, [6] * 9, 0), ([7] * 3, [8] * 3, 1)
-    apart = sum(bench.useful_flops(TINY, collate([row], np.random.default_rng(0))) for row in (long, short))
-    assert bench.useful_flops(TINY, collate([long, short], np.random.default_rng(0))) == apart
+    apart = sum(bench.count_useful_flops(TINY, collate([row], np.random.default_rng(0))) for row in (long, short))
+    assert bench.count_useful_flops(TINY, collate([long, short], np.random.default_rng(0))) == apart
     rows = {"input_ids": [2, 5, 6, 3], "labels": 0}, {"input_ids": [2, 5, 3], "labels": 1}
-    apart = sum(bench.useful_flops(TINY, Collate(0)([row])) for row in rows)
-    assert bench.useful_flops(TINY, Collate(0)(rows)) == apart
+    apart = sum(bench.count_useful_flops(TINY, PaddingCollate(0)([row])) for row in rows)
+    assert bench.count_useful_flops(TINY, PaddingCollate(0)(rows)) == apart
 
 
 def test_gemm_peak_is_a_speed():
-    assert 1e8 < bench.gemm_peak(0.001) < 1e15
+    assert 1e8 < bench.measure_gemm_peak(0.001) < 1e15
 
 
 def remember(pipe, megabytes):
-    before = bench.peak_memory()
+    before = bench.get_peak_memory()
     block = np.ones(megabytes << 17)
-    pipe.send((before, bench.peak_memory(), block[0]))
+    pipe.send((before, bench.get_peak_memory(), block[0]))
 
 
 def test_peak_memory_is_the_process_own():
@@ -101,7 +102,7 @@ def test_peak_memory_is_the_process_own():
     assert pipe.poll(120)
     before, after, _ = pipe.recv()
     child.join()
-    assert bench.peak_memory() > mine.nbytes
+    assert bench.get_peak_memory() > mine.nbytes
     assert before < mine.nbytes + 50e6
     assert 95e6 < after - before < 130e6
 
@@ -112,31 +113,31 @@ def test_peak_memory_is_the_process_own():
 @pytest.mark.parametrize("side", SIDES)
 def test_a_side_takes_each_row_once_and_other_orders_in_other_rounds(side, tmp_path):
     setting = finetuning(tmp_path)
-    order = bench.order(setting, side, 0)
+    order = bench.order_batches(setting, side, 0)
     assert order.shape == (25, 4)
     assert sorted(order.ravel()) == list(range(100))
-    assert (order == bench.order(setting, side, 0)).all()
-    assert (order != bench.order(setting, side, 1)).any()
+    assert (order == bench.order_batches(setting, side, 0)).all()
+    assert (order != bench.order_batches(setting, side, 1)).any()
 
 
 def test_grouped_sides_hold_rows_of_like_length_and_the_first_batches_are_of_all_lengths(tmp_path):
     setting = finetuning(tmp_path)
-    ranges = {side: np.ptp(setting.lengths[bench.order(setting, side, 0)], axis=1).mean() for side in SIDES}
+    ranges = {side: np.ptp(setting.lengths[bench.order_batches(setting, side, 0)], axis=1).mean() for side in SIDES}
     assert ranges[OURS] <= ranges[GROUPED] < ranges[DYNAMIC] / 2
     for side in (OURS, GROUPED):
         for number in range(4):
-            first = setting.lengths[bench.order(setting, side, number)[:6]].mean()
+            first = setting.lengths[bench.order_batches(setting, side, number)[:6]].mean()
             assert first == pytest.approx(setting.lengths.mean(), rel=0.15)
 
 
 def test_spread_is_a_permutation_that_starts_everywhere():
     for count in (1, 2, 7, 50):
-        assert sorted(bench.spread(count, 3)) == list(range(count))
-    assert sorted(bench.spread(100, 0)[:5] // 20) == [0, 1, 2, 3, 4]
+        assert sorted(bench.spread_evenly(count, 3)) == list(range(count))
+    assert sorted(bench.spread_evenly(100, 0)[:5] // 20) == [0, 1, 2, 3, 4]
 
 
 def test_the_clock_runs_from_the_first_batch_to_the_last_lap(monkeypatch):
-    clock = bench.Clock(lambda rows, rng: sum(rows))
+    clock = bench.StepClock(lambda rows, rng: sum(rows))
     now = iter([10.0, 11.0, 12.5])
     monkeypatch.setattr(bench.time, "perf_counter", lambda: next(now))
     assert clock([1, 2], None) == 3
@@ -153,12 +154,12 @@ def test_the_clock_runs_from_the_first_batch_to_the_last_lap(monkeypatch):
 def test_all_sides_start_from_the_same_loss_and_learn(make, tmp_path):
     setting = make(tmp_path)
     losses = {name: Side(setting, name).first_loss() for name in SIDES}
-    bench.same_start(setting, losses)
+    bench.check_same_start(setting, losses)
     assert losses[OURS] == pytest.approx(losses[DYNAMIC], abs=1e-5)
     with pytest.raises(RuntimeError, match="pairs of words|reviews"):
-        bench.same_start(setting, losses | {OURS: losses[OURS] + 0.01})
+        bench.check_same_start(setting, losses | {OURS: losses[OURS] + 0.01})
     with pytest.raises(RuntimeError, match="nan"):
-        bench.same_start(setting, losses | {OURS: float("nan")})
+        bench.check_same_start(setting, losses | {OURS: float("nan")})
 
 
 def test_ours_and_the_trainer_take_the_same_steps(tmp_path):
@@ -171,15 +172,15 @@ def test_ours_and_the_trainer_take_the_same_steps(tmp_path):
     before = ours.output.weight.clone()
     for start in (0, 4, 8):
         losses = []
-        for fit, model in ((bench.fit_ours, ours), (bench.fit_theirs, theirs)):
-            clock = bench.Clock(setting.collate)
+        for fit, model in ((bench.fit_ours, ours), (bench.fit_trainer, theirs)):
+            clock = bench.StepClock(setting.collate)
             config = TrainConfig(steps=1, log_every=1, warmup=0.0, learning_rate=1e-3, weight_decay=0.5, clip=0.7)
             rows = Batches(REVIEWS[start : start + 4], clock, 4, shuffle=False)
             losses.append(fit(model, rows, config, clock.lap))
             assert 0 < clock.seconds() < 20
         assert losses[0] == pytest.approx(losses[1], abs=1e-5)
     assert (ours.output.weight - before).abs().max() > 2e-3
-    found = weights.to_ours(theirs.state_dict())
+    found = weights.from_hf_names(theirs.state_dict())
     for name, tensor in ours.state_dict().items():
         assert torch.allclose(tensor, found[name], atol=5e-6), name
 
@@ -189,7 +190,7 @@ def test_a_fit_counts_what_it_trained_on(tmp_path):
     found = {name: Side(setting, name).fit(number=1, steps=30) for name in SIDES}  # more than an epoch's 25
     for name in SIDES:
         assert found[name]["steps"] == 30
-        rows = bench.order(setting, name, 1)
+        rows = bench.order_batches(setting, name, 1)
         assert found[name]["tokens"] == setting.lengths[rows].sum() + setting.lengths[rows[:5]].sum()
         assert found[name]["loss"] == pytest.approx(np.log(50) + np.log(2), abs=0.3)
         assert found[name]["useful_flops"] / found[name]["tokens"] == pytest.approx(
@@ -199,10 +200,10 @@ def test_a_fit_counts_what_it_trained_on(tmp_path):
 
 def test_measure_end_to_end_by_processes_of_their_own(tmp_path):
     before = dict(os.environ)
-    with bench.server() as processes:
-        found = bench.measure(pretraining(tmp_path), rounds=2, seconds=0.02, threads=1, processes=processes)
+    with bench.start_server() as processes:
+        found = bench.measure_setting(pretraining(tmp_path), rounds=2, seconds=0.02, threads=1, processes=processes)
         with pytest.raises(ChildProcessError, match=f"{OURS}: FileNotFoundError.*nowhere"):
-            bench.measure(elsewhere(pretraining(tmp_path)), 1, 0.01, 1, processes)
+            bench.measure_setting(elsewhere(pretraining(tmp_path)), 1, 0.01, 1, processes)
     assert dict(os.environ) == before
     assert not multiprocessing.active_children()
     assert [side["side"] for side in found["sides"]] == list(SIDES)
@@ -220,8 +221,8 @@ def elsewhere(setting: Setting) -> Setting:
 
 
 def test_a_process_that_dies_is_an_error_that_says_so(tmp_path):
-    with bench.server() as processes:
-        side = bench.Asked(bench.serve, pretraining(tmp_path), OURS, 1, processes)
+    with bench.start_server() as processes:
+        side = bench.Worker(bench.serve_side, pretraining(tmp_path), OURS, 1, processes)
         side.ask("memory")
         side.process.kill()
         with pytest.raises(ChildProcessError, match="'bertlab' ended with code -9"):
@@ -235,7 +236,7 @@ def test_a_process_that_dies_is_an_error_that_says_so(tmp_path):
 def test_save_puts_the_dropout_everywhere_on_both_sides(tmp_path):
     for model in (Pretraining(TINY), Classifier(TINY, 2)):
         setting = replace(finetuning(tmp_path / "other"), kind=type(model), folder=tmp_path / type(model).__name__)
-        bench.save(model, 0.3, setting.folder)
+        bench.save_with_dropout(model, 0.3, setting.folder)
         for name in (OURS, DYNAMIC):
             side = Side(setting, name).model
             found = [part.p for part in side.modules() if isinstance(part, torch.nn.Dropout)]
@@ -253,7 +254,9 @@ def test_finetuning_takes_minilm_where_it_is_here_and_other_classes_than_zero_sc
     monkeypatch.setattr(bench.sources, "sentiment", lambda part: reviews)
     monkeypatch.setattr(bench.sources, "minilm", lambda: minilm)
     monkeypatch.setattr(bench.sources, "listing", lambda: [{"name": "minilm", "cached": cached}])
-    setting = bench.finetuning(BenchConfig(preset="tiny", length=20, batch_size=2, dropout=0.2), tmp_path / "model")
+    setting = bench.make_finetuning_setting(
+        BenchConfig(preset="tiny", length=20, batch_size=2, dropout=0.2), tmp_path / "model"
+    )
     model = weights.load(setting.folder, Classifier)
     assert (model.config.hidden_size, model.dropout.p) == ((32 if cached else 128), 0.2)
     assert ("MiniLM" if cached else "tiny") in setting.title
@@ -274,7 +277,7 @@ def fake() -> dict:
     ours = [{"seconds": 1.0, "tokens": 900 + i, "useful_flops": 7.0} for i in (0, 30, 60)]
     theirs = [{"seconds": 3.0, "tokens": 900, "useful_flops": 6.0} for _ in range(3)]
     memory = {"peak_bytes": 500_000_000, "training_bytes": 200_000_000}
-    sides = [bench.summary(OURS, ours, ours) | memory, bench.summary(DYNAMIC, theirs, ours) | memory]
+    sides = [bench.summarise_rounds(OURS, ours, ours) | memory, bench.summarise_rounds(DYNAMIC, theirs, ours) | memory]
     for side in sides:
         side["utilisation"] = side["useful_flops_per_second"] / 10
     setting = {"name": "a", "title": "pairs, vocabulary $8", "mean_length": 59.4, "longest": 128, "sides": sides}
@@ -289,7 +292,7 @@ def test_summary_by_hand():
 
 
 def test_table_shows_speeds_and_what_they_hang_on():
-    lines = bench.table(fake()).splitlines()
+    lines = bench.format_speeds(fake()).splitlines()
     assert "a chip, 2 thread(s), load 0.2 before" in lines[0]
     assert "dropout 0.1" in lines[1]
     assert lines[3].endswith("59 tokens a row, 128 at most")
@@ -300,7 +303,7 @@ def test_table_shows_speeds_and_what_they_hang_on():
 
 
 def test_picture_has_a_panel_for_each_setting():
-    figure = bench.picture(fake())
+    figure = bench.draw_speeds(fake())
     assert len(figure.axes) == 2
     assert [text.get_text() for text in figure.axes[0].texts] == ["930", "300"]
     figure.draw_without_rendering()
@@ -331,7 +334,7 @@ def test_turns_count_training_and_not_judging(monkeypatch):
         return {"mlm_loss": 1.0}
 
     wire = Wire(2.5, 1.0, 9.0)
-    turns = bench.Turns(wire, 7, judge)
+    turns = bench.TurnTaker(wire, 7, judge)
     now[0] = 50.0  # what came before the first step
     for step in range(8):
         turns(step)
@@ -356,7 +359,7 @@ def test_in_turn_goes_on_until_all_have_ended():
             return {"step": self.step, "ended": self.step == self.steps}
 
     said = []
-    found = bench.in_turn([Learner("a"), Learner("b")], [1, 3], [0.1, 0.2], 5)
+    found = bench.train_in_turns([Learner("a"), Learner("b")], [1, 3], [0.1, 0.2], 5)
     assert [[point["step"] for point in points] for points in found] == [[0, 1], [0, 1, 2, 3]]
     assert [name for name, _ in said] == ["a", "b", "a", "b", "b", "b"]
 
@@ -364,7 +367,7 @@ def test_in_turn_goes_on_until_all_have_ended():
 def test_laid_out_goes_through_the_rows_epoch_after_epoch(tmp_path):
     setting = pretraining(tmp_path)
     for sampler in SIDES:
-        batches = bench.laid_out(setting, sampler, 60)  # an epoch has 25
+        batches = bench.make_ordered_batches(setting, sampler, 60)  # an epoch has 25
         assert len(batches) == 60
         chosen = batches.rows.indices
         assert sorted(chosen[:100]) == sorted(chosen[100:200]) == list(range(100))
@@ -374,19 +377,19 @@ def test_laid_out_goes_through_the_rows_epoch_after_epoch(tmp_path):
 
 def test_the_tuned_trainer_starts_where_we_do_and_the_published_one_as_published(tmp_path):
     plan = bench.Plan(text=(text(tmp_path, 30),), length=24, batch_size=8)
-    courses, baselines = bench.studies(plan, tmp_path)
+    courses, baselines = bench.make_courses(plan, tmp_path)
     ours, tuned, published = (courses[name] for name in bench.LEARNERS)
     assert [one.setting.collate.masking.rate for one in courses.values()] == [0.4, 0.4, 0.15]
     assert [one.recipe.optimizer for one in courses.values()] == ["muon", "adamw", "adamw"]
     assert (published.recipe.learning_rate, published.recipe.warmup, published.recipe.beta2) == (1e-4, 0.01, 0.999)
-    models = [bench.opened(ours.setting, OURS), bench.opened(tuned.setting, bench.TUNED)]
-    found = weights.to_ours(models[1].state_dict())
+    models = [bench.load_side_model(ours.setting, OURS), bench.load_side_model(tuned.setting, bench.TUNED)]
+    found = weights.from_hf_names(models[1].state_dict())
     assert all(torch.equal(tensor, found[name]) for name, tensor in models[0].state_dict().items())
     assert models[1].config.hidden_dropout_prob == 0
-    other = bench.opened(published.setting, bench.PUBLISHED)
+    other = bench.load_side_model(published.setting, bench.PUBLISHED)
     assert other.config.attention_probs_dropout_prob == other.config.hidden_dropout_prob == 0.1
     assert not other.cls.predictions.bias.any()
-    losses = [bench.judge(ours, model) for model in (*models, other)]
+    losses = [bench.evaluate_learner(ours, model) for model in (*models, other)]
     assert losses[0]["mlm_loss"] == pytest.approx(losses[1]["mlm_loss"], abs=1e-5)
     assert losses[0]["mlm_loss"] == pytest.approx(baselines["unigram"], abs=0.1)
     assert losses[2]["mlm_loss"] > baselines["unigram"] + 0.1
@@ -409,7 +412,7 @@ def some_curves() -> dict:
 
 
 def test_curves_table_by_hand():
-    lines = bench.curves_table(some_curves()).splitlines()
+    lines = bench.format_curves(some_curves()).splitlines()
     assert "0.001 3.250 (loss after 0.25 minutes each)" in lines[2]
     assert lines[5].split() == ["bertlab", "1,200", "0.001", "3.500", "3.000", "2.500", "2.000", "25.0%"]
     assert lines[6].split() == ["Trainer,", "tuned", "1,200", "0.001", "3.750", "3.500", "3.250", "3.000", "25.0%",
@@ -418,13 +421,13 @@ def test_curves_table_by_hand():
     assert lines[8].split() == ["unigram", "4.500"]
     assert len(lines[8]) == lines[5].index("2.000") + 5  # below the last losses
     assert max(map(len, lines)) <= 120
-    assert bench.reached(some_curves()["learners"][0]["points"], 1.9) == "never"
+    assert bench.find_time_to_loss(some_curves()["learners"][0]["points"], 1.9) == "never"
     rises = [{"seconds": 10.0 * i, "mlm_loss": loss} for i, loss in enumerate((4.0, 4.5, 3.5))]
-    assert [bench.reached(rises, loss) for loss in (5.0, 3.75)] == ["0 s", "18 s"]
+    assert [bench.find_time_to_loss(rises, loss) for loss in (5.0, 3.75)] == ["0 s", "18 s"]
 
 
 def test_curves_picture_shows_both_against_seconds_and_steps():
-    figure = bench.curves_picture(some_curves())
+    figure = bench.draw_curves_figure(some_curves())
     assert [ax.get_xlabel() for ax in figure.axes] == ["seconds", "step"]
     assert [len(ax.lines) for ax in figure.axes] == [5, 5]
     assert figure.axes[1].lines[0].get_xdata()[-1] == 1200
@@ -434,8 +437,8 @@ def test_curves_picture_shows_both_against_seconds_and_steps():
 def test_a_learner_that_fails_says_why(tmp_path):
     setting = pretraining(tmp_path)
     course = bench.Course(elsewhere(setting), TrainConfig(), None)
-    with bench.server() as processes:
-        learner = bench.Asked(bench.learn, course, OURS, 1, processes)
+    with bench.start_server() as processes:
+        learner = bench.Worker(bench.serve_learner, course, OURS, 1, processes)
         with pytest.raises(ChildProcessError, match=f"{OURS}: FileNotFoundError.*nowhere"):
             learner.ask("seconds a step")
         learner.close()
@@ -530,7 +533,7 @@ def test_the_curves_that_notebook_09_shows_come_from_a_command_that_there_is():
     options = parser().parse_args(found["command"].split()[3:])
     assert options.curves == found["minutes"]
     assert found["machine"]["load"] < 1, "a machine with something else to do"
-    table = bench.curves_table(found)
+    table = bench.format_curves(found)
     for learner, line in zip(found["learners"], table.splitlines()[5:], strict=False):
         last = learner["points"][-1]
         assert last["step"] == learner["steps"]

@@ -5,14 +5,14 @@ import torch
 from torch.nn import functional as F
 from transformers import BertConfig, EncoderDecoderConfig, EncoderDecoderModel
 
-from bertlab.heads import IGNORE
-from bertlab.readers import Pair
-from bertlab.tasks import CollateApart, Write, lengths
-from bertlab.train import Batches, TrainConfig, quiet, train
-from bertlab.wordpiece import SPECIAL, WordPiece
+from bertlab.batches import IGNORE, Batches
+from bertlab.progress import quiet
+from bertlab.tasks import EncoderDecoderCollate, TextPair, Writing, count_row_tokens
+from bertlab.train import TrainConfig, train
+from bertlab.wordpiece import SPECIAL_TOKENS, WordPiece
 
-WORDS = WordPiece([*SPECIAL, "the", "cat", "dog", "sat", "ran", "mat"])
-PAIRS = [Pair(f"the {noun} {verb}", f"{noun} {verb} {tail}".strip())
+WORDS = WordPiece([*SPECIAL_TOKENS, "the", "cat", "dog", "sat", "ran", "mat"])
+PAIRS = [TextPair(f"the {noun} {verb}", f"{noun} {verb} {tail}".strip())
          for noun in ("cat", "dog", "mat") for verb, tail in (("sat", ""), ("ran", "the mat"))]  # fmt: skip
 
 # transformers says at each call since 2021 that the loss is computed as it is.
@@ -34,11 +34,13 @@ def model():
 
 @pytest.fixture
 def task():
-    return Write(WORDS, length=16)
+    return Writing(WORDS, length=16)
 
 
 def test_source_and_target_apart_literally(task):
-    batch = CollateApart(WORDS.pad_id)(task.rows([Pair("the cat sat", "cat"), Pair("dog", "dog ran the mat")]))
+    batch = EncoderDecoderCollate(WORDS.pad_id)(
+        task.rows([TextPair("the cat sat", "cat"), TextPair("dog", "dog ran the mat")])
+    )
     cls, sep = WORDS.cls_id, WORDS.sep_id
     assert batch["input_ids"].tolist() == [[cls, *WORDS.ids(["the", "cat", "sat"]), sep],
                                            [cls, *WORDS.ids(["dog"]), sep, 0, 0]]  # fmt: skip
@@ -51,7 +53,7 @@ def test_the_loss_is_that_of_each_word_from_those_before_it(model, task):
     """Computed by hand from the decoder's input, one pair at a time; so padding counts for nothing."""
     model = model.double().eval()
     rows = task.rows(PAIRS)
-    batch = CollateApart(WORDS.pad_id)(rows)
+    batch = EncoderDecoderCollate(WORDS.pad_id)(rows)
     with torch.no_grad():
         loss = model(**batch).loss
         sums = count = 0.0
@@ -65,12 +67,12 @@ def test_the_loss_is_that_of_each_word_from_those_before_it(model, task):
 
 def test_bert2bert_learns_in_our_loop_and_writes(model, task):
     rows = task.rows(PAIRS)
-    batches = Batches(rows, CollateApart(WORDS.pad_id), 6, seed=0, lengths=lengths(rows))
+    batches = Batches(rows, EncoderDecoderCollate(WORDS.pad_id), 6, seed=0, lengths=count_row_tokens(rows))
     log = train(model, batches, TrainConfig(steps=150, learning_rate=3e-3, log_every=1), watch=quiet)
     assert log[0]["loss"] > 2
     assert log[-1]["loss"] < 0.2
     model.eval()
-    batch = CollateApart(WORDS.pad_id)(rows)
+    batch = EncoderDecoderCollate(WORDS.pad_id)(rows)
     del batch["labels"]
     said = model.generate(
         **batch, max_new_tokens=8, eos_token_id=WORDS.sep_id, pad_token_id=WORDS.pad_id, do_sample=False

@@ -12,20 +12,19 @@ from torch import nn
 
 pytest.importorskip("bertviz", reason='bertviz is an optional extra: pip install "bertviz>=1.4"')
 
-from bertlab import bertviz_offline as bv
 from bertlab import train
 from bertlab.heads import Classifier, Pretraining
 from bertlab.model import Bert, BertConfig, attention_maps
-from bertlab.wordpiece import SPECIAL, WordPiece
+from bertlab.wordpiece import SPECIAL_TOKENS, WordPiece
 
 from .conftest import ROOT
 from .parity import make_loud
 
 WORDS = ["the", "cat", "sat", "on", "mat", "a", "dog", "slept", ".", "<", ">", "/", "=", "(", ")", "##s"]
-PIECES = WordPiece([*SPECIAL, *WORDS])
+PIECES = WordPiece([*SPECIAL_TOKENS, *WORDS])
 CAT, DOG = "The cat sat on the mat.", "A dog slept."
 HOSTILE = "</script><img src=x onerror=alert(1)>"
-VIEWS = [bv.head_view, bv.model_view, bv.neuron_view]
+VIEWS = [views.head_view, views.model_view, views.neuron_view]
 SIZES = {
     "hidden_size": 32,
     "num_attention_heads": 4,
@@ -69,7 +68,7 @@ def word_tokenizer(template: str | None = None):
     return PreTrainedTokenizerFast(tokenizer_object=rust, unk_token="[UNK]", pad_token="[PAD]")
 
 
-def sent(view: bv.BertvizView) -> dict:
+def sent(view: views.BertvizView) -> dict:
     """What the page holds for its script, read as a browser reads it."""
     return json.loads(re.search(r'<script type="application/json" id="sent">(.*?)</script>', view.page, re.S)[1])
 
@@ -99,7 +98,7 @@ def test_maps_queries_and_keys_of_transformers(name, double):
     model = hugging(name)
     if name == "DistilBert":
         model = hugging(name, dim=32, n_heads=4, n_layers=2, hidden_dim=64)
-    seen = bv.look(model, bert_tokenizer(), CAT, vectors=True)[0]
+    seen = views.capture_attention(model, bert_tokenizer(), CAT, vectors=True)[0]
     assert model.config._attn_implementation == "sdpa"
     assert all(part.training for part in model.modules())
     model.eval().set_attn_implementation("eager")
@@ -111,25 +110,25 @@ def test_maps_queries_and_keys_of_transformers(name, double):
 
 
 def test_neuron_view_of_a_bert_and_of_ours_hold_the_same(double):
-    from bertlab.weights import to_ours
+    from bertlab.weights import from_hf_names
 
     theirs, our = hugging("Bert"), ours()
-    our.load_state_dict({name.removeprefix("bert."): weight for name, weight in to_ours(theirs.state_dict()).items()
+    our.load_state_dict({name.removeprefix("bert."): weight for name, weight in from_hf_names(theirs.state_dict()).items()
                          if not name.startswith("pooler.")})  # fmt: skip
-    one, two = (bv.look(model, PIECES, CAT, DOG, vectors=True)[0] for model in (theirs, our))
+    one, two = (views.capture_attention(model, PIECES, CAT, DOG, vectors=True)[0] for model in (theirs, our))
     for name in ("maps", "queries", "keys"):
         torch.testing.assert_close(getattr(one, name), getattr(two, name), atol=1e-12, rtol=0)
-    one, two = (sent(bv.neuron_view(model, PIECES, CAT, DOG))["parts"][0] for model in (theirs, our))
+    one, two = (sent(views.neuron_view(model, PIECES, CAT, DOG))["parts"][0] for model in (theirs, our))
     for name in ("maps", "queries", "keys"):
         torch.testing.assert_close(array(one[name]), array(two[name]), atol=1e-6, rtol=0)
 
 
 def test_neuron_view_of_gpt2(double):
     model = hugging("GPT2", n_embd=32, n_head=4, n_layer=2, n_positions=24, bos_token_id=1, eos_token_id=1)
-    view = bv.neuron_view(model, word_tokenizer(), "the cat sat on the mat")
+    view = views.neuron_view(model, word_tokenizer(), "the cat sat on the mat")
     held = sent(view)
     assert held["params"]["bidirectional"] is False
-    assert sent(bv.neuron_view(ours(), PIECES, CAT))["params"]["bidirectional"] is True
+    assert sent(views.neuron_view(ours(), PIECES, CAT))["params"]["bidirectional"] is True
     assert held["parts"][0]["left"] == ["the", "cat", "sat", "on", "the", "mat"]
     model.eval().set_attn_implementation("eager")
     maps = model(torch.tensor([PIECES.ids(held["parts"][0]["left"])]), output_attentions=True).attentions
@@ -139,13 +138,13 @@ def test_neuron_view_of_gpt2(double):
 def test_attention_that_is_not_softmax_of_q_k_has_no_neuron_view():
     model = hugging("GPT2", n_embd=32, n_head=4, n_layer=2, n_positions=24, scale_attn_by_inverse_layer_idx=True,
                     bos_token_id=1, eos_token_id=1)  # fmt: skip
-    bv.head_view(model, word_tokenizer(), "the cat")
+    views.head_view(model, word_tokenizer(), "the cat")
     with pytest.raises(ValueError, match=r"is not the softmax of q k / sqrt\(8\)"):
-        bv.neuron_view(model, word_tokenizer(), "the cat sat")
+        views.neuron_view(model, word_tokenizer(), "the cat sat")
 
 
 @pytest.mark.parametrize("kind", ["bert2bert", "bert2bert with ours", "T5"])
-@pytest.mark.parametrize("view", [bv.head_view, bv.model_view])
+@pytest.mark.parametrize("view", [views.head_view, views.model_view])
 def test_encoder_decoders(kind, view):
     import transformers
 
@@ -176,17 +175,17 @@ def test_encoder_decoders(kind, view):
     with pytest.raises(ValueError, match="give its text as `pair`"):
         view(model, tokenizer, CAT)
     with pytest.raises(ValueError, match="no neuron view of an encoder-decoder"):
-        bv.neuron_view(model, tokenizer, CAT, DOG)
+        views.neuron_view(model, tokenizer, CAT, DOG)
 
 
 def test_a_model_is_left_as_it_was_after_an_error():
     model = hugging("Bert", attn_implementation="sdpa")
     model.encoder.layer[0].eval()
     with pytest.raises(ValueError, match="30 tokens, but the model has 24 positions"):
-        bv.head_view(model, bert_tokenizer(), "cat " * 28)
+        views.head_view(model, bert_tokenizer(), "cat " * 28)
     with pytest.raises(ValueError, match="no embedding for a token"):
-        bv.neuron_view(hugging("Bert", vocab_size=7), bert_tokenizer(), CAT)
-    bv.neuron_view(model, bert_tokenizer(), CAT)
+        views.neuron_view(hugging("Bert", vocab_size=7), bert_tokenizer(), CAT)
+    views.neuron_view(model, bert_tokenizer(), CAT)
     assert model.config._attn_implementation == "sdpa"
     assert model.training
     assert not model.encoder.layer[0].training
@@ -199,25 +198,25 @@ def test_a_model_is_left_as_it_was_after_an_error():
 def test_menu_of_a_pair():
     """Parts of the maps, in bertviz's order for head and model view; the second sentence begins after its [SEP]."""
     for tokenizer in (PIECES, bert_tokenizer()):
-        held = sent(bv.head_view(ours(), tokenizer, CAT, DOG))
+        held = sent(views.head_view(ours(), tokenizer, CAT, DOG))
         a, b = [0, 9], [9, 14]
         assert held["parts"][0]["left"][:10] == ["[CLS]", "the", "cat", "sat", "on", "the", "mat", ".", "[SEP]", "a"]
         assert [(entry["name"][-15:], entry["rows"], entry["columns"]) for entry in held["menu"][1:]] == [
             ("e A -> Sentence A"[-15:], a, a), ("B -> Sentence B", b, b), ("A -> Sentence B", a, b),
             ("B -> Sentence A", b, a)]  # fmt: skip
-    assert len(sent(bv.head_view(ours(), PIECES, CAT))["menu"]) == 1
+    assert len(sent(views.head_view(ours(), PIECES, CAT))["menu"]) == 1
 
 
 def test_layers_and_heads_are_chosen():
     model = ours(num_hidden_layers=3)
-    maps = array(sent(bv.model_view(model, PIECES, CAT))["parts"][0]["maps"])
-    held = sent(bv.model_view(model, PIECES, CAT, include_layers=[2, 0], include_heads=[3]))
+    maps = array(sent(views.model_view(model, PIECES, CAT))["parts"][0]["maps"])
+    held = sent(views.model_view(model, PIECES, CAT, include_layers=[2, 0], include_heads=[3]))
     assert held["params"]["include_layers"] == [2, 0]
     assert held["params"]["total_heads"] == 4
     torch.testing.assert_close(array(held["parts"][0]["maps"]), maps[[2, 0]][:, [3]])
-    params = sent(bv.head_view(model, PIECES, CAT, layer=1, heads=[2], include_layers=[1, 2]))["params"]
+    params = sent(views.head_view(model, PIECES, CAT, layer=1, heads=[2], include_layers=[1, 2]))["params"]
     assert (params["layer"], params["heads"], params["include_layers"]) == (1, [2], [1, 2])
-    params = sent(bv.neuron_view(model, PIECES, CAT, layer=2, head=3, display_mode="dark"))["params"]
+    params = sent(views.neuron_view(model, PIECES, CAT, layer=2, head=3, display_mode="dark"))["params"]
     assert (params["layer"], params["head"], params["display_mode"]) == (2, 3, "dark")
 
 
@@ -252,7 +251,7 @@ def test_hostile_text_is_only_text(view):
 
 
 def test_save(tmp_path, monkeypatch):
-    shown = bv.model_view(ours(), PIECES, CAT)
+    shown = views.model_view(ours(), PIECES, CAT)
     assert shown.save(tmp_path / "page.html").read_text(encoding="utf-8") == shown.page
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
     with pytest.raises(FileNotFoundError, match="no folder"):
@@ -264,7 +263,7 @@ def test_save(tmp_path, monkeypatch):
 
     monkeypatch.setattr(train.os, "replace", full)
     with pytest.raises(OSError, match="no space left"):
-        bv.head_view(ours(), PIECES, CAT).save(tmp_path / "page.html")
+        views.head_view(ours(), PIECES, CAT).save(tmp_path / "page.html")
     assert (tmp_path / "page.html").read_text(encoding="utf-8") == shown.page
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
 
@@ -272,11 +271,11 @@ def test_save(tmp_path, monkeypatch):
 def test_long_text_is_refused_or_announced(monkeypatch):
     model = ours()
     with pytest.raises(ValueError, match=r"9 tokens have 648 attention weights.*may hold 600.*views.attention"):
-        bv.model_view(model, PIECES, CAT, limit=600)
-    bv.model_view(model, PIECES, CAT, limit=600, include_layers=[1])
-    assert "views.attention" not in bv.model_view(model, PIECES, CAT).page
-    monkeypatch.setattr(bv, "MANY_LINES", 500)
-    assert "648 lines are drawn at once" in bv.model_view(model, PIECES, CAT).page
+        views.model_view(model, PIECES, CAT, limit=600)
+    views.model_view(model, PIECES, CAT, limit=600, include_layers=[1])
+    assert "views.attention" not in views.model_view(model, PIECES, CAT).page
+    monkeypatch.setattr(bertviz_page, "MANY_LINES", 500)
+    assert "648 lines are drawn at once" in views.model_view(model, PIECES, CAT).page
 
 
 # ---- What is refused -------------------------------------------------------------------------------------------------
@@ -311,15 +310,15 @@ def test_bad_input(view):
 def test_layers_and_heads_that_are_not_there():
     model = ours()
     with pytest.raises(ValueError, match="layer is 0; the view holds layers 1"):
-        bv.head_view(model, PIECES, CAT, layer=0, include_layers=[1])
+        views.head_view(model, PIECES, CAT, layer=0, include_layers=[1])
     for view, choice in [
-        (bv.head_view, {"heads": [4]}),
-        (bv.head_view, {"heads": []}),
-        (bv.head_view, {"include_layers": [-1]}),
-        (bv.model_view, {"include_layers": [0, 0]}),
-        (bv.model_view, {"include_heads": [True]}),
-        (bv.neuron_view, {"layer": 2}),
-        (bv.neuron_view, {"head": 4}),
+        (views.head_view, {"heads": [4]}),
+        (views.head_view, {"heads": []}),
+        (views.head_view, {"include_layers": [-1]}),
+        (views.model_view, {"include_layers": [0, 0]}),
+        (views.model_view, {"include_heads": [True]}),
+        (views.neuron_view, {"layer": 2}),
+        (views.neuron_view, {"head": 4}),
     ]:
         with pytest.raises(ValueError, match=f"{next(iter(choice))} is .*the model has 0 to"):
             view(model, PIECES, CAT, **choice)
@@ -333,7 +332,7 @@ def test_a_transformers_model_without_attention_is_refused():
         config = getattr(transformers, f"{name}Config")(**sizes if name == "Mamba" else {})
         model = getattr(transformers, f"{name}Model")(config)
         with pytest.raises(ValueError, match="is no model of text with attention|gave no attention maps"):
-            bv.head_view(model, bert_tokenizer(), CAT)
+            views.head_view(model, bert_tokenizer(), CAT)
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -350,7 +349,7 @@ def test_another_bertviz_is_refused(monkeypatch, tmp_path):
     monkeypatch.delitem(sys.modules, "bertviz", raising=False)
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(RuntimeError, match="no head_view.js that bertlab understands; with 1.4.1 it works"):
-        bv.head_view(ours(), PIECES, CAT)
+        views.head_view(ours(), PIECES, CAT)
 
 
 def test_bertviz_is_not_imported_and_d3_is_the_file_its_note_describes():

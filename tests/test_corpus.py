@@ -10,27 +10,26 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bertlab.batches import IGNORE as IGNORED_BY_HEADS
+from bertlab.batches import Batches
 from bertlab.corpus import (
     IGNORE,
     PAIRS,
-    Masking,
-    PretrainingCollate,
     Rows,
-    aim,
-    blocks_of,
-    cut,
-    elsewhere,
-    encode,
+    compute_offsets,
+    draw_random_sentence,
+    draw_segment_pairs,
+    draw_target_length,
+    encode_documents,
+    find_kind_blocks,
+    find_segment_end,
+    hash_to_fraction,
     pair_rows,
-    place,
-    split,
-    starts,
-    two_segments,
-    until,
+    split_documents,
+    truncate_pair,
 )
-from bertlab.heads import IGNORE as IGNORED_BY_HEADS
-from bertlab.train import Batches
-from bertlab.wordpiece import learn
+from bertlab.masking import Masking, PretrainingCollate
+from bertlab.vocabulary import learn_slowly
 
 PAD, UNK, CLS, SEP, MASK = range(5)
 FULL = {"short": 0.0}
@@ -78,14 +77,14 @@ THREE = [["10 11 12", "13 14", "15", "16"], ["20 21", "22 23 24 25"], ["30"]]
 
 
 def corpus(documents=THREE, size: int = 200):
-    return encode(documents, Numbers(size))
+    return encode_documents(documents, Numbers(size))
 
 
 def made(documents: int, sentences: int, tokens: int, size: int = 1000):
     """A corpus of equal documents, with random ids."""
     rng = np.random.default_rng(0)
     ids = rng.integers(5, size, (documents, sentences, tokens))
-    return encode([[" ".join(map(str, s)) for s in document] for document in ids], Numbers(size))
+    return encode_documents([[" ".join(map(str, s)) for s in document] for document in ids], Numbers(size))
 
 
 def texts(encoded, table) -> list[tuple[list[int], list[int], int]]:
@@ -134,7 +133,7 @@ def test_encode_in_parts_is_encode_at_once(monkeypatch):
 
 def test_encode_large_vocabulary_keeps_ids():
     wordpiece = Numbers(70_001)
-    assert encode([["70000 5"]], wordpiece).ids.tolist() == [70_000, 5]
+    assert encode_documents([["70000 5"]], wordpiece).ids.tolist() == [70_000, 5]
 
 
 @pytest.mark.parametrize("documents", [[], [[]], [["", " "], []]])
@@ -158,7 +157,7 @@ def test_counts():
 
 
 def test_starts():
-    assert starts(np.array([3, 2])).tolist() == [0, 3, 5]
+    assert compute_offsets(np.array([3, 2])).tolist() == [0, 3, 5]
 
 
 # ---------------------------------------------------------------- split
@@ -167,7 +166,7 @@ MANY = [[f"document {i}", "the end"] for i in range(2000)]
 
 
 def test_split_is_whole_documents_in_order():
-    train, judge = split(MANY, 0.1)
+    train, judge = split_documents(MANY, 0.1)
     assert sorted(train + judge) == sorted(MANY)
     assert train == [d for d in MANY if d in train]
     assert judge == [d for d in MANY if d in judge]
@@ -175,61 +174,61 @@ def test_split_is_whole_documents_in_order():
 
 
 def test_split_hangs_on_the_seed_alone():
-    assert split(MANY, 0.1, seed=3) == split(MANY, 0.1, seed=3)
-    assert split(MANY, 0.1, seed=3) != split(MANY, 0.1, seed=4)
-    assert f"{place('bertlab'):.6f}" == "0.128615"  # on every machine, in every version of Python
+    assert split_documents(MANY, 0.1, seed=3) == split_documents(MANY, 0.1, seed=3)
+    assert split_documents(MANY, 0.1, seed=3) != split_documents(MANY, 0.1, seed=4)
+    assert f"{hash_to_fraction('bertlab'):.6f}" == "0.128615"  # on every machine, in every version of Python
 
 
 def test_split_is_stable_when_documents_are_added():
     """A held-out document of a small corpus is held out in the larger one too, wherever it stands there."""
-    _, few = split(MANY[:500], 0.1)
-    train, many = split(MANY[::-1], 0.1)
+    _, few = split_documents(MANY[:500], 0.1)
+    train, many = split_documents(MANY[::-1], 0.1)
     assert few
     assert all(document in many for document in few)
     assert not any(document in train for document in few)
 
 
 def test_split_keeps_copies_together():
-    train, judge = split(MANY[:50] * 4, 0.3)
+    train, judge = split_documents(MANY[:50] * 4, 0.3)
     assert {d[0] for d in train} & {d[0] for d in judge} == set()
     assert set(Counter(d[0] for d in train + judge).values()) == {4}
 
 
 def test_split_keeps_groups_together():
-    train, judge = split(MANY[:400], 0.3, groups=[f"book {i % 20}" for i in range(400)])
+    train, judge = split_documents(MANY[:400], 0.3, groups=[f"book {i % 20}" for i in range(400)])
     book = {document[0]: i % 20 for i, document in enumerate(MANY[:400])}
     assert {book[d[0]] for d in train} & {book[d[0]] for d in judge} == set()
     assert train
     assert judge
     with pytest.raises(ValueError, match="3 groups for 2 documents"):
-        split(MANY[:2], groups="abc")
+        split_documents(MANY[:2], groups="abc")
 
 
 @pytest.mark.parametrize("held_out", [1e-9, 0.05, 0.5, 1 - 1e-9])
 @pytest.mark.parametrize("seed", range(5))
 def test_split_leaves_both_sides_something(held_out, seed):
-    train, judge = split(MANY[:2], held_out, seed)
+    train, judge = split_documents(MANY[:2], held_out, seed)
     assert len(train) == len(judge) == 1
 
 
 @pytest.mark.parametrize("held_out", [0.0001, 0.5, 0.9999])
 def test_split_gives_each_side_as_many_as_are_needed(held_out):
-    train, judge = split(MANY[:4], held_out, at_least=2)
+    train, judge = split_documents(MANY[:4], held_out, at_least=2)
     assert (len(train), len(judge)) == (2, 2)
     with pytest.raises(ValueError, match="3 documents, 3 different: holding some out needs 4"):
-        split(MANY[:3], held_out, at_least=2)
+        split_documents(MANY[:3], held_out, at_least=2)
 
 
 @pytest.mark.parametrize("documents", [[], MANY[:1], MANY[:1] * 3])
 def test_split_needs_two_documents(documents):
     with pytest.raises(ValueError, match="needs 2"):
-        split(documents)
+        split_documents(documents)
 
 
 @pytest.mark.parametrize("held_out", [0, 1, -0.1, float("nan")])
 def test_split_refuses_impossible_shares(held_out):
     with pytest.raises(ValueError, match="held_out"):
-        split(MANY, held_out)
+        split_documents(MANY, held_out)
 
 
 # ---------------------------------------------------------------- pairs, by hand
@@ -253,7 +252,7 @@ def test_next_by_hand():
             0,  # 1 + 6 tokens: B loses one at the end
         ],
     )
-    assert texts(encoded, two_segments(encoded, 6, 0.1, "next", draw)) == [
+    assert texts(encoded, draw_segment_pairs(encoded, 6, 0.1, "next", draw)) == [
         ([10, 11, 12, 13, 14], [15], 0),
         ([16], [22, 23, 24, 25], 1),
         ([20, 21], [30], 1),
@@ -266,7 +265,7 @@ def test_next_by_hand():
 def test_sentences_by_hand():
     encoded = corpus()
     draw = Script(coins=[0.9, 0.7, 0.9, 0.2, 0.9, 0.9, 0.7, 0.9], ranges=[1, 3, 2, 0, 5, 5])
-    assert texts(encoded, two_segments(encoded, 6, 0.1, "sentences", draw)) == [
+    assert texts(encoded, draw_segment_pairs(encoded, 6, 0.1, "sentences", draw)) == [
         ([10, 11, 12], [13, 14], 0),
         ([15], [30], 1),
         ([16], [20, 21], 1),
@@ -279,7 +278,7 @@ def test_sentences_by_hand():
 def test_order_by_hand():
     encoded = corpus()
     draw = Script(coins=[0.9, 0.2, 0.9, 0.9, 0.7, 0.9], ranges=[1, 5])
-    assert texts(encoded, two_segments(encoded, 6, 0.1, "order", draw)) == [
+    assert texts(encoded, draw_segment_pairs(encoded, 6, 0.1, "order", draw)) == [
         ([13, 14, 15], [10, 11, 12], 1),
         ([16], [], -1),
         ([20, 21], [22, 23, 24, 25], 0),
@@ -291,14 +290,14 @@ def test_order_by_hand():
 def test_order_cuts_before_it_swaps():
     encoded = corpus([["10 11 12 13 14 15", "20 21"]])
     draw = Script(coins=[0.9, 0.2], ranges=[1], bits=[1])
-    assert texts(encoded, two_segments(encoded, 7, 0.1, "order", draw)) == [([20, 21], [11, 12, 13, 14, 15], 1)]
+    assert texts(encoded, draw_segment_pairs(encoded, 7, 0.1, "order", draw)) == [([20, 21], [11, 12, 13, 14, 15], 1)]
 
 
 def test_short_row_by_hand():
     """The first coin says "short", and the row aims at two tokens. It gets two sentences all the same, and is asked."""
     encoded = corpus()
     draw = Script(coins=[0.05, 0.9, 0.9, 0.2, 0.9], ranges=[2, 1, 3, 0, 2], bits=[0])
-    rows = two_segments(encoded, 6, 0.1, "next", draw)
+    rows = draw_segment_pairs(encoded, 6, 0.1, "next", draw)
     assert texts(encoded, [next(rows), next(rows), next(rows)]) == [
         ([10, 11, 12], [13, 14], 0),
         ([15], [20, 21, 22, 23, 24], 1),
@@ -344,24 +343,24 @@ def test_rows_literal():
 
 def test_until_literal():
     sentences = [0, 3, 5, 6, 7, 9, 13, 14]
-    assert [until(sentences, 0, 4, n) for n in (-5, 0, 1, 3, 4, 5, 6, 7, 99)] == [1, 1, 1, 1, 2, 2, 3, 4, 4]
+    assert [find_segment_end(sentences, 0, 4, n) for n in (-5, 0, 1, 3, 4, 5, 6, 7, 99)] == [1, 1, 1, 1, 2, 2, 3, 4, 4]
 
 
 def test_elsewhere_reaches_all_other_sentences_alike():
-    found = Counter(elsewhere([0, 2, 3, 7], 2, 3, random.Random(i)) for i in range(3000))
+    found = Counter(draw_random_sentence([0, 2, 3, 7], 2, 3, random.Random(i)) for i in range(3000))
     assert set(found) == {(0, 2), (1, 2), (3, 7), (4, 7), (5, 7), (6, 7)}
     assert max(abs(n - 500) for n in found.values()) < 100
 
 
 def test_elsewhere_stays_in_its_block():
-    found = Counter(elsewhere([0, 2, 3, 7, 9], 3, 7, random.Random(i), (2, 9)) for i in range(600))
+    found = Counter(draw_random_sentence([0, 2, 3, 7, 9], 3, 7, random.Random(i), (2, 9)) for i in range(600))
     assert set(found) == {(2, 3), (7, 9), (8, 9)}
     assert max(abs(n - 200) for n in found.values()) < 60
 
 
 def test_blocks_literal():
     encoded = corpus([["10", "11"], ["12"], ["13", "14"], ["15"], ["16"]])
-    assert blocks_of(encoded, ["a", "a", "b", "b", "b"]) == [(0, 3), (0, 3), (3, 7), (3, 7), (3, 7)]
+    assert find_kind_blocks(encoded, ["a", "a", "b", "b", "b"]) == [(0, 3), (0, 3), (3, 7), (3, 7), (3, 7)]
 
 
 def test_a_random_b_is_of_the_same_kind():
@@ -410,9 +409,9 @@ def test_encode_says_which_documents_are_left():
 
 
 def test_aim_literal():
-    assert aim(10, 0.1, Script(coins=[0.5])) == 10
-    assert aim(10, 0.1, Script(coins=[0.05], ranges=[7])) == 7
-    assert {aim(4, 1.0, random.Random(i)) for i in range(50)} == {2, 3, 4}
+    assert draw_target_length(10, 0.1, Script(coins=[0.5])) == 10
+    assert draw_target_length(10, 0.1, Script(coins=[0.05], ranges=[7])) == 7
+    assert {draw_target_length(4, 1.0, random.Random(i)) for i in range(50)} == {2, 3, 4}
 
 
 @given(a=st.integers(1, 40), b=st.integers(0, 40), room=st.integers(2, 50), seed=st.integers(0, 9))
@@ -423,14 +422,14 @@ def test_cut_is_token_by_token_from_the_longer(a, b, room, seed):
             keep_a -= 1
         else:
             keep_b -= 1
-    (a0, a1), (b0, b1) = cut((100, 100 + a), (200, 200 + b), room, random.Random(seed))
+    (a0, a1), (b0, b1) = truncate_pair((100, 100 + a), (200, 200 + b), room, random.Random(seed))
     assert (a1 - a0, b1 - b0) == (keep_a, keep_b)
     assert 100 <= a0 <= a1 <= 100 + a
     assert 200 <= b0 <= b1 <= 200 + b
 
 
 def test_cut_takes_both_ends_alike():
-    fronts = [cut((0, 24), (50, 54), 20, random.Random(i))[0][0] for i in range(4000)]
+    fronts = [truncate_pair((0, 24), (50, 54), 20, random.Random(i))[0][0] for i in range(4000)]
     assert abs(np.mean(fronts) - 4) < 0.1  # 8 coins each
     assert abs(np.var(fronts) - 2) < 0.2
 
@@ -884,8 +883,8 @@ def test_from_text_to_batch():
         ["The first sentence is here.", "The second one follows it."],
         ["Another document begins.", "And it ends."],
     ]
-    wordpiece = learn([s for d in documents for s in d], 80)
-    encoded = encode(documents, wordpiece)
+    wordpiece = learn_slowly([s for d in documents for s in d], 80)
+    encoded = encode_documents(documents, wordpiece)
     assert encoded.ids[: encoded.sentences[1]].tolist() == wordpiece.encode(documents[0][0]).input_ids[1:-1]
     assert encoded.counts(len(wordpiece.vocab)).sum() == len(encoded.ids)
     rows = pair_rows(encoded, 128, 0, pairs="sentences")

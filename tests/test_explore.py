@@ -6,22 +6,22 @@ import torch
 from bertlab import explore
 from bertlab.heads import Pretraining
 from bertlab.model import BertConfig
-from bertlab.wordpiece import SPECIAL, WordPiece
+from bertlab.wordpiece import SPECIAL_TOKENS, WordPiece
 
 # ---- The sentence box (notebook 00) ----------------------------------------------------------------------
 
-WORDS = WordPiece([*SPECIAL, "[unused0]", "good", "great", "bad", "##ly", "<b>"])
+WORDS = WordPiece([*SPECIAL_TOKENS, "[unused0]", "good", "great", "bad", "##ly", "<b>"])
 TABLE = torch.tensor(
     [[0, 0, 1.0]] * 6 + [[1, 0, 0], [2, 1, 0], [-1, 0, 0.1], [0, 1, 0], [0, 0, 1]], dtype=torch.float32
 )
 
 
 def test_nearest_words_are_by_angle_and_never_the_word_itself_or_a_mark():
-    unit = explore.unit_vectors(WORDS, TABLE)
-    (good,) = explore.nearest_words(WORDS, unit, ["good"], k=2)
+    unit = explore.normalize_vectors(WORDS, TABLE)
+    (good,) = explore.find_nearest_words(WORDS, unit, ["good"], k=2)
     assert [word for word, _ in good] == ["great", "##ly"]
     assert good[0][1] == pytest.approx(2 / 5**0.5)
-    (mark,) = explore.nearest_words(WORDS, unit, ["<b>"], k=9)  # points like [PAD] and [unused0]
+    (mark,) = explore.find_nearest_words(WORDS, unit, ["<b>"], k=9)  # points like [PAD] and [unused0]
     assert mark[0][0] == "bad"
 
 
@@ -45,18 +45,18 @@ def test_sentence_box_follows_typing():
     ],
 )
 def test_sentence_box_answers_bad_input_in_words(text, said):
-    assert said in explore.sentence_html(WORDS, explore.unit_vectors(WORDS, TABLE), text)
+    assert said in explore.sentence_html(WORDS, explore.normalize_vectors(WORDS, TABLE), text)
 
 
 def test_sentence_box_escapes_and_needs_a_table_that_fits():
-    assert "&lt;b&gt;" in explore.neighbour("<b>", 0.5)
+    assert "&lt;b&gt;" in explore.format_neighbour("<b>", 0.5)
     with pytest.raises(ValueError, match="11 tokens"):
         explore.sentence_box(WORDS, TABLE[:4])
 
 
 # ---- A live tokenizer (notebook 01) ----------------------------------------------------------------------
 
-LETTERS = [*SPECIAL, "a", "b", "##a", "##b", "<"]
+LETTERS = [*SPECIAL_TOKENS, "a", "b", "##a", "##b", "<"]
 
 
 def test_tokenizer_shows_pieces_ids_and_counts():
@@ -100,7 +100,7 @@ def test_tokenizer_needs_a_vocabulary():
 
 
 def test_blocks_of_bert_base_count_every_parameter():
-    blocks = explore.encoder_blocks(explore.ENCODER_SIZES["base"], batch=2, tokens=6)
+    blocks = explore.trace_encoder_blocks(explore.ENCODER_SIZES["base"], batch=2, tokens=6)
     assert sum(block.count for block in blocks) == 109_482_240 - (768 * 768 + 768)  # all but the pooler
     assert [block.gives for block in blocks] == [(2, 6)] + 6 * [(2, 6, 768)]
     assert dict(blocks[2].inside)["attention map"] == (2, 12, 6, 6)
@@ -110,9 +110,9 @@ def test_blocks_of_bert_base_count_every_parameter():
 
 def test_blocks_refuse_what_the_model_cannot_read():
     with pytest.raises(ValueError, match="512 positions"):
-        explore.encoder_blocks(explore.ENCODER_SIZES["tiny"], tokens=513)
+        explore.trace_encoder_blocks(explore.ENCODER_SIZES["tiny"], tokens=513)
     with pytest.raises(ValueError, match="at least one"):
-        explore.encoder_blocks(explore.ENCODER_SIZES["tiny"], batch=0)
+        explore.trace_encoder_blocks(explore.ENCODER_SIZES["tiny"], batch=0)
 
 
 def parts_of(panel):
@@ -124,7 +124,7 @@ def parts_of(panel):
 
 
 def test_encoder_panel_follows_clicks_sizes_and_sliders():
-    sizes, layers, heads, batch, tokens, buttons, details = parts_of(explore.encoder("tiny"))
+    sizes, layers, heads, batch, tokens, buttons, details = parts_of(explore.encoder_diagram("tiny"))
     assert "attention map" in details.value
     assert (layers.value, heads.value) == (2, 2)
     buttons[4].click()
@@ -138,7 +138,7 @@ def test_encoder_panel_follows_clicks_sizes_and_sliders():
 
 
 def test_encoder_panel_says_what_is_wrong_and_recovers():
-    _, _, heads, _, tokens, buttons, details = parts_of(explore.encoder("tiny"))
+    _, _, heads, _, tokens, buttons, details = parts_of(explore.encoder_diagram("tiny"))
     heads.value = 3
     assert "hidden_size 128 is not divisible by num_attention_heads 3" in details.value
     assert all(button.disabled for button in buttons)
@@ -153,7 +153,7 @@ def test_encoder_panel_says_what_is_wrong_and_recovers():
 
 def test_encoder_panel_refuses_an_unknown_size():
     with pytest.raises(ValueError, match="there are tiny, mini"):
-        explore.encoder("huge")
+        explore.encoder_diagram("huge")
 
 
 # ---- A hole in a sentence (notebook 07) ------------------------------------------------------------------
@@ -161,7 +161,7 @@ def test_encoder_panel_refuses_an_unknown_size():
 
 def a_guesser():
     """A model of 5 + 6 tokens that always says "be", whatever it reads."""
-    pieces = WordPiece([*SPECIAL, "let", "be", "##gin", "light", "<", "."])
+    pieces = WordPiece([*SPECIAL_TOKENS, "let", "be", "##gin", "light", "<", "."])
     config = BertConfig(vocab_size=len(pieces), hidden_size=8, num_hidden_layers=1, num_attention_heads=2,
                         intermediate_size=8, max_position_embeddings=8)  # fmt: skip
     model = Pretraining(config)
@@ -174,19 +174,19 @@ def test_hole_hides_all_pieces_of_a_word_and_nothing_else():
     model, pieces = a_guesser()
     seen = []
     model.register_forward_pre_hook(lambda _, given: seen.append(given[0][0].tolist()))
-    words = explore.words_of(pieces, "let light begin.", room=6)
+    words = explore.split_into_words(pieces, "let light begin.", room=6)
     assert words == [["let"], ["light"], ["be", "##gin"], ["."]]
-    first, second = explore.guesses(model, pieces, words, 2, k=2)
+    first, second = explore.guess_word(model, pieces, words, 2, k=2)
     assert first[0][0] == second[0][0] == "be"
     assert first[0][1] > 0.99
     assert seen == [[2, 5, 8, 4, 4, 10, 3]]
-    explore.guesses(model, pieces, words, 2, hide=False)
+    explore.guess_word(model, pieces, words, 2, hide=False)
     assert seen[1] == [2, 5, 8, 6, 7, 10, 3]
     assert model.training
 
 
 def test_hole_follows_typing_and_buttons():
-    panel = explore.hole(*a_guesser(), "let light begin", k=1)
+    panel = explore.masked_word_box(*a_guesser(), "let light begin", k=1)
     box, words, hide, shown = panel.children
     assert [name for name, _ in words.options] == ["1 let", "2 light", "3 begin"]
     assert "There stood <b>light</b>" in shown.value
@@ -211,13 +211,13 @@ def test_hole_follows_typing_and_buttons():
     ],
 )
 def test_hole_answers_bad_input_in_words(text, said):
-    assert said in explore.hole_html(*a_guesser(), text, 0)
+    assert said in explore.masked_word_html(*a_guesser(), text, 0)
 
 
 def test_hole_needs_a_vocabulary_that_fits():
     model, _ = a_guesser()
     with pytest.raises(ValueError, match="11 tokens"):
-        explore.hole(model, WordPiece(SPECIAL))
+        explore.masked_word_box(model, WordPiece(SPECIAL_TOKENS))
 
 
 # ---- Before and after training (notebook 09) -------------------------------------------------------------
@@ -267,19 +267,19 @@ def small_pair_model(seed: int = 0) -> Pretraining:
 
 def test_pair_verdicts_are_the_heads_probability_of_label_0():
     model = small_pair_model()
-    (found,) = explore.verdicts({"one": model}, WORDS, "good bad", "great").values()
+    (found,) = explore.score_pairs({"one": model}, WORDS, "good bad", "great").values()
     assert model.training
     pair = WORDS.encode("good bad", "great")
     model.eval()
     logits = model(torch.tensor([pair.input_ids]), torch.tensor([pair.token_type_ids])).nsp_logits
     assert found == pytest.approx(logits.softmax(-1)[0, 0].item(), abs=1e-5)
-    cut = explore.verdicts({"one": model}, WORDS, "good " * 30, "bad")  # longer than the model's positions
-    assert cut == explore.verdicts({"one": model}, WORDS, "good " * 8, "bad")
+    cut = explore.score_pairs({"one": model}, WORDS, "good " * 30, "bad")  # longer than the model's positions
+    assert cut == explore.score_pairs({"one": model}, WORDS, "good " * 8, "bad")
 
 
 def test_pair_box_swaps_and_answers_bad_input_in_words():
     model = small_pair_model()
-    panel = explore.pair_box({"<one>": model}, WORDS, "good bad", "great good")
+    panel = explore.next_sentence_box({"<one>": model}, WORDS, "good bad", "great good")
     first, second, button, shown = panel.children
     assert "<b>good</b> bad" in shown.value
     assert "&lt;one&gt;" in shown.value
@@ -290,6 +290,6 @@ def test_pair_box_swaps_and_answers_bad_input_in_words():
     second.value = " "
     assert "Sentence B holds no letter" in shown.value
     with pytest.raises(ValueError, match="no models"):
-        explore.pair_box({}, WORDS)
+        explore.next_sentence_box({}, WORDS)
     with pytest.raises(ValueError, match="the vocabulary has 6"):
-        explore.pair_box({"one": model}, WordPiece([*SPECIAL, "x"]))
+        explore.next_sentence_box({"one": model}, WordPiece([*SPECIAL_TOKENS, "x"]))

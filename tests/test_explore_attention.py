@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from bertlab import explore
-from bertlab.model import sinusoids
+from bertlab.model import sinusoid_table
 
 # ---- Query and keys by hand (notebook 03) ----------------------------------------------------------------
 
@@ -34,10 +34,10 @@ def weights_in(shown) -> list[float]:
 
 def test_one_query_is_attention():
     query, keys, values = (torch.tensor(x, dtype=torch.float64) for x in (QUERY, KEYS, VALUES))
-    scores, _, output = explore.one_query(query, keys, values)
+    scores, _, output = explore.attend_one_query(query, keys, values)
     right = F.scaled_dot_product_attention(query[None], keys, values)[0]
     assert (output - right).abs().max() < 1e-12
-    hot = explore.one_query(query, keys, values, 2.0)
+    hot = explore.attend_one_query(query, keys, values, 2.0)
     assert torch.equal(hot[0], scores)
     assert (hot[1] - (scores / 2).softmax(-1)).abs().max() < 1e-12
 
@@ -54,7 +54,7 @@ def test_query_and_keys_follow_the_sliders():
     k1.value = -3.0
     moved = weights_in(shown)
     assert moved[1] == max(moved)
-    right = explore.one_query(
+    right = explore.attend_one_query(
         torch.tensor([-3.0, 3.0]), torch.tensor([[2.0, 0.0], [-3.0, 2.0], [-1.0, 1.0]]), torch.tensor(VALUES)
     )
     assert moved == pytest.approx(right[1].tolist(), abs=1e-3)
@@ -113,7 +113,7 @@ def waves(**given):
 def test_position_waves_show_the_turn_of_the_real_table():
     *_, pair, place, shift, shown = waves(length=32, width=8)
     pair.value, place.value, shift.value = 1, 3, 5
-    table = sinusoids(64, 8)
+    table = sinusoid_table(64, 8)
     for position in (3, 8):
         assert f"({table[position, 2]:.3f}, {table[position, 3]:.3f}) at " in shown.value
     angle = 5 * 0.1  # 10,000 ** (-2 / 8) is a tenth
@@ -128,7 +128,7 @@ def test_position_waves_draw_what_the_table_holds():
     pair.value, place.value = 0, 0
     first, second, near = re.findall(r'points="([^"]+)"', shown.value)
     heights = [[float(point.split(",")[1]) for point in line.split()] for line in (first, second, near)]
-    table = sinusoids(3, 4)
+    table = sinusoid_table(3, 4)
     assert heights[0] == pytest.approx((95 - 85 * table[:, 0]).tolist(), abs=0.06)
     assert heights[1] == pytest.approx((95 - 85 * table[:, 1]).tolist(), abs=0.06)
     assert heights[2] == pytest.approx((95 - 85 * (table @ table[0]) / 2).tolist(), abs=0.06)

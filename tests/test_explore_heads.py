@@ -6,11 +6,11 @@ import time
 import pytest
 import torch
 
-from bertlab import explore, habits
+from bertlab import explore, head_scores
 from bertlab.model import Bert, BertConfig, attention_maps
-from bertlab.wordpiece import SPECIAL, WordPiece
+from bertlab.wordpiece import SPECIAL_TOKENS, WordPiece
 
-WORDS = WordPiece([*SPECIAL, "bear", "sleeps", "snow", "dog", ".", "<"])
+WORDS = WordPiece([*SPECIAL_TOKENS, "bear", "sleeps", "snow", "dog", ".", "<"])
 
 
 def small(seed: int = 0) -> Bert:
@@ -44,8 +44,8 @@ def test_a_head_that_is_not_there_is_refused(head):
 
 def test_text_vectors_do_not_see_padding_and_leave_the_model_as_it_was():
     bert = small().train()
-    alone = explore.text_vectors(bert, WORDS, ["bear sleeps"])
-    beside = explore.text_vectors(bert, WORDS, ["bear sleeps", "snow . dog sleeps < bear ."])
+    alone = explore.embed_texts(bert, WORDS, ["bear sleeps"])
+    beside = explore.embed_texts(bert, WORDS, ["bear sleeps", "snow . dog sleeps < bear ."])
     assert torch.allclose(alone[0], beside[0], atol=1e-5)
     assert torch.allclose(beside.norm(dim=-1), torch.ones(2), atol=1e-5)
     assert bert.training
@@ -63,7 +63,7 @@ def test_switches_rank_the_sentences_anew():
     buttons[0][1].value = False  # layer 0, head 0
     assert "1 of 8 heads are off" in shown.value
     with explore.heads_off(bert, [(0, 0)]):
-        vectors = explore.text_vectors(bert, WORDS, ["bear sleeps", *sentences])
+        vectors = explore.embed_texts(bert, WORDS, ["bear sleeps", *sentences])
     expected = sorted((f"{value:.2f}" for value in (vectors[1:] @ vectors[0]).tolist()), key=float, reverse=True)
     assert re.findall(r"<td>(-?\d\.\d\d)</td>", shown.value) == expected
     buttons[0][0].click()  # the whole layer
@@ -78,8 +78,8 @@ def test_a_sentence_that_moved_is_named():
     bert = small()
     sentences = ["bear", "snow dog", "<", ". .", "sleeps snow"]
     everything = [(layer, head) for layer in range(2) for head in range(4)]
-    vectors = explore.text_vectors(bert, WORDS, ["bear sleeps", *sentences])
-    said = explore.switch_html(bert, WORDS, "bear sleeps", sentences, everything, vectors)
+    vectors = explore.embed_texts(bert, WORDS, ["bear sleeps", *sentences])
+    said = explore.switch_heads_html(bert, WORDS, "bear sleeps", sentences, everything, vectors)
     order = re.findall(r"text-align:left'>(.*?)(?: \(was number (\d)\))?</td>", said)
     before = sorted(sentences, key=lambda text: -(vectors[1 + sentences.index(text)] @ vectors[0]).item())
     moved = [number for number, (text, _) in enumerate(order) if before[number] != text.replace("&lt;", "<")]
@@ -104,7 +104,7 @@ def test_attention_box_shows_the_map_of_the_head_and_its_scores():
         right = maps[1][0, 2]
     assert f'title="sleeps looks at [CLS]: {right[2, 0]:.2f}"' in shown.value
     assert shown.value.count("looks at") == 25
-    found = habits.scores(right, tokens)
+    found = head_scores.score_heads(right, tokens)
     assert f"<td>same word</td><td>{found['same word']:.2f}</td><td>chance 0.20</td>" in shown.value
     box.value = "bear <"
     assert "same word" not in shown.value  # no word stands twice: nothing to score
@@ -119,7 +119,7 @@ def test_attention_box_answers_bad_input_in_words(text, said):
 
 
 def test_panels_need_a_vocabulary_that_fits():
-    other = WordPiece([*SPECIAL, "x"])
+    other = WordPiece([*SPECIAL_TOKENS, "x"])
     with pytest.raises(ValueError, match="the vocabulary has 6"):
         explore.switch_heads(small(), other)
     with pytest.raises(ValueError, match="the vocabulary has 6"):

@@ -2,17 +2,17 @@
 
 import pytest
 
-from bertlab import explore_tasks, tasks
+from bertlab import explore, tasks
 from bertlab.heads import Classifier
 from bertlab.model import BertConfig
-from bertlab.readers import Text
-from bertlab.wordpiece import SPECIAL, WordPiece
+from bertlab.tasks import LabelledText
+from bertlab.wordpiece import SPECIAL_TOKENS, WordPiece
 
-WORDS = WordPiece([*SPECIAL, "good", "bad", "film", "it", "is"])
+WORDS = WordPiece([*SPECIAL_TOKENS, "good", "bad", "film", "it", "is"])
 CONFIG = BertConfig(vocab_size=len(WORDS), hidden_size=8, num_hidden_layers=2, num_attention_heads=2,
                     intermediate_size=16, max_position_embeddings=30, initializer_range=0.5)  # fmt: skip
-EXAMPLES = [Text("good film", None, "pos"), Text("bad film", None, "neg"), Text("it is <b>", None, "pos"),
-            Text("is it", None, "neg")]  # fmt: skip
+EXAMPLES = [LabelledText("good film", None, "pos"), LabelledText("bad film", None, "neg"), LabelledText("it is <b>", None, "pos"),
+            LabelledText("is it", None, "neg")]  # fmt: skip
 
 
 def one(label: str, p: float) -> dict:
@@ -30,7 +30,7 @@ def model():
 
 @pytest.fixture
 def task():
-    return tasks.Classify(WORDS, ["neg", "pos"], length=12)
+    return tasks.Classification(WORDS, ["neg", "pos"], length=12)
 
 
 @pytest.mark.parametrize(
@@ -46,44 +46,44 @@ def task():
     ],
 )
 def test_picked(how, places):
-    assert explore_tasks.picked(EXAMPLES, SAID, **how) == [(EXAMPLES[i], SAID[i]) for i in places]
+    assert explore.select_examples(EXAMPLES, SAID, **how) == [(EXAMPLES[i], SAID[i]) for i in places]
 
 
 def test_picked_knows_its_outcomes():
     with pytest.raises(ValueError, match="outcome is 'odd'; it is wrong, right, both"):
-        explore_tasks.picked(EXAMPLES, SAID, "odd")
+        explore.select_examples(EXAMPLES, SAID, "odd")
 
 
 def test_errors_html_says_what_was_asked_and_what_came():
-    shown = explore_tasks.errors_html(EXAMPLES, SAID)
+    shown = explore.errors_html(EXAMPLES, SAID)
     assert "2 of 4 examples are answered wrong. These are the first 2." in shown
     assert shown.index("it is &lt;b&gt;") < shown.index("bad film")
     assert "<td>pos</td><td>neg (wrong)</td>" in shown
     assert "width:48px" in shown and "80.0%" in shown  # noqa: PT018
     assert "<b>" not in shown
-    few = explore_tasks.errors_html(EXAMPLES, SAID, "both", truth="neg", answer="neg", most=1)
+    few = explore.errors_html(EXAMPLES, SAID, "both", truth="neg", answer="neg", most=1)
     assert "1 of 4 examples are answered, truth neg, answer neg." in few
     assert "(right)" in few
-    none = explore_tasks.errors_html(EXAMPLES, SAID, "right", answer="odd")
+    none = explore.errors_html(EXAMPLES, SAID, "right", answer="odd")
     assert none == "<p>0 of 4 examples are answered right, answer odd.</p>"
 
 
 def test_errors_html_shows_at_most_so_many_and_both_texts_of_a_pair():
-    shown = explore_tasks.errors_html([Text("good", "bad", "pos")] * 5, [one("neg", 0.5)] * 5, most=3)
+    shown = explore.errors_html([LabelledText("good", "bad", "pos")] * 5, [one("neg", 0.5)] * 5, most=3)
     assert "5 of 5 examples are answered wrong. These are the first 3." in shown
     assert shown.count("good | bad") == 3
 
 
 def test_answer_html_is_what_the_task_predicts(model, task):
-    shown = explore_tasks.answer_html(model, task, "good film")
-    (said,) = task.predict(model, [Text("good film", None, "")])
+    shown = explore.prediction_html(model, task, "good film")
+    (said,) = task.predict(model, [LabelledText("good film", None, "")])
     assert f"takes it for <b>{said['label']}</b>" in shown
     for p in said["probabilities"].values():
         assert f"{p:.1%}" in shown
     first, second = sorted(said["probabilities"], key=said["probabilities"].get, reverse=True)
     assert shown.index(f"<td>{first}</td>") < shown.index(f"<td>{second}</td>")
-    assert explore_tasks.answer_html(model, task, "good film", "bad film") != shown
-    assert explore_tasks.answer_html(model, task, "good film", most=1).count("<tr>") == 1
+    assert explore.prediction_html(model, task, "good film", "bad film") != shown
+    assert explore.prediction_html(model, task, "good film", most=1).count("<tr>") == 1
     assert model.training
 
 
@@ -99,39 +99,39 @@ def test_answer_html_is_what_the_task_predicts(model, task):
     ],
 )
 def test_answer_html_answers_odd_input_in_words(model, task, texts, said):
-    shown = explore_tasks.answer_html(model, task, *texts)
+    shown = explore.prediction_html(model, task, *texts)
     assert said in shown
     assert ("are read" in shown) == ("are read" in said or len(texts[0]) > 2000)
 
 
 def test_error_browser_follows_its_controls(model, task):
-    panel = explore_tasks.error_browser(model, task, EXAMPLES, SAID, "good film")
+    panel = explore.error_browser(model, task, EXAMPLES, SAID, "good film")
     own, of_own, outcome, order, cell, of_examples = panel.children
-    assert of_own.value == explore_tasks.answer_html(model, task, "good film")
-    assert of_examples.value == explore_tasks.errors_html(EXAMPLES, SAID)
+    assert of_own.value == explore.prediction_html(model, task, "good film")
+    assert of_examples.value == explore.errors_html(EXAMPLES, SAID)
     own.value = "bad film"
-    assert of_own.value == explore_tasks.answer_html(model, task, "bad film")
+    assert of_own.value == explore.prediction_html(model, task, "bad film")
     outcome.value = "both"
-    assert of_examples.value == explore_tasks.errors_html(EXAMPLES, SAID, "both")
+    assert of_examples.value == explore.errors_html(EXAMPLES, SAID, "both")
     order.value = False
-    assert of_examples.value == explore_tasks.errors_html(EXAMPLES, SAID, "both", False)
+    assert of_examples.value == explore.errors_html(EXAMPLES, SAID, "both", False)
     truth, answer = cell.children
     truth.value = "pos"
-    assert of_examples.value == explore_tasks.errors_html(EXAMPLES, SAID, "both", False, "pos")
+    assert of_examples.value == explore.errors_html(EXAMPLES, SAID, "both", False, "pos")
     answer.value = "neg"
-    assert of_examples.value == explore_tasks.errors_html(EXAMPLES, SAID, "both", False, "pos", "neg")
+    assert of_examples.value == explore.errors_html(EXAMPLES, SAID, "both", False, "pos", "neg")
     assert "it is" in of_examples.value
 
 
 def test_error_browser_asks_the_model_itself_and_has_a_second_box_for_pairs(model, task):
     pairs = [example._replace(pair="it is") for example in EXAMPLES]
-    panel = explore_tasks.error_browser(model, task, pairs)
+    panel = explore.error_browser(model, task, pairs)
     own, second, of_own, *_, of_examples = panel.children
-    assert of_examples.value == explore_tasks.errors_html(pairs, task.predict(model, pairs))
+    assert of_examples.value == explore.errors_html(pairs, task.predict(model, pairs))
     own.value, second.value = "good film", "bad film"
-    assert of_own.value == explore_tasks.answer_html(model, task, "good film", "bad film")
+    assert of_own.value == explore.prediction_html(model, task, "good film", "bad film")
 
 
 def test_error_browser_needs_a_prediction_an_example(model, task):
     with pytest.raises(ValueError, match="1 predictions for 4 examples"):
-        explore_tasks.error_browser(model, task, EXAMPLES, SAID[:1])
+        explore.error_browser(model, task, EXAMPLES, SAID[:1])

@@ -3,14 +3,13 @@
 import pytest
 import torch
 
-from bertlab import explore_tasks
+from bertlab import explore
 from bertlab.heads import SpanFinder
 from bertlab.model import BertConfig
-from bertlab.readers import Question
-from bertlab.tasks import Read
-from bertlab.wordpiece import SPECIAL, WordPiece
+from bertlab.tasks import Question, Reading
+from bertlab.wordpiece import SPECIAL_TOKENS, WordPiece
 
-WORDS = WordPiece([*SPECIAL, "who", "wrote", "it", "ann", "bob", "did", "not", "<", ">", "b", "##n"])
+WORDS = WordPiece([*SPECIAL_TOKENS, "who", "wrote", "it", "ann", "bob", "did", "not", "<", ">", "b", "##n"])
 CONFIG = BertConfig(vocab_size=len(WORDS), hidden_size=8, num_hidden_layers=2, num_attention_heads=2,
                     intermediate_size=16, max_position_embeddings=40, initializer_range=0.5)  # fmt: skip
 CONTEXT = "Ann did not, Bob wrote it."
@@ -24,23 +23,23 @@ def model():
 
 @pytest.fixture
 def task():
-    return Read(WORDS, length=24, no_answer=True)
+    return Reading(WORDS, length=24, no_answer=True)
 
 
 def test_answer_is_marked_where_the_task_finds_it(model, task):
     (said,) = task.predict(model, [Question("", "Who wrote it", CONTEXT, [])], threshold=1e9)
-    shown = explore_tasks.ask_html(model, task, "Who wrote it", CONTEXT, threshold=1e9)
+    shown = explore.ask_html(model, task, "Who wrote it", CONTEXT, threshold=1e9)
     assert model.training
     answer = said["answer"]
     assert f"{CONTEXT[: said['start']]}<mark><b>{answer}</b></mark>" in shown
     assert f"{said['gap']:+.1f}" in shown
-    shown = explore_tasks.ask_html(model, task, "Who wrote it", CONTEXT, threshold=-1e9)
+    shown = explore.ask_html(model, task, "Who wrote it", CONTEXT, threshold=-1e9)
     assert "<mark>" not in shown
     assert "does not say" in shown
 
 
 def test_shares_are_those_of_the_head(model, task):
-    tokens, starts, ends = explore_tasks.ends_of(model, task, "who", "ann wrote it", at=4)
+    tokens, starts, ends = explore.find_answer_ends(model, task, "who", "ann wrote it", at=4)
     assert tokens == ["[CLS]", "ann", "wrote", "it"]
     model.eval()
     ids = torch.tensor(
@@ -55,28 +54,28 @@ def test_shares_are_those_of_the_head(model, task):
 
 
 def test_long_context_shows_the_window_around_the_answer(model):
-    task = Read(WORDS, length=12, stride=4)
+    task = Reading(WORDS, length=12, stride=4)
     context = "ann " * 20 + "bob wrote it"
     at = context.index("bob")
-    tokens, starts, _ = explore_tasks.ends_of(model, task, "who", context, at)
+    tokens, starts, _ = explore.find_answer_ends(model, task, "who", context, at)
     assert "bob" in tokens
     assert len(tokens) == len(starts) <= 10
-    assert "bob" not in explore_tasks.ends_of(model, task, "who", context, at=8)[0]
+    assert "bob" not in explore.find_answer_ends(model, task, "who", context, at=8)[0]
 
 
 def test_markup_in_the_text_is_text(model, task):
-    shown = explore_tasks.ask_html(model, task, "who", "<b>bob</b> wrote it", threshold=1e9)
+    shown = explore.ask_html(model, task, "who", "<b>bob</b> wrote it", threshold=1e9)
     assert "<b>bob" not in shown
     assert "&lt;" in shown
 
 
 @pytest.mark.parametrize(("question", "context"), [("", CONTEXT), ("who", "  ")])
 def test_nothing_to_read_is_said(model, task, question, context):
-    assert "A text and a question are needed" in explore_tasks.ask_html(model, task, question, context)
+    assert "A text and a question are needed" in explore.ask_html(model, task, question, context)
 
 
 def test_box_follows_typing_and_threshold(model, task):
-    panel = explore_tasks.ask_box(model, task, CONTEXT, "who wrote it")
+    panel = explore.ask_box(model, task, CONTEXT, "who wrote it")
     text, asked, cut, shown = panel.children
     cut.value = 20.0
     before = shown.value
@@ -88,5 +87,5 @@ def test_box_follows_typing_and_threshold(model, task):
     assert shown.value != before
     cut.value = -20.0
     assert "does not say" in shown.value
-    without = explore_tasks.ask_box(model, Read(WORDS, length=24), CONTEXT, "who")
+    without = explore.ask_box(model, Reading(WORDS, length=24), CONTEXT, "who")
     assert len(without.children) == 3

@@ -6,21 +6,20 @@ import ipywidgets as widgets
 import pytest
 import torch
 
-from bertlab import explore_tasks, plots
-from bertlab.heads import Writer
+from bertlab import explore, plots
 from bertlab.model import BertConfig
-from bertlab.readers import Pair
-from bertlab.tasks import Write
-from bertlab.wordpiece import SPECIAL, WordPiece
+from bertlab.tasks import TextPair, Writing
+from bertlab.wordpiece import SPECIAL_TOKENS, WordPiece
+from bertlab.writing import Writer
 
-WORDS = WordPiece([*SPECIAL, "the", "cat", "<b>", "sat", "ran", "mat", "<", ">", "b"])
+WORDS = WordPiece([*SPECIAL_TOKENS, "the", "cat", "<b>", "sat", "ran", "mat", "<", ">", "b"])
 CONFIG = BertConfig(vocab_size=len(WORDS), hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
                     intermediate_size=32, max_position_embeddings=12, initializer_range=0.6)  # fmt: skip
 
 
 @pytest.fixture
 def task():
-    return Write(WORDS, length=12)
+    return Writing(WORDS, length=12)
 
 
 @pytest.fixture
@@ -31,9 +30,9 @@ def model():
 
 def test_steps_are_those_of_the_search(model, task):
     """The best of the finished texts is what the task writes; each text goes on from one of the step before."""
-    steps, finished = explore_tasks.beam_steps(model, task, "the cat", beams=3)
+    steps, finished = explore.record_beam_steps(model, task, "the cat", beams=3)
     assert model.training
-    [said] = task.predict(model, [Pair("the cat", "")], beams=3)
+    [said] = task.predict(model, [TextPair("the cat", "")], beams=3)
     assert (WORDS.decode(finished[0][1]), finished[0][0]) == (said["text"], pytest.approx(said["score"]))
     assert len(steps) > 1
     for before, after in pairwise(steps):
@@ -44,9 +43,9 @@ def test_steps_are_those_of_the_search(model, task):
 
 def test_log_p_of_the_steps_is_that_of_the_words(model, task):
     """By hand, for one beam: the sum of log p of each word, given the source and the words before it."""
-    steps, _ = explore_tasks.beam_steps(model, task, "cat sat", beams=1)
+    steps, _ = explore.record_beam_steps(model, task, "cat sat", beams=1)
     model.eval()
-    [source] = task.sources([Pair("cat sat", "")])
+    [source] = task.sources([TextPair("cat sat", "")])
     log_p, written = 0.0, steps[-1][0][1]
     for number, word in enumerate(written):
         ids = torch.tensor([source + written[:number]])
@@ -64,51 +63,53 @@ ENDED = [(-0.3, [5, 8]), (-0.45, [6]), (-0.6, [])]
 
 
 def test_what_becomes_of_each_text():
-    assert explore_tasks.fates(STEPS, ENDED, 0) == [(2, None), (0, -0.45), (1, None)]
-    assert explore_tasks.fates(STEPS, ENDED, 1) == [(1, -0.3), (0, None), (0, None)]
-    assert explore_tasks.fates(STEPS, ENDED, 2) == [(0, None)]
+    assert explore.find_fates(STEPS, ENDED, 0) == [(2, None), (0, -0.45), (1, None)]
+    assert explore.find_fates(STEPS, ENDED, 1) == [(1, -0.3), (0, None), (0, None)]
+    assert explore.find_fates(STEPS, ENDED, 2) == [(0, None)]
 
 
 def test_a_step_as_html(task):
-    one = explore_tasks.beam_html(task, STEPS, ENDED, 1)
+    one = explore.beam_html(task, STEPS, ENDED, 1)
     assert "After word 1 of 3" in one
     rows = one.split("<tr")[2:5]
     for row, parts in zip(rows, [("-0.50", ">the<", "goes on as 2 texts"), ("-0.90", ">cat<", "ends here, score -0.45"),
                                  ("-1.50", ">sat<", ">goes on<")], strict=True):  # fmt: skip
         assert all(part in row for part in parts), row
-    two = explore_tasks.beam_html(task, STEPS, ENDED, 2)
+    two = explore.beam_html(task, STEPS, ENDED, 2)
     assert "goes on, and ends here, score -0.30" in two
     assert two.count("falls away") == 2
     assert "(nothing)" in two
-    assert "After word 3 of 3" in explore_tasks.beam_html(task, STEPS, ENDED, 7)
-    assert "Nothing was written" in explore_tasks.beam_html(task, [], [(-0.1, [])], 1)
-    strange = explore_tasks.beam_html(task, [[(-1.0, [7])]], [(-1.0, [7])], 1)
+    assert "After word 3 of 3" in explore.beam_html(task, STEPS, ENDED, 7)
+    assert "Nothing was written" in explore.beam_html(task, [], [(-0.1, [])], 1)
+    strange = explore.beam_html(task, [[(-1.0, [7])]], [(-1.0, [7])], 1)
     assert "<b>" not in strange
     assert "&lt;b&gt;" in strange
 
 
 def test_the_box_follows_its_controls(model, task):
-    panel = explore_tasks.beam_box(model, task, ["the cat", "mat ran sat"], beams=2)
+    panel = explore.beam_box(model, task, ["the cat", "mat ran sat"], beams=2)
     choose, own, many, word, shown = panel.children
     assert isinstance(shown, widgets.HTML)
-    steps, finished = explore_tasks.beam_steps(model, task, "the cat", beams=2)
-    assert shown.value == explore_tasks.beam_html(task, steps, finished, 1)
+    steps, finished = explore.record_beam_steps(model, task, "the cat", beams=2)
+    assert shown.value == explore.beam_html(task, steps, finished, 1)
     assert word.max == len(steps)
     word.value = 2
-    assert shown.value == explore_tasks.beam_html(task, steps, finished, 2)
+    assert shown.value == explore.beam_html(task, steps, finished, 2)
     choose.value = "mat ran sat"
     assert (own.value, word.value) == ("mat ran sat", 1)
     many.value = 4
-    assert shown.value == explore_tasks.beam_html(task, *explore_tasks.beam_steps(model, task, "mat ran sat", 4), 1)
+    assert shown.value == explore.beam_html(task, *explore.record_beam_steps(model, task, "mat ran sat", 4), 1)
     own.value = "the " * 90  # too long for the model: cut as everywhere
     own.value = ""
     assert "After word 1" in shown.value or "Nothing was written" in shown.value
     with pytest.raises(ValueError, match="no source"):
-        explore_tasks.beam_box(model, task, [])
+        explore.beam_box(model, task, [])
 
 
 def test_the_beam_as_a_figure():
-    ax = plots.beam([[(log_p, ids) for log_p, ids in step] for step in STEPS], ["a", "b", *"cdefghijk"], best=[5, 8])
+    ax = plots.draw_beam(
+        [[(log_p, ids) for log_p, ids in step] for step in STEPS], ["a", "b", *"cdefghijk"], best=[5, 8]
+    )
     words = [text.get_text() for text in ax.texts]
     assert words == ["f", "g", "i", "i", "j", "j", "k"]
     bold = [text.get_text() for text in ax.texts if text.get_fontweight() == "bold"]

@@ -13,20 +13,35 @@ from dataclasses import asdict
 import pytest
 import torch
 
-from bertlab import finetune as module
 from bertlab import weights
 from bertlab.__main__ import main, parser
-from bertlab.finetune import FinetunePlan, finetune, freeze, in_words, load, new_model, new_task, predict, rates, table
-from bertlab.heads import Classifier, Pretraining, SpanFinder, Tagger, Writer
+from bertlab.heads import Classifier, Pretraining, SpanFinder, Tagger
 from bertlab.model import BertConfig
-from bertlab.readers import Pair, Question, Sentence, Split, Text
-from bertlab.train import quiet
-from bertlab.wordpiece import SPECIAL, WordPiece
+from bertlab.progress import quiet
+from bertlab.tasks import (
+    FinetunePlan,
+    LabelledText,
+    Question,
+    Split,
+    TaggedSentence,
+    TextPair,
+    finetune,
+    format_prediction,
+    format_scores,
+    freeze_layers,
+    load_predictor,
+    load_task_model,
+    new_task,
+    predict,
+    scale_learning_rates,
+)
+from bertlab.wordpiece import SPECIAL_TOKENS, WordPiece
+from bertlab.writing import Writer
 
 from .conftest import ROOT
 
 WORDS = "the cat dog mat sat ran film good bad fine poor was a who where in on rome oslo ada bob . ? ##s"
-PIECES = WordPiece([*SPECIAL, *WORDS.split()])
+PIECES = WordPiece([*SPECIAL_TOKENS, *WORDS.split()])
 NOUNS, VERBS = ["cat", "dog", "film", "mat"], ["sat", "ran"]
 
 
@@ -44,19 +59,19 @@ def example(kind: str, rng: random.Random):
     tail = " ".join(rng.choice(NOUNS) for _ in range(rng.randrange(1, 6)))
     if kind == "classify":
         word = rng.choice(["good", "fine"] if good else ["bad", "poor"])
-        return Text(f"the {noun} was {word} . {tail}", None, "pos" if good else "neg")
+        return LabelledText(f"the {noun} was {word} . {tail}", None, "pos" if good else "neg")
     if kind == "tag":
         name, town = rng.choice(["ada", "bob"]), rng.choice(["rome", "oslo"])
         words = ["the", noun, verb, "in", town, ".", name, *tail.split()]
-        return Sentence(words, ["O", "O", "O", "O", "B-LOC", "O", "B-PER"] + ["O"] * len(tail.split()))
+        return TaggedSentence(words, ["O", "O", "O", "O", "B-LOC", "O", "B-PER"] + ["O"] * len(tail.split()))
     if kind == "read":
         town = rng.choice(["rome", "oslo"]) if good else ""
         context = f"{tail} . the {noun} {verb} in {town} ." if good else f"{tail} . the {noun} {verb} ."
         answers = [(context.index(town), town)] if good else []
         return Question(str(rng.random()), "where ?", context, answers)
     if kind == "reply":
-        return Pair(f"{tail} {noun} ?", f"a {noun} {verb} {tail}")
-    return Pair(noun, f"{noun} {verb}")
+        return TextPair(f"{tail} {noun} ?", f"a {noun} {verb} {tail}")
+    return TextPair(noun, f"{noun} {verb}")
 
 
 def data(kind: str, train: int = 64, few: int = 24) -> Split:
@@ -92,19 +107,19 @@ def test_every_task_learns_and_is_saved(kind, head, metric, epochs, least, small
     assert results["model"][metric] >= least
     assert results["rows"] == {"train": 320, "dev": 24, "test": 24}
     assert json.loads((tmp_path / "run/results.json").read_text()) == results
-    model, task, options = load(tmp_path / "run")
+    model, task, options = load_predictor(tmp_path / "run")
     assert type(model) is head
     again = task.score(rows.test, task.predict(model, rows.test, **options))
     assert again == pytest.approx(results["model"], abs=1e-6)
-    lines = table(results).splitlines()
+    lines = format_scores(results).splitlines()
     assert len(lines) == 2 + len(results["baselines"])
     assert lines[-1].startswith("this BERT")
     assert metric in lines[0] or kind == "read"
     if kind == "write":
         with pytest.raises(ValueError, match="nothing to draw"):
-            module.picture(tmp_path / "run")
+            tasks.draw_report(tmp_path / "run")
     else:
-        assert module.picture(tmp_path / "run").axes[-1].get_title() or kind in ("classify", "tag")
+        assert tasks.draw_report(tmp_path / "run").axes[-1].get_title() or kind in ("classify", "tag")
 
 
 def test_a_run_is_a_function_of_its_plan(small, tmp_path):
@@ -148,25 +163,25 @@ def test_freezing_leaves_weights_as_they_are(small, tmp_path):
     }
     assert same == {name for name, _ in before.named_parameters() if name.startswith(("embeddings", "layers.0"))}
     model = weights.load(small)
-    freeze(model, -1)
+    freeze_layers(model, -1)
     assert not any(p.requires_grad for p in model.bert.parameters())
     assert model.nsp.weight.requires_grad
     with pytest.raises(ValueError, match="freeze is 3, but the model has 2 layers"):
-        freeze(model, 3)
+        freeze_layers(model, 3)
 
 
 def test_rates_by_layer():
-    factor = rates(FinetunePlan(learning_rate=1e-4, head_learning_rate=1e-3, layer_decay=0.5), 3)
+    factor = scale_learning_rates(FinetunePlan(learning_rate=1e-4, head_learning_rate=1e-3, layer_decay=0.5), 3)
     names = ["output.weight", "bert.layers.2.a", "bert.layers.1.a", "bert.layers.0.a", "bert.embeddings.words.weight"]
     assert [factor(name) for name in names] == pytest.approx([10, 1, 0.5, 0.25, 0.125])
-    assert rates(FinetunePlan(), 3) is None
+    assert scale_learning_rates(FinetunePlan(), 3) is None
 
 
 def test_dropout_and_class_weights_reach_the_model(small):
     examples = data("classify").train
     settings = plan("classify", small, dropout=0.3, class_weights=True)
     task = new_task(settings, PIECES, examples)
-    model = new_model(settings, task, small, examples)
+    model = load_task_model(settings, task, small, examples)
     dropouts = [part.p for part in model.modules() if isinstance(part, torch.nn.Dropout)]
     assert set(dropouts) == {0.3}
     assert {layer.attention.dropout for layer in model.bert.layers} == {0.3}
@@ -182,7 +197,7 @@ def test_what_was_said_of_the_test_is_kept_and_drawn(tmp_path):
     def told(task: str, rows: list[dict]):
         (tmp_path / "run.json").write_text(json.dumps({"plan": asdict(FinetunePlan(task=task, train="x"))}))
         (tmp_path / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-        return module.picture(tmp_path, most=2)
+        return tasks.draw_report(tmp_path, most=2)
 
     rows = [{"right": a, "label": b, "probability": 0.9} for a, b in ("xx", "xy", "yy", "yx", "zx", "xx")]
     confused, trusted = told("classify", rows).axes[:2]
@@ -236,7 +251,7 @@ def csv_file(tmp_path, name: str, rows) -> str:
 def test_all_data_is_checked_before_training(small, tmp_path):
     """A spoiled evaluation file stops the run before a model is loaded, and nothing is left behind."""
     good = csv_file(tmp_path, "a.csv", data("classify").train)
-    bad = csv_file(tmp_path, "b.csv", [Text("", None, "pos"), Text("the cat", None, "neg")])
+    bad = csv_file(tmp_path, "b.csv", [LabelledText("", None, "pos"), LabelledText("the cat", None, "neg")])
     settings = FinetunePlan(task="classify", train=good, eval=bad, model="no/such-model")
     with pytest.raises(ValueError, match="b.csv, line 2: text is empty"):
         finetune(settings, tmp_path / "run", watch=quiet)
@@ -244,37 +259,41 @@ def test_all_data_is_checked_before_training(small, tmp_path):
 
 
 def test_what_is_held_out_is_fixed_and_never_trained_on(tmp_path):
-    rows = [Text(f"text {i}", None, "ab"[i % 2]) for i in range(200)]
+    rows = [LabelledText(f"text {i}", None, "ab"[i % 2]) for i in range(200)]
     settings = FinetunePlan(task="classify", train=csv_file(tmp_path, "a.csv", rows))
-    split = module.read_data(settings)
+    split = tasks.read_data(settings)
     assert sorted(row.text for side in split for row in side) == sorted(row.text for row in rows)
-    assert module.read_data(settings) == split
+    assert tasks.read_data(settings) == split
     apart = FinetunePlan(**vars(settings) | {"eval": csv_file(tmp_path, "b.csv", rows[:7]), "limit": 50})
-    again = module.read_data(apart)
+    again = tasks.read_data(apart)
     assert again.test == rows[:7]
     assert again.dev == split.dev
     assert len(again.train) == 50
     assert {row.label for row in again.train} == {"a", "b"}
-    fewer = module.read_data(FinetunePlan(**vars(apart) | {"limit": 20}))
+    fewer = tasks.read_data(FinetunePlan(**vars(apart) | {"limit": 20}))
     assert set(fewer.train) < set(again.train)
     assert not set(again.train) & set(again.dev)
 
 
 def test_what_is_doubtful_is_said():
     said = []
-    train = [Text("a", None, "x"), Text("b", None, "y")]
-    split = Split(train, [Text("c", None, "x")], [Text("a", None, "x"), Text("d", None, "new"), Text("e", None, "new")])
-    module.check_data(FinetunePlan(task="classify", train="f"), split, said.append)
+    train = [LabelledText("a", None, "x"), LabelledText("b", None, "y")]
+    split = Split(
+        train,
+        [LabelledText("c", None, "x")],
+        [LabelledText("a", None, "x"), LabelledText("d", None, "new"), LabelledText("e", None, "new")],
+    )
+    tasks.check_data(FinetunePlan(task="classify", train="f"), split, said.append)
     assert said == [
         "1 of 3 test examples stand in the training data as well: the score flatters",
         "test has labels that the training data does not have, and counts them as wrong: 'new' (2)",
     ]
     with pytest.raises(ValueError, match="no example is left for dev"):
-        module.check_data(FinetunePlan(task="classify", train="f"), split._replace(dev=[]))
+        tasks.check_data(FinetunePlan(task="classify", train="f"), split._replace(dev=[]))
 
 
 def test_one_class_is_refused(small, tmp_path):
-    rows = [Text("a cat", None, "x"), Text("a dog", None, "x")]
+    rows = [LabelledText("a cat", None, "x"), LabelledText("a dog", None, "x")]
     with pytest.raises(ValueError, match="have the label 'x': there is nothing to tell apart"):
         finetune(plan("classify", small), tmp_path / "run", data=Split(rows, rows, rows), watch=quiet)
     assert not (tmp_path / "run").exists()
@@ -350,20 +369,20 @@ def test_finetune_and_predict_by_command(small, tmp_path, capsys):
 def test_seeds_of_one_task_are_gathered_and_shown_with_their_spread():
     same = {"task": "t", "metric": "f1", "rows": {"test": 1234}, "baselines": {"rule": {"f1": 0.5}}, "seconds": 1.0}
     runs = [same | {"model": {"f1": f1}} for f1 in (0.8, 0.9, 0.85)]
-    lines = [line.split() for line in module.table(module.gathered(runs)).splitlines()]
+    lines = [line.split() for line in tasks.format_scores(tasks.gather_seeds(runs)).splitlines()]
     assert lines[0] == ["t,", "1,234", "examples", "f1"]
     assert lines[1] == ["rule", "50.0%"]
     assert lines[2] == ["this", "BERT,", "3", "seeds", "85.0%", "±5.0"]
     with pytest.raises(ValueError, match="no seeds of one result"):
-        module.gathered([runs[0], runs[1] | {"rows": {"test": 9}}])
+        tasks.gather_seeds([runs[0], runs[1] | {"rows": {"test": 9}}])
 
 
 def test_the_runs_that_the_notebooks_show_come_from_commands_that_there_are():
-    for task, found in module.recorded().items():
+    for task, found in tasks.read_recorded_runs().items():
         options = parser().parse_args([*found["command"].split()[3:], "--out", "anywhere"])
         assert options.task == task == found["task"]
         assert all(len(scores) == len(found["seeds"]) for scores in found["model"].values())
-        assert found["metric"] in module.table(found)
+        assert found["metric"] in tasks.format_scores(found)
 
 
 def test_a_file_that_is_not_there_by_command(tmp_path, capsys):
@@ -402,7 +421,7 @@ def test_spoiled_rows_by_command(small, tmp_path, capsys):
 def test_pairs_that_would_be_cut_are_left_out(small, tmp_path, capsys):
     """By the command line on all sides, counted; what is left is what the task calls whole."""
     short = [example("write", random.Random(i)) for i in range(40)]
-    long = [Pair("the cat " * (9 + i), "the cat") for i in range(9)]
+    long = [TextPair("the cat " * (9 + i), "the cat") for i in range(9)]
     file = tmp_path / "pairs.tsv"
     lines = [f"{pair.source}\t{pair.target}\n" for pair in short + long]
     file.write_text("source\ttarget\n" + "".join(lines))
@@ -427,14 +446,14 @@ def test_predictions_of_the_other_tasks(small, tmp_path):
         run(kind, small, tmp_path / kind, epochs=0.5)
     [said] = predict(tmp_path / "tag", ["ada sat in rome."])
     assert said["words"] == ["ada", "sat", "in", "rome", "."]
-    assert in_words(said).count("/") == 5
+    assert format_prediction(said).count("/") == 5
     [said] = predict(tmp_path / "read", [("where ?", "the Cat sat in Rome .")])
     assert said["answer"] in "the Cat sat in Rome ."
     [said] = predict(tmp_path / "reply", [("a cat ?", "a cat sat", "a dog ran", "the mat")])
     assert said["ranking"][0] == [said["reply"], said["probability"]]
     assert predict(tmp_path / "reply", [("a cat ?", ["a cat sat", "a dog ran", "the mat"])]) == [said]
     [said] = predict(tmp_path / "write", ["cat"], beams=3)
-    assert in_words(said) == said["text"]
+    assert format_prediction(said) == said["text"]
     for kind, wrong, message in (("read", "who ?", "a reader needs a question and a context"),
                                  ("reply", "a cat ?", "give what was said, and replies"),
                                  ("tag", " ", "there is no word to tag")):  # fmt: skip
@@ -464,8 +483,8 @@ def test_a_folder_of_transformers_predicts(tmp_path):
 
 def test_checking_a_large_file_is_quick(tmp_path):
     """Ten thousand rows in a second or two."""
-    rows = [Text(f"text number {i}", None, "ab"[i % 2]) for i in range(10_000)]
+    rows = [LabelledText(f"text number {i}", None, "ab"[i % 2]) for i in range(10_000)]
     settings = FinetunePlan(task="classify", train=csv_file(tmp_path, "a.csv", rows))
     begun = time.process_time()
-    module.read_data(settings)
+    tasks.read_data(settings)
     assert time.process_time() - begun < 5

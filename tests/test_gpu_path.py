@@ -12,9 +12,12 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from bertlab import train as loop
+from bertlab.batches import Batches, prefetch_batches
 from bertlab.heads import Classifier
 from bertlab.model import Bert
-from bertlab.train import Batches, TrainConfig, ahead, best_precision, evaluate, fast_products, new_optimizer, quiet
+from bertlab.optim import choose_precision, make_optimizer
+from bertlab.progress import quiet
+from bertlab.train import TrainConfig, allow_tf32, evaluate
 
 from .test_train import TINY, batches, new_model, run, same
 
@@ -33,37 +36,37 @@ def gpu(request, monkeypatch):
 
 
 def test_precision_is_the_devices_own(gpu):
-    assert best_precision("auto", CUDA) == ("fp16" if gpu == (7, 5) else "bf16")
-    assert best_precision("no", CUDA) == "no"
-    assert best_precision("auto", torch.device("cpu")) == "no"  # the GPU is there, but was not chosen
+    assert choose_precision("auto", CUDA) == ("fp16" if gpu == (7, 5) else "bf16")
+    assert choose_precision("no", CUDA) == "no"
+    assert choose_precision("auto", torch.device("cpu")) == "no"  # the GPU is there, but was not chosen
 
 
 def test_optimizers_are_fused_where_the_scaler_can_still_skip_a_step(gpu):
     """accelerate moves the model later, so it is the device to be that counts and not the model's."""
     supports = "_step_supports_amp_scaling"
-    adamw = new_optimizer(new_model(), TrainConfig(), CUDA)
+    adamw = make_optimizer(new_model(), TrainConfig(), CUDA)
     assert adamw.defaults["fused"]
     assert getattr(adamw, supports)
-    muon = new_optimizer(new_model(), TrainConfig(optimizer="muon"), CUDA)
+    muon = make_optimizer(new_model(), TrainConfig(optimizer="muon"), CUDA)
     assert muon.defaults["fused"] == (gpu != (7, 5))
-    assert new_optimizer(new_model(), TrainConfig(optimizer="muon", precision="fp16"), CUDA).defaults["fused"] is False
-    assert not new_optimizer(new_model(), TrainConfig(), torch.device("mps")).defaults["fused"]
+    assert make_optimizer(new_model(), TrainConfig(optimizer="muon", precision="fp16"), CUDA).defaults["fused"] is False
+    assert not make_optimizer(new_model(), TrainConfig(), torch.device("mps")).defaults["fused"]
 
 
 def test_train_tells_the_optimizer_where_the_model_goes(monkeypatch):
     seen = []
-    make = loop.new_optimizer
-    monkeypatch.setattr(loop, "new_optimizer", lambda *given: seen.append(given[2]) or make(*given))
+    make = optim.make_optimizer
+    monkeypatch.setattr(optim, "make_optimizer", lambda *given: seen.append(given[2]) or make(*given))
     run(steps=1)
-    loop.steps_in(0.001, new_model(), batches(), TrainConfig())
+    loop.estimate_steps(0.001, new_model(), batches(), TrainConfig())
     assert [device.type for device in seen] == ["cpu", "cpu"]
 
 
 def test_tf32_is_allowed_on_a_gpu_and_only_while_training():
     before = torch.get_float32_matmul_precision()
-    with fast_products(torch.device("cpu")):
+    with allow_tf32(torch.device("cpu")):
         assert torch.get_float32_matmul_precision() == before
-    with fast_products(CUDA):
+    with allow_tf32(CUDA):
         assert torch.get_float32_matmul_precision() == "high"
     assert torch.get_float32_matmul_precision() == before == "highest"
 
@@ -72,7 +75,7 @@ def test_random_numbers_are_kept_of_this_process_gpu_alone(gpu, monkeypatch):
     seen = []
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
     monkeypatch.setattr(torch.random, "fork_rng", lambda devices: seen.append(devices) or memoryview(b""))
-    with loop.one_random_state():
+    with loop.preserve_random_state():
         pass
     assert seen == [[3]]
 
@@ -84,13 +87,13 @@ def test_batches_are_pinned_for_a_gpu_and_copied_without_waiting(monkeypatch):
         def to(self, device, non_blocking=False):
             return device, non_blocking
 
-    monkeypatch.setattr(loop, "count_tokens", lambda batch: 7)
+    monkeypatch.setattr(batches, "count_tokens", lambda batch: 7)
     monkeypatch.setattr(
         torch.utils.data, "DataLoader", lambda *_, **options: asked.update(options) or [{"input_ids": Copied()}]
     )
-    assert next(ahead(None, range(5, 6), CUDA, 2)) == (5, 7, {"input_ids": (CUDA, True)})
+    assert next(prefetch_batches(None, range(5, 6), CUDA, 2)) == (5, 7, {"input_ids": (CUDA, True)})
     assert (asked["pin_memory"], asked["num_workers"]) == (True, 2)
-    next(ahead(None, range(1), torch.device("cpu"), 0))
+    next(prefetch_batches(None, range(1), torch.device("cpu"), 0))
     assert not asked["pin_memory"]
 
 
@@ -99,8 +102,8 @@ def test_batches_are_pinned_for_a_gpu_and_copied_without_waiting(monkeypatch):
 
 def test_tokens_are_counted_before_the_copy():
     with pytest.raises(RuntimeError, match="meta"):
-        loop.count_tokens({"input_ids": torch.ones(2, 3), "attention_mask": torch.ones(2, 3, device=META)})
-    for number, tokens, batch in ahead(batches(), range(3), META, 0):
+        batches.count_tokens({"input_ids": torch.ones(2, 3), "attention_mask": torch.ones(2, 3, device=META)})
+    for number, tokens, batch in prefetch_batches(batches(), range(3), META, 0):
         assert tokens == int(batches()[number]["attention_mask"].sum())
         assert all(tensor.device == META for tensor in batch.values())
 
@@ -176,7 +179,7 @@ def test_a_scaled_step_is_the_plain_one_and_infinite_gradients_skip_it(optimizer
     config = TrainConfig(optimizer=optimizer, learning_rate=1e-2)
     model = new_model(dropout=0.0)
     plain = copy.deepcopy(model)
-    scaled, unscaled = new_optimizer(model, config, CUDA), new_optimizer(plain, config, CUDA)
+    scaled, unscaled = make_optimizer(model, config, CUDA), make_optimizer(plain, config, CUDA)
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**16)
     for _ in range(3):
         scaled_step(model, scaled, scaler)
@@ -216,7 +219,7 @@ def test_a_trainer_before_us_does_not_matter():
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute")  # torch hides it by itself, but not where warnings are errors
 def test_compiled_or_not_it_is_the_same_run(tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "COMPILER", "eager")  # traces as the real one does, and needs no C++ compiler
+    monkeypatch.setattr(loop, "COMPILE_BACKEND", "eager")  # traces as the real one does, and needs no C++ compiler
     calls = []
     compiled = torch.compile
     monkeypatch.setattr(torch, "compile", lambda *given, **more: calls.append(more) or compiled(*given, **more))

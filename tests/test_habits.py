@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from bertlab import habits
+from bertlab import head_scores
 from bertlab.model import Bert, BertConfig, attention_maps
 
 TOKENS = ["[CLS]", "the", "cat", ",", "the", "dog", ".", "[SEP]"]
@@ -32,25 +32,25 @@ PLANTED = {
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_a_planted_map_scores_one(name):
-    found = habits.scores(looking_at(PLANTED[name]), TOKENS)
+    found = head_scores.score_heads(looking_at(PLANTED[name]), TOKENS)
     assert found[name] == pytest.approx(1)
     assert found["entropy"] == 0
     if name in ("[SEP]", "punctuation"):
         assert found["delimiter"] == 1
-    assert [other for other in habits.HABITS if found[other] == 1] == [name] * (name in habits.HABITS)
+    assert [other for other in head_scores.HEAD_KINDS if found[other] == 1] == [name] * (name in head_scores.HEAD_KINDS)
 
 
 def test_equal_attention_scores_the_levels_of_the_docstring():
-    found = habits.scores(habits.uniform(T), TOKENS)
+    found = head_scores.score_heads(head_scores.make_uniform_map(T), TOKENS)
     expected = {"previous": 1 / 8, "next": 1 / 8, "self": 1 / 8, "same word": 1 / 8, "[CLS]": 1 / 8, "[SEP]": 1 / 8,
                 "punctuation": 2 / 8, "delimiter": 3 / 8, "entropy": 3.0, "distance": (8**2 - 1) / (3 * 8)}  # fmt: skip
     assert found == pytest.approx(expected, abs=1e-12)
-    assert habits.chance([TOKENS]) == pytest.approx(expected, abs=1e-12)
+    assert head_scores.compute_chance_levels([TOKENS]) == pytest.approx(expected, abs=1e-12)
 
 
 def test_distance_and_entropy_by_hand():
     a = np.array([[0.5, 0.25, 0.25], [0.0, 1.0, 0.0], [0.5, 0.0, 0.5]])
-    found = habits.scores(a, ["[CLS]", "a", "[SEP]"])
+    found = head_scores.score_heads(a, ["[CLS]", "a", "[SEP]"])
     assert found["distance"] == pytest.approx((0.25 + 0.5 + 0 + 1.0) / 3)
     assert found["entropy"] == pytest.approx((1.5 + 0 + 1) / 3)  # bits
     assert found["previous"] == pytest.approx((0.0 + 0.0) / 2)
@@ -59,7 +59,7 @@ def test_distance_and_entropy_by_hand():
 
 def test_queries_without_a_target_do_not_count():
     tokens = ["[CLS]", "a", "b", "a", "[SEP]", "c", "[SEP]"]
-    wanted = habits.targets(tokens)
+    wanted = head_scores.find_scored_keys(tokens)
     assert wanted["same word"].nonzero()[0].tolist() == [1, 3]  # [SEP] stands twice, and is no word
     assert wanted["same word"].nonzero()[1].tolist() == [3, 1]
     assert wanted["previous"].any(-1).tolist() == [False] + [True] * 6
@@ -67,47 +67,49 @@ def test_queries_without_a_target_do_not_count():
 
 
 def test_short_rows():
-    one = habits.scores([[1.0]], ["[CLS]"])
+    one = head_scores.score_heads([[1.0]], ["[CLS]"])
     assert np.isnan([one["previous"], one["next"], one["same word"], one["[SEP]"], one["delimiter"]]).all()
     assert (one["self"], one["[CLS]"], one["entropy"], one["distance"]) == (1, 1, 0, 0)
-    two = habits.scores(habits.uniform(2), ["[CLS]", "[SEP]"])
+    two = head_scores.score_heads(head_scores.make_uniform_map(2), ["[CLS]", "[SEP]"])
     assert two["previous"] == two["next"] == 0.5
-    names, values = habits.strongest(one, habits.chance([["[CLS]"]]))
+    names, values = head_scores.find_strongest_kind(one, head_scores.compute_chance_levels([["[CLS]"]]))
     assert (names, values) == ("none", 0)  # where all is one token, looking at it says nothing
 
 
 def test_several_texts_are_pooled_by_query():
     long, short = ["[CLS]", "a", "b", "c", "[SEP]"], ["[CLS]", "a", "[SEP]"]
     previous = np.eye(5)[[0, 0, 1, 2, 3]]
-    found = habits.average([(previous, long), (habits.uniform(3), short)])
+    found = head_scores.average_head_scores([(previous, long), (head_scores.make_uniform_map(3), short)])
     assert found["previous"] == pytest.approx((4 * 1 + 2 / 3) / (4 + 2))
     assert found["[SEP]"] == pytest.approx((0 + 3 / 3) / (5 + 3))
-    assert habits.chance([long, short])["entropy"] == pytest.approx((5 * math.log2(5) + 3 * math.log2(3)) / 8)
+    assert head_scores.compute_chance_levels([long, short])["entropy"] == pytest.approx(
+        (5 * math.log2(5) + 3 * math.log2(3)) / 8
+    )
     assert np.isnan(found["same word"])
-    with_repeat = habits.average([(previous, long), (np.eye(T)[PLANTED["same word"]], TOKENS)])
+    with_repeat = head_scores.average_head_scores([(previous, long), (np.eye(T)[PLANTED["same word"]], TOKENS)])
     assert with_repeat["same word"] == 1
 
 
 def test_each_head_of_each_layer_is_scored_alone():
-    maps = np.stack([[looking_at(PLANTED["previous"]), habits.uniform(T)],
+    maps = np.stack([[looking_at(PLANTED["previous"]), head_scores.make_uniform_map(T)],
                      [looking_at(PLANTED["[SEP]"]), looking_at(PLANTED["same word"])],
                      [looking_at(PLANTED["punctuation"]), looking_at(PLANTED["self"])]])  # fmt: skip
-    found, level = habits.scores(maps, TOKENS), habits.chance([TOKENS])
-    names, values = habits.strongest(found, level)
+    found, level = head_scores.score_heads(maps, TOKENS), head_scores.compute_chance_levels([TOKENS])
+    names, values = head_scores.find_strongest_kind(found, level)
     assert names.tolist() == [["previous", "none"], ["[SEP]", "same word"], ["punctuation", "self"]]
     assert values == pytest.approx(np.array([[1, 0], [1, 1], [1, 1]]), abs=1e-12)
-    above = habits.above_chance(found, level)
-    assert set(above) == set(habits.SHARES)
+    above = head_scores.rescale_above_chance(found, level)
+    assert set(above) == set(head_scores.SHARES)
     assert above["delimiter"][0, 1] == pytest.approx(0, abs=1e-12)
-    half = (looking_at(PLANTED["[SEP]"]) + habits.uniform(T)) / 2
-    assert habits.above_chance(habits.scores(half, TOKENS), level)["[SEP]"] == pytest.approx(0.5)
-    assert habits.strongest(habits.scores(half, TOKENS), level, least=0.6)[0] == "none"
+    half = (looking_at(PLANTED["[SEP]"]) + head_scores.make_uniform_map(T)) / 2
+    assert head_scores.rescale_above_chance(head_scores.score_heads(half, TOKENS), level)["[SEP]"] == pytest.approx(0.5)
+    assert head_scores.find_strongest_kind(head_scores.score_heads(half, TOKENS), level, least=0.6)[0] == "none"
     mixed = 0.7 * looking_at(PLANTED["[CLS]"]) + 0.3 * looking_at(PLANTED["next"])
-    found = habits.scores(mixed, TOKENS)
-    assert habits.strongest(found, level)[0] == "[CLS]"
-    assert habits.strongest(found, level, least=0.1, among=("next", "self"))[0] == "next"
+    found = head_scores.score_heads(mixed, TOKENS)
+    assert head_scores.find_strongest_kind(found, level)[0] == "[CLS]"
+    assert head_scores.find_strongest_kind(found, level, least=0.1, among=("next", "self"))[0] == "next"
     with pytest.raises(ValueError, match="no habits entropy"):
-        habits.strongest(found, level, among=("entropy",))
+        head_scores.find_strongest_kind(found, level, among=("entropy",))
 
 
 @pytest.mark.parametrize(
@@ -116,7 +118,7 @@ def test_each_head_of_each_layer_is_scored_alone():
      ("a", False), ("7", False), ("", False)],
 )  # fmt: skip
 def test_punctuation(token, is_sign):
-    assert habits.is_punctuation(token) is is_sign
+    assert head_scores.is_punctuation_token(token) is is_sign
 
 
 def test_maps_of_a_model_and_of_a_row_of_a_batch():
@@ -126,12 +128,12 @@ def test_maps_of_a_model_and_of_a_row_of_a_batch():
     tokens = ["[CLS]", "the", "cat", ",", "[SEP]"]
     with attention_maps(bert) as maps:
         bert(ids[1:, :5])
-        alone = habits.scores(maps, tokens)
+        alone = head_scores.score_heads(maps, tokens)
         bert(ids, attention_mask=(ids != 0).long())
-        padded = habits.scores(habits.cut(maps, 1, 5), tokens)
+        padded = head_scores.score_heads(head_scores.select_text_maps(maps, 1, 5), tokens)
         bert(ids)  # the mask is forgotten
         with pytest.raises(ValueError, match="without the mask"):
-            habits.scores(habits.cut(maps, 1, 5), tokens)
+            head_scores.score_heads(head_scores.select_text_maps(maps, 1, 5), tokens)
     assert alone["previous"].shape == (2, 1, 4)
     assert padded["previous"].shape == (2, 4)
     for name, values in padded.items():
@@ -141,16 +143,16 @@ def test_maps_of_a_model_and_of_a_row_of_a_batch():
 
 def test_wrong_maps_are_refused():
     with pytest.raises(ValueError, match=r"\(3, 3\) for 8 tokens"):
-        habits.scores(np.eye(3), TOKENS)
+        head_scores.score_heads(np.eye(3), TOKENS)
     with pytest.raises(ValueError, match="0 tokens"):
-        habits.scores(np.zeros((0, 0)), [])
+        head_scores.score_heads(np.zeros((0, 0)), [])
     with pytest.raises(ValueError, match=r"\[PAD\]"):
-        habits.scores(np.eye(2), ["[CLS]", "[PAD]"])
+        head_scores.score_heads(np.eye(2), ["[CLS]", "[PAD]"])
     with pytest.raises(ValueError, match="negative numbers or nan"):
-        habits.scores(np.full((2, 2), np.nan), ["a", "b"])
+        head_scores.score_heads(np.full((2, 2), np.nan), ["a", "b"])
     with pytest.raises(ValueError, match="negative numbers"):
-        habits.scores(np.array([[2.0, -1.0], [0.5, 0.5]]), ["a", "b"])
+        head_scores.score_heads(np.array([[2.0, -1.0], [0.5, 0.5]]), ["a", "b"])
     with pytest.raises(ValueError, match="off by 0.500"):
-        habits.scores(np.full((2, 2), 0.25), ["a", "b"])
+        head_scores.score_heads(np.full((2, 2), 0.25), ["a", "b"])
     with pytest.raises(ValueError, match="no texts"):
-        habits.average([])
+        head_scores.average_head_scores([])

@@ -8,20 +8,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from bertlab.heads import (
-    IGNORE,
-    Classifier,
-    Pretraining,
-    SpanFinder,
-    Tagger,
-    Writer,
-    beam_search,
-    mean_loss,
-    where_labelled,
-    writing_mask,
-)
+from bertlab.batches import IGNORE
+from bertlab.heads import Classifier, Pretraining, SpanFinder, Tagger, find_labelled_positions, mean_cross_entropy
 from bertlab.model import attention_maps
-from bertlab.weights import NAMES, rename, to_ours
+from bertlab.weights import OUR_TO_HF, from_hf_names, translate_name
+from bertlab.writing import Writer, beam_search, writing_mask
 from tests.parity import BOUND, CONFIGS, B, T, a_batch, make_loud, name
 
 SMALL = CONFIGS[0]
@@ -101,13 +92,13 @@ def test_what_is_not_asked_for_is_none():
 
 def test_positions_that_are_read_literally():
     labels = torch.tensor([[X, X, 7, X, 8], [X, X, X, X, X], [4, X, X, X, 9]])
-    found = where_labelled(labels)
+    found = find_labelled_positions(labels)
     assert found.shape == (3, 3)
     assert found[0].tolist() == [0, 2, 4]
     assert found[1, 0] == 0
     assert found[2, :2].tolist() == [0, 4]
     assert labels.gather(1, found).tolist() == [[X, 7, 8], [X, X, X], [4, 9, X]]
-    assert where_labelled(torch.full((2, 4), X)).tolist() == [[0], [0]]
+    assert find_labelled_positions(torch.full((2, 4), X)).tolist() == [[0], [0]]
 
 
 def test_only_labelled_positions_reach_the_decoder():
@@ -182,8 +173,8 @@ def test_next_sentence_reads_cls_alone():
 
 def test_mean_loss_literally():
     logits = torch.tensor([[0.0, 0.0], [3.0, 0.0], [0.0, 0.0]])
-    close(mean_loss(logits, torch.tensor([1, X, 0])), torch.tensor(2.0).log(), 1e-6)
-    assert mean_loss(logits, torch.tensor([X, X, X])) == 0
+    close(mean_cross_entropy(logits, torch.tensor([1, X, 0])), torch.tensor(2.0).log(), 1e-6)
+    assert mean_cross_entropy(logits, torch.tensor([X, X, X])) == 0
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -191,7 +182,7 @@ def test_mean_loss_is_never_in_half_precision(dtype):
     """700 losses of 100 add up to 70,000, and float16 ends at 65,504."""
     logits = torch.zeros(700, 3, dtype=dtype)
     logits[:, 0] = 100
-    loss = mean_loss(logits, torch.ones(700, dtype=torch.long))
+    loss = mean_cross_entropy(logits, torch.ones(700, dtype=torch.long))
     assert loss.dtype == torch.float32
     close(loss, torch.tensor(100.0), 1e-4)
 
@@ -214,7 +205,7 @@ def test_classifier_equals_hugging_faces(config, dtype, padded):
     theirs = theirs.to(dtype).train()
     make_loud(theirs)
     ours = Classifier(config, 5).to(dtype).train()
-    ours.load_state_dict(to_ours(theirs.state_dict()))
+    ours.load_state_dict(from_hf_names(theirs.state_dict()))
     batch = {key: value for key, value in a_batch(config, padded).items() if "label" not in key}
     batch["labels"] = torch.tensor([4, 0, 2])
     our, their = ours(**batch), theirs(**batch)
@@ -222,9 +213,9 @@ def test_classifier_equals_hugging_faces(config, dtype, padded):
     close(our.logits, their.logits, BOUND[dtype])
     close(our.loss, their.loss, BOUND[dtype])
     our_gradients, their_gradients = gradients(ours, our.loss), gradients(theirs, their.loss)
-    assert {rename(key, NAMES) for key in our_gradients} == set(their_gradients)
+    assert {translate_name(key, OUR_TO_HF) for key in our_gradients} == set(their_gradients)
     for key, gradient in our_gradients.items():
-        close(gradient, their_gradients[rename(key, NAMES)], BOUND[dtype])
+        close(gradient, their_gradients[translate_name(key, OUR_TO_HF)], BOUND[dtype])
     assert ours(batch["input_ids"]).loss is None
 
 
@@ -267,15 +258,15 @@ def equal_models(kind, architecture: str, config, dtype, *arguments, **settings)
     theirs = theirs.to(dtype).train()
     make_loud(theirs)
     ours = kind(config, *arguments).to(dtype).train()
-    ours.load_state_dict(to_ours(theirs.state_dict()))
+    ours.load_state_dict(from_hf_names(theirs.state_dict()))
     return ours, theirs
 
 
 def same_gradients(ours, our, theirs, their, bound: float) -> None:
     our_gradients, their_gradients = gradients(ours, our.loss), gradients(theirs, their.loss)
-    assert {rename(key, NAMES) for key in our_gradients} == set(their_gradients)
+    assert {translate_name(key, OUR_TO_HF) for key in our_gradients} == set(their_gradients)
     for key, gradient in our_gradients.items():
-        close(gradient, their_gradients[rename(key, NAMES)], bound)
+        close(gradient, their_gradients[translate_name(key, OUR_TO_HF)], bound)
 
 
 @pytest.mark.parametrize("padded", [False, True], ids=["full", "padded"])

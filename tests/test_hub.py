@@ -10,7 +10,7 @@ import pytest
 from bertlab.heads import Pretraining
 from bertlab.model import BertConfig
 from bertlab.weights import save
-from bertlab.wordpiece import SPECIAL, WordPiece
+from bertlab.wordpiece import SPECIAL_TOKENS, WordPiece
 
 from .conftest import ROOT
 from .hub import Hub
@@ -55,7 +55,7 @@ def hub(tmp_path_factory):
     (sets / "script" / "script.py").write_text("raise SystemExit('this must never run')")
 
     words = "the a cat dog good bad film , 0 1 2 3 4 5 6 7"
-    pieces = WordPiece([*SPECIAL, *words.split()])
+    pieces = WordPiece([*SPECIAL_TOKENS, *words.split()])
     config = BertConfig(vocab_size=len(pieces), hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
                         intermediate_size=64, max_position_embeddings=64)  # fmt: skip
     save(Pretraining(config), home / "models" / "we" / "small-bert", pieces)

@@ -5,18 +5,18 @@ from itertools import product
 
 import pytest
 
-from bertlab.metrics import (
+from bertlab.tasks import (
     answer_f1,
-    bleu,
-    calibration,
-    chrf,
-    entities,
-    entity_scores,
+    compute_bleu,
+    compute_chrf,
+    compute_rouge_l,
+    detect_scheme,
     exact_match,
-    plain_answer,
+    find_entities,
+    measure_calibration,
+    normalize_answer,
     recall_at,
-    rouge_l,
-    scheme,
+    score_entities,
     to_iob1,
     to_iob2,
 )
@@ -34,45 +34,45 @@ SAME = {  # three names, two of a type beside each other
 @pytest.mark.parametrize("name", SAME)
 def test_schemes_hold_the_same_names(name):
     tags = SAME[name].split()
-    assert entities(tags) == [(0, 2, "P"), (2, 3, "P"), (4, 5, "L")]
+    assert find_entities(tags) == [(0, 2, "P"), (2, 3, "P"), (4, 5, "L")]
     assert to_iob2(tags) == SAME["IOB2"].split()
     assert to_iob1(tags) == SAME["IOB1"].split()
-    assert scheme([tags]) == ("BIOES" if name == "BILOU" else name)
+    assert detect_scheme([tags]) == ("BIOES" if name == "BILOU" else name)
 
 
 def test_odd_tags_have_a_meaning():
     """As conlleval reads them."""
-    assert entities(["I-P", "I-L", "O", "I-L"]) == [(0, 1, "P"), (1, 2, "L"), (3, 4, "L")]
-    assert entities(["O", "E-P", "I-P"]) == [(1, 2, "P"), (2, 3, "P")]
-    assert entities(["B-P", "I-P", "E-P", "E-P"]) == [(0, 3, "P"), (3, 4, "P")]
-    assert entities([]) == entities(["O", "O"]) == []
-    assert entities(["B-date-of-birth", "I-date-of-birth"]) == [(0, 2, "date-of-birth")]
-    assert scheme([["NN", "IN", "O"]]) == "plain"
-    assert scheme([["O"]]) == "plain"
-    assert scheme([["I-P", "O", "B-P"]]) == "mixed"
+    assert find_entities(["I-P", "I-L", "O", "I-L"]) == [(0, 1, "P"), (1, 2, "L"), (3, 4, "L")]
+    assert find_entities(["O", "E-P", "I-P"]) == [(1, 2, "P"), (2, 3, "P")]
+    assert find_entities(["B-P", "I-P", "E-P", "E-P"]) == [(0, 3, "P"), (3, 4, "P")]
+    assert find_entities([]) == find_entities(["O", "O"]) == []
+    assert find_entities(["B-date-of-birth", "I-date-of-birth"]) == [(0, 2, "date-of-birth")]
+    assert detect_scheme([["NN", "IN", "O"]]) == "plain"
+    assert detect_scheme([["O"]]) == "plain"
+    assert detect_scheme([["I-P", "O", "B-P"]]) == "mixed"
 
 
 def test_iob2_of_every_short_row_is_stable():
     for tags in product(["O", "B-P", "I-P", "B-L", "I-L"], repeat=4):
         again = to_iob2(tags)
-        assert entities(again) == entities(tags)
-        assert entities(to_iob1(tags)) == entities(tags)
+        assert find_entities(again) == find_entities(tags)
+        assert find_entities(to_iob1(tags)) == find_entities(tags)
         assert to_iob2(again) == again
 
 
 def test_entity_scores_by_hand():
     right = [["B-P", "I-P", "O", "B-L"], ["O", "B-P"], ["O"]]
     said = [["B-P", "I-P", "O", "B-P"], ["B-P", "I-P"], ["B-L"]]  # one whole name; a wrong type; too long; made up
-    assert entity_scores(right, said) == {"f1": pytest.approx(2 / 7), "precision": 1 / 4, "recall": 1 / 3}
-    assert entity_scores(right, right)["f1"] == 1
-    assert entity_scores([["O"]], [["O"]]) == {"f1": 0, "precision": 0, "recall": 0}
+    assert score_entities(right, said) == {"f1": pytest.approx(2 / 7), "precision": 1 / 4, "recall": 1 / 3}
+    assert score_entities(right, right)["f1"] == 1
+    assert score_entities([["O"]], [["O"]]) == {"f1": 0, "precision": 0, "recall": 0}
 
 
 # ---- Metrics ---------------------------------------------------------------------------------------------------------
 
 
 def test_squads_metrics_on_tricky_cases():
-    assert plain_answer("The  Cat's, an (old) A-Team.") == "cats old ateam"
+    assert normalize_answer("The  Cat's, an (old) A-Team.") == "cats old ateam"
     assert exact_match("the cat!", ["A dog", "Cat"]) == 1
     assert exact_match("", []) == 1
     assert exact_match("cat", []) == exact_match("", ["cat"]) == 0
@@ -92,32 +92,32 @@ RIGHT = ["the cat sat on a mat .", "the dog ran home", "who is that ?"]
 
 
 def test_chrf_and_bleu_by_hand():
-    assert chrf(["ab"], ["ab"]) == pytest.approx(100)
-    assert chrf(["ab"], ["abc"], order=1) == pytest.approx(100 * 5 * 1 * (2 / 3) / (4 * 1 + 2 / 3))
-    assert chrf([""], ["abc"]) == chrf(["xyz"], ["abc"]) == 0
-    assert bleu(RIGHT, RIGHT) == pytest.approx(100)
+    assert compute_chrf(["ab"], ["ab"]) == pytest.approx(100)
+    assert compute_chrf(["ab"], ["abc"], order=1) == pytest.approx(100 * 5 * 1 * (2 / 3) / (4 * 1 + 2 / 3))
+    assert compute_chrf([""], ["abc"]) == compute_chrf(["xyz"], ["abc"]) == 0
+    assert compute_bleu(RIGHT, RIGHT) == pytest.approx(100)
     # "a b c d e" for "a b c d x": 4/5, 3/4, 2/3, 1/2
-    assert bleu(["a b c d e"], ["a b c d x"]) == pytest.approx(100 * (4 / 5 * 3 / 4 * 2 / 3 * 1 / 2) ** 0.25)
-    assert bleu(["a b c d"], ["a b c d e f"]) == pytest.approx(100 * math.exp(1 - 6 / 4))
-    assert bleu(["a b c"], ["a b c"]) == 0  # no 4-gram at all
-    assert bleu(["the the the the the"], ["the cat is on mat"]) == 0
+    assert compute_bleu(["a b c d e"], ["a b c d x"]) == pytest.approx(100 * (4 / 5 * 3 / 4 * 2 / 3 * 1 / 2) ** 0.25)
+    assert compute_bleu(["a b c d"], ["a b c d e f"]) == pytest.approx(100 * math.exp(1 - 6 / 4))
+    assert compute_bleu(["a b c"], ["a b c"]) == 0  # no 4-gram at all
+    assert compute_bleu(["the the the the the"], ["the cat is on mat"]) == 0
 
 
 def test_chrf_and_bleu_are_sacrebleus():
     """Numbers of sacrebleu 2.6.0: CHRF(), and BLEU(tokenize="none", smooth_method="none")."""
-    assert chrf(SAID, RIGHT) == pytest.approx(62.086501314572686)
-    assert bleu(SAID, RIGHT) == pytest.approx(33.119611051319666)
+    assert compute_chrf(SAID, RIGHT) == pytest.approx(62.086501314572686)
+    assert compute_bleu(SAID, RIGHT) == pytest.approx(33.119611051319666)
     said, right = ["Ωμέγα naïve", "a", "so it goes"], ["Ωμέγα naive", "ab", "so it goes on"]
-    assert chrf(said, right) == pytest.approx(68.22673283477727)
+    assert compute_chrf(said, right) == pytest.approx(68.22673283477727)
 
 
 def test_rouge_l_by_hand():
-    assert rouge_l(["a b c d"], ["A c e d"]) == pytest.approx(100 * 2 * 3 / 8)
-    assert rouge_l(["a", ""], ["a", "b"]) == 50
+    assert compute_rouge_l(["a b c d"], ["A c e d"]) == pytest.approx(100 * 2 * 3 / 8)
+    assert compute_rouge_l(["a", ""], ["a", "b"]) == 50
 
 
 def test_calibration_by_hand():
-    found = calibration([0.95, 0.85, 0.82, 1.0], [True, False, True, True])
+    found = measure_calibration([0.95, 0.85, 0.82, 1.0], [True, False, True, True])
     assert found["count"] == [2, 2]
     assert found["right"] == [0.5, 1.0]
     assert found["confidence"] == pytest.approx([0.835, 0.975])

@@ -8,7 +8,16 @@ import torch
 from torch import nn
 
 from bertlab.heads import Pooler
-from bertlab.model import PRESETS, Attention, Bert, BertConfig, Embeddings, attention_maps, pick, sinusoids
+from bertlab.model import (
+    PRESETS,
+    Attention,
+    Bert,
+    BertConfig,
+    Embeddings,
+    attention_maps,
+    gather_tokens,
+    sinusoid_table,
+)
 from tests.parity import BOUND, CONFIGS, PARTS, B, T, a_batch, compare, make_loud, name, pair
 
 SMALL = CONFIGS[0]
@@ -88,7 +97,7 @@ def test_asked_positions_equal_the_full_computation(kind):
     inputs = batch["input_ids"], batch["token_type_ids"], masks()[kind]
     weight = torch.randn(B, 3, SMALL.hidden_size, dtype=torch.float64)
     outcomes = []
-    for run in (lambda: model(*inputs, at=AT), lambda: pick(model(*inputs), AT)):
+    for run in (lambda: model(*inputs, at=AT), lambda: gather_tokens(model(*inputs), AT)):
         model.zero_grad()
         hidden = run()
         (hidden * weight).sum().backward()
@@ -111,8 +120,8 @@ def test_the_last_layer_computes_only_what_is_asked_for():
 
 def test_pick_takes_these_tokens_of_each_row():
     x = torch.arange(12.0).view(2, 3, 2)
-    assert pick(x, torch.tensor([[2, 0], [1, 1]])).tolist() == [[[4, 5], [0, 1]], [[8, 9], [8, 9]]]
-    assert pick(x, None) is x
+    assert gather_tokens(x, torch.tensor([[2, 0], [1, 1]])).tolist() == [[[4, 5], [0, 1]], [[8, 9], [8, 9]]]
+    assert gather_tokens(x, None) is x
 
 
 # ---- Masks -----------------------------------------------------------------------------------------------------------
@@ -304,9 +313,9 @@ def test_preset_takes_changes():
 def test_sinusoids_literally():
     right = [[0, 1, 0, 1], [math.sin(1), math.cos(1), math.sin(0.01), math.cos(0.01)],
              [math.sin(2), math.cos(2), math.sin(0.02), math.cos(0.02)]]  # fmt: skip
-    close(sinusoids(3, 4), torch.tensor(right), 1e-7)
-    assert sinusoids(2, 3).shape == (2, 3)
-    close(sinusoids(5, 3)[4, 2], torch.tensor(math.sin(4 / 10_000 ** (2 / 3))), 1e-7)
+    close(sinusoid_table(3, 4), torch.tensor(right), 1e-7)
+    assert sinusoid_table(2, 3).shape == (2, 3)
+    close(sinusoid_table(5, 3)[4, 2], torch.tensor(math.sin(4 / 10_000 ** (2 / 3))), 1e-7)
 
 
 # ---- What it cannot read ---------------------------------------------------------------------------------------------

@@ -13,32 +13,32 @@ import torch
 
 from bertlab import weights
 from bertlab.__main__ import main, parser
-from bertlab.corpus import Encoded, PretrainingCollate
+from bertlab.baselines import Bigram, fit_unigram, score_baseline, score_pretraining
+from bertlab.batches import Batches
+from bertlab.checkpoint import list_checkpoints
+from bertlab.corpus import EncodedCorpus
 from bertlab.heads import Output, Pretraining
-from bertlab.model import Bert, BertConfig, attention_maps, sinusoids
+from bertlab.masking import PretrainingCollate
+from bertlab.model import Bert, BertConfig, attention_maps, sinusoid_table
 from bertlab.pretrain import (
-    Bigram,
-    Plan,
-    divide,
-    fill,
-    judge,
-    kept_kinds,
-    new_model,
+    PretrainPlan,
+    fill_masks,
+    format_pretraining_results,
+    make_pretraining_model,
     pretrain,
-    quick,
-    read,
-    scores,
-    start_from_neighbours,
-    table,
-    unigram,
+    read_documents_and_groups,
+    select_kinds,
+    split_plan_documents,
+    start_heads_at_neighbours,
+    thin_batches,
 )
-from bertlab.train import Batches, checkpoints, quiet
+from bertlab.progress import quiet
 from bertlab.wordpiece import WordPiece
 
 from .conftest import ROOT
 
 WORDS = [*"abcdefghij", "the", "cat", "dog", "sat", "ran"]
-TINY = Plan(preset="tiny", vocab_size=80, length=24, batch_size=8, steps=6, held_out=0.3)
+TINY = PretrainPlan(preset="tiny", vocab_size=80, length=24, batch_size=8, steps=6, held_out=0.3)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def text(tmp_path):
 
 
 def plan(text, **changes):
-    return Plan(**{**vars(TINY), "text": (str(text),)} | changes)
+    return PretrainPlan(**{**vars(TINY), "text": (str(text),)} | changes)
 
 
 # Baselines
@@ -61,11 +61,11 @@ def plan(text, **changes):
 def encoded(*documents):
     ids = np.concatenate([np.array(d) for d in documents])
     ends = np.cumsum([0, *map(len, documents)])
-    return Encoded(ids, ends, np.arange(len(documents) + 1))
+    return EncodedCorpus(ids, ends, np.arange(len(documents) + 1))
 
 
 def test_unigram_by_hand():
-    guess = unigram(encoded([5, 5, 6], [5]), 8)
+    guess = fit_unigram(encoded([5, 5, 6], [5]), 8)
     probability, right = guess(np.array([0, 0, 0]), np.array([5, 6, 7]))
     assert probability == pytest.approx([3.5 / 8, 1.5 / 8, 0.5 / 8])  # 4 words + 8 halves = 8
     assert right.tolist() == [True, False, False]
@@ -90,7 +90,7 @@ def test_bigram_is_a_distribution_after_every_word():
 def test_bigram_knows_nothing_after_a_mask():
     text = encoded([5, 6, 5, 7])
     labels = np.arange(8)
-    assert Bigram(text, 8)(np.full(8, 4), labels)[0] == pytest.approx(unigram(text, 8)(labels, labels)[0])
+    assert Bigram(text, 8)(np.full(8, 4), labels)[0] == pytest.approx(fit_unigram(text, 8)(labels, labels)[0])
 
 
 def test_judge_reads_the_word_before():
@@ -104,9 +104,9 @@ def test_judge_reads_the_word_before():
         seen.append((before.tolist(), wanted.tolist()))
         return np.array([0.25]), np.array([True])
 
-    assert judge(guess, batches) == pytest.approx({"mlm_loss": math.log(4), "mlm_accuracy": 1.0})
+    assert score_baseline(guess, batches) == pytest.approx({"mlm_loss": math.log(4), "mlm_accuracy": 1.0})
     batch["next_sentence_label"] = torch.tensor([1, 1, 0, -100])
-    assert judge(guess, batches)["nsp_accuracy"] == pytest.approx(2 / 3)
+    assert score_baseline(guess, batches)["nsp_accuracy"] == pytest.approx(2 / 3)
     assert seen[:1] == [([5], [6])]
 
 
@@ -117,7 +117,7 @@ def test_scores_count_what_was_asked():
         nsp_logits=torch.tensor([[1.0, 0], [0, 1], [0, 1]]),
     )
     batch = {"labels": torch.tensor([[1, -100], [1, -100]]), "next_sentence_label": torch.tensor([0, 0, -100])}
-    assert scores(output, batch) == {"mlm_loss": (1.0, 2), "mlm_accuracy": (1, 2), "nsp_accuracy": (1, 2)}
+    assert score_pretraining(output, batch) == {"mlm_loss": (1.0, 2), "mlm_accuracy": (1, 2), "nsp_accuracy": (1, 2)}
 
 
 # Starting points
@@ -128,13 +128,13 @@ def test_an_untrained_model_with_the_unigram_bias_guesses_as_the_unigrams_do():
     text = encoded(np.random.default_rng(0).choice(np.arange(5, 13), 2000, p=np.arange(1, 9) / 36))
     loss = {}
     for on in (True, False):
-        model = new_model(Plan(preset="tiny", unigrams=on), pieces, text).eval()
+        model = make_pretraining_model(PretrainPlan(preset="tiny", unigrams=on), pieces, text).eval()
         row = (text.ids[:10], text.ids[10:20], 0)
         batch = PretrainingCollate(pieces)([row] * 50, np.random.default_rng(0))
         loss[on] = model(**batch).mlm_loss.item()
         if on:
             labels = batch["labels"][batch["labels"] != -100].numpy()
-            expected = -np.log(unigram(text, 13)(labels, labels)[0]).mean()
+            expected = -np.log(fit_unigram(text, 13)(labels, labels)[0]).mean()
     assert loss[True] == pytest.approx(expected, abs=0.1)
     assert loss[False] > loss[True] + 0.3
 
@@ -142,10 +142,17 @@ def test_an_untrained_model_with_the_unigram_bias_guesses_as_the_unigrams_do():
 def test_positions_start_from_the_formula_or_from_random_numbers():
     pieces = WordPiece(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a"])
     text = encoded([5, 5, 5])
-    table = new_model(Plan(preset="tiny", sinusoids=0.1), pieces, text).bert.embeddings.positions.weight
+    table = make_pretraining_model(
+        PretrainPlan(preset="tiny", sinusoids=0.1), pieces, text
+    ).bert.embeddings.positions.weight
     assert table[0, :4].tolist() == pytest.approx([0, 0.1, 0, 0.1])
     assert table[3, 0].item() == pytest.approx(0.1 * math.sin(3))
-    assert new_model(Plan(preset="tiny", sinusoids=0), pieces, text).bert.embeddings.positions.weight.std() < 0.03
+    assert (
+        make_pretraining_model(
+            PretrainPlan(preset="tiny", sinusoids=0), pieces, text
+        ).bert.embeddings.positions.weight.std()
+        < 0.03
+    )
 
 
 def test_heads_start_at_the_words_beside():
@@ -153,8 +160,8 @@ def test_heads_start_at_the_words_beside():
     bert = Bert(BertConfig(vocab_size=50, hidden_size=128, num_hidden_layers=2, num_attention_heads=4,
                            intermediate_size=64, max_position_embeddings=40)).eval()  # fmt: skip
     with torch.no_grad():
-        bert.embeddings.positions.weight.copy_(0.1 * sinusoids(40, 128))
-    start_from_neighbours(bert)
+        bert.embeddings.positions.weight.copy_(0.1 * sinusoid_table(40, 128))
+    start_heads_at_neighbours(bert)
     with attention_maps(bert) as maps:
         bert(torch.randint(0, 50, (8, 30)))
     inside = torch.arange(4, 26)
@@ -172,7 +179,7 @@ def test_a_plan_starts_heads_at_neighbours_or_at_random():
     text = encoded([5, 5, 5])
     largest = {}
     for on in (True, False):
-        model = new_model(Plan(preset="tiny", neighbours=on), pieces, text)
+        model = make_pretraining_model(PretrainPlan(preset="tiny", neighbours=on), pieces, text)
         largest[on] = model.bert.layers[0].attention.query.weight.abs().max().item()
     assert largest[True] > 0.9
     assert largest[False] < 0.5
@@ -193,14 +200,14 @@ def test_the_trials_that_notebook_09_shows_name_commands_that_there_are():
 )
 def test_a_plan_that_cannot_be_is_refused_before_anything_is_read(change, message):
     with pytest.raises(ValueError, match=message):
-        Plan(**change)
+        PretrainPlan(**change)
 
 
 def test_both_translations_of_a_chapter_are_one_group(monkeypatch):
-    from bertlab import sources
+    from bertlab.sources import prose
 
-    monkeypatch.setattr(sources, "documents", lambda name: [[f"{name} one"], [f"{name} two"]])
-    documents, groups = read(("kjv", "web", "sotu"))
+    monkeypatch.setattr(prose, "documents", lambda name: [[f"{name} one"], [f"{name} two"]])
+    documents, groups = read_documents_and_groups(("kjv", "web", "sotu"))
     assert len(documents) == 6
     assert groups == ["bible 0", "bible 1", "bible 0", "bible 1", "sotu one", "sotu two"]
 
@@ -211,14 +218,14 @@ def test_kinds_follow_the_documents(tmp_path):
         documents = ["..."] + ["\n".join(f"{word} {i} {j}" for j in range(4)) for i in range(12)]
         (tmp_path / f"{name}.txt").write_text("\n\n".join(documents))
     names = tuple(str(tmp_path / f"{name}.txt") for name in "ab")
-    training, judged, kinds = divide(replace(TINY, text=names))
+    training, judged, kinds = split_plan_documents(replace(TINY, text=names))
     for documents, of_documents in zip((training, judged), kinds, strict=True):
         assert len(documents) == len(of_documents) >= 4
         for document, kind in zip(documents, of_documents, strict=True):
             assert ("cat" in document[0]) == (kind == names[0]) or document == ["..."]
-    text = Encoded(np.arange(4), np.arange(5), np.arange(5), np.array([0, 2, 3, 5]))
-    assert kept_kinds("abcdef", text, Plan(same_source=True)) == ["a", "c", "d", "f"]
-    assert kept_kinds("abcdef", text, Plan()) is None
+    text = EncodedCorpus(np.arange(4), np.arange(5), np.arange(5), np.array([0, 2, 3, 5]))
+    assert select_kinds("abcdef", text, PretrainPlan(same_source=True)) == ["a", "c", "d", "f"]
+    assert select_kinds("abcdef", text, PretrainPlan()) is None
 
 
 def test_same_source_trains_on_other_pairs(text, tmp_path):
@@ -232,7 +239,7 @@ def test_same_source_trains_on_other_pairs(text, tmp_path):
 
 def test_quick_is_a_spread():
     batches = Batches(list(range(100)), lambda rows, rng: {"input_ids": torch.tensor([rows])}, 5, shuffle=False)
-    assert quick(batches, 5)[0]["input_ids"].tolist() == [[0, 24, 49, 74, 99]]
+    assert thin_batches(batches, 5)[0]["input_ids"].tolist() == [[0, 24, 49, 74, 99]]
 
 
 # From text to a folder
@@ -243,7 +250,7 @@ def test_the_folder_opens_in_transformers_and_guesses(text, tmp_path, capsys):
     assert {"model", "unigram", "bigram", "steps", "tokens"} <= set(results)
     assert json.loads((tmp_path / "run/results.json").read_text()) == results
     assert (tmp_path / "run/log.jsonl").read_text().count("\n") >= 6
-    lines = table(results).splitlines()
+    lines = format_pretraining_results(results).splitlines()
     assert len(lines) == 4
     assert f"{results['model']['mlm_loss']:.3f}" in lines[3]
 
@@ -257,7 +264,7 @@ def test_the_folder_opens_in_transformers_and_guesses(text, tmp_path, capsys):
     batch = tokenizer("the cat sat on the [MASK].", return_tensors="pt")
     with torch.no_grad():
         theirs = model.eval()(**batch).prediction_logits[batch["input_ids"] == tokenizer.mask_token_id].softmax(-1)
-    (guesses,) = fill(ours, pieces, "the cat sat on the [MASK].", top=3)
+    (guesses,) = fill_masks(ours, pieces, "the cat sat on the [MASK].", top=3)
     for word, p in guesses:
         assert theirs[0, tokenizer.convert_tokens_to_ids(word)].item() == pytest.approx(p, abs=1e-5)
 
@@ -341,4 +348,4 @@ def test_the_command_killed_and_resumed_ends_the_same(text, tmp_path):
     assert again.returncode == 0, again.stderr
     for name in ("model.safetensors", "log.jsonl", "results.json", "vocab.txt", "config.json"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
-    assert checkpoints(tmp_path / "b")
+    assert list_checkpoints(tmp_path / "b")

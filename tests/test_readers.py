@@ -4,17 +4,17 @@ import json
 
 import pytest
 
-from bertlab.readers import (
+from bertlab.tasks import (
     BadRowsError,
-    Pair,
+    LabelledText,
     Question,
-    Sentence,
-    Text,
+    TaggedSentence,
+    TextPair,
     read_hub,
-    read_pairs,
+    read_labelled_texts,
     read_questions,
-    read_tagged,
-    read_texts,
+    read_tagged_sentences,
+    read_text_pairs,
 )
 
 
@@ -29,29 +29,38 @@ def written(tmp_path, name: str, text: str):
 
 def test_csv_with_quotes_line_breaks_and_a_mark_of_order(tmp_path):
     file = written(tmp_path, "a.csv", '\ufefftext,label\n"good, really\n""good""",1\r\nbad,0\n\n')
-    assert read_texts(file) == [Text('good, really\n"good"', None, "1"), Text("bad", None, "0")]
+    assert read_labelled_texts(file) == [
+        LabelledText('good, really\n"good"', None, "1"),
+        LabelledText("bad", None, "0"),
+    ]
 
 
 def test_tsv_has_no_quotes(tmp_path):
     file = written(tmp_path, "a.tsv", 'label\ttext\npos\t"good" film\nneg\t"bad film\n')
-    assert read_texts(file) == [Text('"good" film', None, "pos"), Text('"bad film', None, "neg")]
+    assert read_labelled_texts(file) == [
+        LabelledText('"good" film', None, "pos"),
+        LabelledText('"bad film', None, "neg"),
+    ]
 
 
 def test_json_lines_with_pairs_and_labels_as_numbers(tmp_path):
     rows = [{"text": "a", "text_pair": "b", "label": 1}, {"text": "c", "text_pair": "d", "label": 0.0, "more": [1]}]
     file = written(tmp_path, "a.jsonl", "\n".join(map(json.dumps, rows)) + "\n\n")
-    assert read_texts(file) == [Text("a", "b", "1"), Text("c", "d", "0")]
+    assert read_labelled_texts(file) == [LabelledText("a", "b", "1"), LabelledText("c", "d", "0")]
 
 
 def test_a_folder_for_each_class(tmp_path):
     for name, text in (("bad/2.txt", "dull"), ("good/1.txt", "fine\nreally"), ("good/9.md", "not read")):
         written(tmp_path, name, text)
-    assert read_texts(tmp_path) == [Text("dull", None, "bad"), Text("fine\nreally", None, "good")]
+    assert read_labelled_texts(tmp_path) == [
+        LabelledText("dull", None, "bad"),
+        LabelledText("fine\nreally", None, "good"),
+    ]
 
 
 def test_columns_of_another_name(tmp_path):
     file = written(tmp_path, "a.csv", "review,stars\ngood,5\n")
-    assert read_texts(file, text="review", label="stars") == [Text("good", None, "5")]
+    assert read_labelled_texts(file, text="review", label="stars") == [LabelledText("good", None, "5")]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +80,7 @@ def test_columns_of_another_name(tmp_path):
 def test_bad_rows_are_told_all_at_once(name, text, messages, tmp_path):
     file = written(tmp_path, name, text)
     with pytest.raises(BadRowsError) as caught:
-        read_texts(file)
+        read_labelled_texts(file)
     for message in messages:
         caught.match(message)
     caught.match("--skip-bad-rows")
@@ -80,34 +89,36 @@ def test_bad_rows_are_told_all_at_once(name, text, messages, tmp_path):
 def test_bad_rows_are_left_out_and_named(tmp_path):
     said = []
     file = written(tmp_path, "a.csv", "text,label\ngood,1\n,0\n" + ",1\n" * 20)
-    assert read_texts(file, skip_bad_rows=True, say=said.append) == [Text("good", None, "1")]
+    assert read_labelled_texts(file, skip_bad_rows=True, say=said.append) == [LabelledText("good", None, "1")]
     assert said[0].startswith("21 of 22 rows left out:\n")
     assert "line 3: text is empty" in said[0]
     assert said[0].endswith("... and 11 more")
     file = written(tmp_path, "b.csv", "text,label\n,0\n")
     with pytest.raises(BadRowsError, match="b.csv holds no row that can be used"):
-        read_texts(file, skip_bad_rows=True, say=said.append)
+        read_labelled_texts(file, skip_bad_rows=True, say=said.append)
 
 
 def test_a_file_that_is_none(tmp_path):
     with pytest.raises(FileNotFoundError):
-        read_texts(tmp_path / "none.csv")
+        read_labelled_texts(tmp_path / "none.csv")
     with pytest.raises(ValueError, match="must end in .csv, .tsv or .jsonl"):
-        read_texts(written(tmp_path, "a.xls", "x"))
+        read_labelled_texts(written(tmp_path, "a.xls", "x"))
     (tmp_path / "b.csv").write_bytes(b"text,label\ncaf\xe9,1\n")
     with pytest.raises(ValueError, match="byte 14 .0xe9, line 2. is not UTF-8"):
-        read_texts(tmp_path / "b.csv")
+        read_labelled_texts(tmp_path / "b.csv")
     with pytest.raises(BadRowsError, match="holds no row"):
-        read_texts(written(tmp_path, "c.csv", "text,label\n"))
+        read_labelled_texts(written(tmp_path, "c.csv", "text,label\n"))
 
 
 def test_pairs_with_and_without_a_header(tmp_path):
-    pairs = [Pair("a b", "c"), Pair("d", "e")]
-    assert read_pairs(written(tmp_path, "a.tsv", "a b\tc\nd\te\n")) == pairs
-    assert read_pairs(written(tmp_path, "b.tsv", "target\tsource\nc\ta b\ne\td\n")) == pairs
-    assert read_pairs(written(tmp_path, "c.jsonl", '{"q": "a b", "r": "c"}\n{"q": "d", "r": "e"}'), "q", "r") == pairs
+    pairs = [TextPair("a b", "c"), TextPair("d", "e")]
+    assert read_text_pairs(written(tmp_path, "a.tsv", "a b\tc\nd\te\n")) == pairs
+    assert read_text_pairs(written(tmp_path, "b.tsv", "target\tsource\nc\ta b\ne\td\n")) == pairs
+    assert (
+        read_text_pairs(written(tmp_path, "c.jsonl", '{"q": "a b", "r": "c"}\n{"q": "d", "r": "e"}'), "q", "r") == pairs
+    )
     with pytest.raises(BadRowsError, match="line 2: 3 columns instead of 2"):
-        read_pairs(written(tmp_path, "d.tsv", "a\tb\nc\td\te\n"))
+        read_text_pairs(written(tmp_path, "d.tsv", "a\tb\nc\td\te\n"))
 
 
 # ---- Tagged files ----------------------------------------------------------------------------------------------------
@@ -127,25 +138,31 @@ CONLLU = """# sent_id = 1
 
 
 def test_conll_columns(tmp_path):
-    expected = [Sentence(["EU", "rejects", "German"], ["B-ORG", "O", "B-MISC"]), Sentence(["Peter"], ["B-PER"])]
-    assert read_tagged(written(tmp_path, "a.txt", CONLL)) == expected
-    assert read_tagged(written(tmp_path, "a.conll", CONLL.replace(" ", "\t"))) == expected
+    expected = [
+        TaggedSentence(["EU", "rejects", "German"], ["B-ORG", "O", "B-MISC"]),
+        TaggedSentence(["Peter"], ["B-PER"]),
+    ]
+    assert read_tagged_sentences(written(tmp_path, "a.txt", CONLL)) == expected
+    assert read_tagged_sentences(written(tmp_path, "a.conll", CONLL.replace(" ", "\t"))) == expected
     hashes = written(tmp_path, "b.txt", "# O\nEU B-ORG\n")  # a hash is a word here
-    assert read_tagged(hashes) == [Sentence(["#", "EU"], ["O", "B-ORG"])]
+    assert read_tagged_sentences(hashes) == [TaggedSentence(["#", "EU"], ["O", "B-ORG"])]
 
 
 def test_conllu(tmp_path):
     file = written(tmp_path, "a.conllu", CONLLU)
     words = ["They", "do", "n't", "know"]
-    assert read_tagged(file) == [Sentence(words, ["PRON", "AUX", "PART", "VERB"]), Sentence(["New York"], ["PROPN"])]
-    assert read_tagged(file, "xpos")[0] == Sentence(words, ["PRP", "VBP", "RB", "VB"])
+    assert read_tagged_sentences(file) == [
+        TaggedSentence(words, ["PRON", "AUX", "PART", "VERB"]),
+        TaggedSentence(["New York"], ["PROPN"]),
+    ]
+    assert read_tagged_sentences(file, "xpos")[0] == TaggedSentence(words, ["PRP", "VBP", "RB", "VB"])
     with pytest.raises(ValueError, match="column is 'lemma'; of CoNLL-U it is upos or xpos"):
-        read_tagged(file, "lemma")
+        read_tagged_sentences(file, "lemma")
 
 
 def test_tagged_json_lines(tmp_path):
     file = written(tmp_path, "a.jsonl", '{"tokens": ["a", "b"], "labels": ["X", "Y"]}\n{"words": ["c"], "tags": [1]}\n')
-    assert read_tagged(file) == [Sentence(["a", "b"], ["X", "Y"]), Sentence(["c"], ["1"])]
+    assert read_tagged_sentences(file) == [TaggedSentence(["a", "b"], ["X", "Y"]), TaggedSentence(["c"], ["1"])]
 
 
 @pytest.mark.parametrize(
@@ -163,10 +180,10 @@ def test_tagged_json_lines(tmp_path):
 def test_bad_sentences(name, text, message, tmp_path):
     file = written(tmp_path, name, text)
     with pytest.raises(BadRowsError, match=message):
-        read_tagged(file)
+        read_tagged_sentences(file)
     if name == "a.txt":
         said = []
-        assert read_tagged(file, skip_bad_rows=True, say=said.append) == [Sentence(["x"], ["O"])]
+        assert read_tagged_sentences(file, skip_bad_rows=True, say=said.append) == [TaggedSentence(["x"], ["O"])]
         assert "1 of 2 rows left out" in said[0]
 
 
@@ -231,8 +248,8 @@ def test_data_sets_of_the_hub(tmp_path):
     (tmp_path / "texts").mkdir()
     data.to_parquet(tmp_path / "texts/train-00000-of-00001.parquet")
     assert read_hub("classify", str(tmp_path / "texts"), "train") == [
-        Text("good", None, "pos"),
-        Text("bad", None, "neg"),
+        LabelledText("good", None, "pos"),
+        LabelledText("bad", None, "neg"),
     ]
     names = datasets.Sequence(datasets.ClassLabel(names=["O", "B-P", "I-P"]))
     data = datasets.Dataset.from_dict(
@@ -241,7 +258,7 @@ def test_data_sets_of_the_hub(tmp_path):
     )
     (tmp_path / "tags").mkdir()
     data.to_parquet(tmp_path / "tags/train-00000-of-00001.parquet")
-    assert read_hub("tag", str(tmp_path / "tags"), "train") == [Sentence(["a", "b"], ["O", "B-P"])]
+    assert read_hub("tag", str(tmp_path / "tags"), "train") == [TaggedSentence(["a", "b"], ["O", "B-P"])]
     rows = [{"id": "1", "question": "q", "context": "a b", "answers": {"text": ["b"], "answer_start": [2]}},
             {"id": "2", "question": "q", "context": "a b", "answers": {"text": [], "answer_start": []}}]  # fmt: skip
     (tmp_path / "read").mkdir()
@@ -249,8 +266,8 @@ def test_data_sets_of_the_hub(tmp_path):
     found = read_hub("read", str(tmp_path / "read"), "train")
     assert [question.answers for question in found] == [[(2, "b")], []]
     written(tmp_path, "write/train.jsonl", '{"translation": {"en": "a", "de": "b"}}\n')
-    assert read_hub("write", str(tmp_path / "write"), "train") == [Pair("a", "b")]
-    assert read_hub("write", str(tmp_path / "write"), "train", source="de", target="en") == [Pair("b", "a")]
+    assert read_hub("write", str(tmp_path / "write"), "train") == [TextPair("a", "b")]
+    assert read_hub("write", str(tmp_path / "write"), "train", source="de", target="en") == [TextPair("b", "a")]
     with pytest.raises(ValueError, match="has no column text or sentence.*only id, question, context, answers"):
         read_hub("classify", str(tmp_path / "read"), "train")
     with pytest.raises(OSError, match="could not be loaded"):

@@ -34,7 +34,7 @@ def alone(batch, row, length):
 
 def test_log_odds_are_those_of_the_probability():
     logits = torch.tensor([[1.0, -2.0, 0.5], [3.0, 3.0, -1.0]], dtype=torch.float64)
-    p = saliency.probability(logits, TARGET)
+    p = saliency.class_probability(logits, TARGET)
     assert p.tolist() == [logits.softmax(1)[0, 2].item(), logits.softmax(1)[1, 0].item()]
     torch.testing.assert_close(saliency.log_odds(logits, TARGET), (p / (1 - p)).log(), atol=1e-12, rtol=0)
     two = torch.tensor([[1.5, -0.5]])
@@ -48,9 +48,9 @@ def test_cls_attention_and_rollout_on_planted_maps():
     first = torch.tensor([[[[0.2, 0.8, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
                            [[0.6, 0.4, 0.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]]])  # fmt: skip
     last = torch.tensor([[[[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]] * 2])
-    torch.testing.assert_close(saliency.cls_attention([first, last], 0), torch.tensor([[0.4, 0.6, 0.0]]))
-    assert saliency.cls_attention([first, last]).tolist() == [[0.0, 0.0, 1.0]]
-    flow = saliency.rollout([first, last])
+    torch.testing.assert_close(saliency.average_cls_attention([first, last], 0), torch.tensor([[0.4, 0.6, 0.0]]))
+    assert saliency.average_cls_attention([first, last]).tolist() == [[0.0, 0.0, 1.0]]
+    flow = saliency.roll_out_attention([first, last])
     # [CLS]: half itself (0.7, 0.3, 0 after layer 1), half token 2, which in layer 1 was 0.25 [CLS] and 0.75 itself.
     torch.testing.assert_close(flow[0, 0], torch.tensor([0.35 + 0.125, 0.15, 0.375]))
     torch.testing.assert_close(flow.sum(-1), torch.ones(1, 3))
@@ -62,22 +62,22 @@ def test_cls_attention_and_rollout_on_planted_maps():
 def test_reading_its_own_words_changes_nothing_and_leaves_nothing(model, batch):
     before = model(**batch).logits
     words = model.bert.embeddings.words(batch["input_ids"])
-    with saliency.reading(model, words):
+    with saliency.replace_word_embeddings(model, words):
         torch.testing.assert_close(model(**batch).logits, before, atol=0, rtol=0)
-    with saliency.reading(model, words.flip(0)):
+    with saliency.replace_word_embeddings(model, words.flip(0)):
         assert not torch.allclose(model(**batch).logits, before)
     assert torch.equal(model(**batch).logits, before)
 
 
 def test_gradient_is_the_slope_by_differences(model, batch):
     words = model.bert.embeddings.words(batch["input_ids"]).detach()
-    slope = saliency.gradient(model, batch, TARGET, words)
+    slope = saliency.compute_embedding_gradient(model, batch, TARGET, words)
     for row, token, width in ((0, 3, 5), (1, 2, 31)):
         step = torch.zeros_like(words)
         step[row, token, width] = 1e-5
         answers = []
         for vectors in (words + step, words - step):
-            with saliency.reading(model, vectors):
+            with saliency.replace_word_embeddings(model, vectors):
                 answers.append(saliency.log_odds(model(**batch).logits, TARGET)[row].item())
         assert slope[row, token, width].item() == pytest.approx((answers[0] - answers[1]) / 2e-5, rel=1e-6)
     assert slope[1, 4:].abs().max() == 0  # padding is not read
@@ -87,7 +87,7 @@ def test_gradient_is_the_slope_by_differences(model, batch):
 
 
 def test_integrated_gradients_are_complete_and_better_with_steps(model, batch):
-    baseline = saliency.blank(batch["input_ids"], MASK, [CLS, SEP, PAD])
+    baseline = saliency.make_blank_baseline(batch["input_ids"], MASK, [CLS, SEP, PAD])
     with torch.no_grad():
         here = saliency.log_odds(model(**batch).logits, TARGET)
         there = saliency.log_odds(model(baseline, attention_mask=batch["attention_mask"]).logits, TARGET)
@@ -102,7 +102,9 @@ def test_integrated_gradients_are_complete_and_better_with_steps(model, batch):
 
 def test_integrated_gradients_find_the_part_of_a_linear_answer_exactly(model, batch, monkeypatch):
     slope = torch.randn(2, 6, 32, dtype=torch.float64)
-    monkeypatch.setattr(saliency, "gradient", lambda *_: slope)  # of a linear answer it is the same everywhere
+    monkeypatch.setattr(
+        saliency, "compute_embedding_gradient", lambda *_: slope
+    )  # of a linear answer it is the same everywhere
     words, fill = model.bert.embeddings.words(batch["input_ids"]), model.bert.embeddings.words.weight[MASK]
     found = saliency.integrated_gradients(model, batch, TARGET, torch.full_like(batch["input_ids"], MASK), 1)
     torch.testing.assert_close(found, (slope * (words - fill)).sum(-1).detach(), atol=1e-12, rtol=0)
@@ -116,18 +118,18 @@ def test_integrated_gradients_refuse_no_steps_and_another_shape(model, batch):
 
 
 def test_a_blank_keeps_the_marks(batch):
-    assert saliency.blank(batch["input_ids"], MASK, [CLS, SEP, PAD]).tolist() == [
+    assert saliency.make_blank_baseline(batch["input_ids"], MASK, [CLS, SEP, PAD]).tolist() == [
         [CLS, MASK, MASK, MASK, MASK, SEP],
         [CLS, MASK, MASK, SEP, PAD, PAD],
     ]
 
 
 def test_all_scores_of_a_padded_batch_are_those_of_each_row_alone(model, batch):
-    baseline = saliency.blank(batch["input_ids"], MASK, [CLS, SEP, PAD])
-    together = saliency.all_scores(model, batch, TARGET, baseline, 3)
+    baseline = saliency.make_blank_baseline(batch["input_ids"], MASK, [CLS, SEP, PAD])
+    together = saliency.score_tokens(model, batch, TARGET, baseline, 3)
     assert list(together) == ["attention", "rollout", "gradient x input", "integrated gradients"]
     for row, length in ((0, 6), (1, 4)):
-        part = saliency.all_scores(
+        part = saliency.score_tokens(
             model, alone(batch, row, length), TARGET[row : row + 1], baseline[row : row + 1, :length], 3
         )
         for name, scores in part.items():
@@ -135,7 +137,7 @@ def test_all_scores_of_a_padded_batch_are_those_of_each_row_alone(model, batch):
     with attention_maps(model) as maps:
         model(**batch)
     torch.testing.assert_close(together["attention"], maps[-1][:, :, 0].mean(1), atol=1e-12, rtol=0)
-    torch.testing.assert_close(together["rollout"], saliency.rollout(maps)[:, 0], atol=1e-12, rtol=0)
+    torch.testing.assert_close(together["rollout"], saliency.roll_out_attention(maps)[:, 0], atol=1e-12, rtol=0)
 
 
 # ---- Striking tokens out ---------------------------------------------------------------------------------------------
@@ -147,40 +149,45 @@ def test_what_is_struck_out_cannot_matter(model, batch):
     other = {**batch, "input_ids": batch["input_ids"].clone()}
     other["input_ids"][0, 2] = other["input_ids"][1, 1] = 25
     torch.testing.assert_close(
-        saliency.struck(model, batch, gone), saliency.struck(model, other, gone), atol=1e-12, rtol=0
+        saliency.classify_without_tokens(model, batch, gone),
+        saliency.classify_without_tokens(model, other, gone),
+        atol=1e-12,
+        rtol=0,
     )
     assert not torch.allclose(model(**batch).logits, model(**other).logits)
-    nothing = saliency.struck(model, batch, torch.zeros_like(WORDS))
+    nothing = saliency.classify_without_tokens(model, batch, torch.zeros_like(WORDS))
     torch.testing.assert_close(nothing, model(**batch).logits, atol=0, rtol=0)
     with pytest.raises(ValueError, match="reads its vector"):
-        saliency.struck(model, batch, torch.ones_like(WORDS))
+        saliency.classify_without_tokens(model, batch, torch.ones_like(WORDS))
 
 
 def test_occlusion_strikes_each_word_alone(model, batch):
-    lost = saliency.occlusion(model, batch, TARGET, WORDS)
+    lost = saliency.occlude_each_token(model, batch, TARGET, WORDS)
     gone = torch.zeros_like(WORDS)
     gone[:, 2] = True
-    here, less = (saliency.log_odds(saliency.struck(model, batch, g), TARGET) for g in (gone & False, gone))
+    here, less = (
+        saliency.log_odds(saliency.classify_without_tokens(model, batch, g), TARGET) for g in (gone & False, gone)
+    )
     torch.testing.assert_close(lost[:, 2], here - less, atol=1e-12, rtol=0)
     assert lost[~WORDS].abs().max() == 0
 
 
 def test_top_takes_words_only_and_no_more_than_there_are():
     scores = torch.tensor([[9.0, 1.0, 3.0, -2.0, 2.0, 8.0], [9.0, -5.0, -1.0, 7.0, 6.0, 6.0]])
-    assert saliency.top(scores, WORDS, 2).int().tolist() == [[0, 0, 1, 0, 1, 0], [0, 1, 1, 0, 0, 0]]
-    assert saliency.top(scores, WORDS, 1).int().tolist() == [[0, 0, 1, 0, 0, 0], [0, 0, 1, 0, 0, 0]]
-    assert torch.equal(saliency.top(scores, WORDS, 4), WORDS)
-    assert not saliency.top(scores, WORDS, 0).any()
+    assert saliency.select_top_tokens(scores, WORDS, 2).int().tolist() == [[0, 0, 1, 0, 1, 0], [0, 1, 1, 0, 0, 0]]
+    assert saliency.select_top_tokens(scores, WORDS, 1).int().tolist() == [[0, 0, 1, 0, 0, 0], [0, 0, 1, 0, 0, 0]]
+    assert torch.equal(saliency.select_top_tokens(scores, WORDS, 4), WORDS)
+    assert not saliency.select_top_tokens(scores, WORDS, 0).any()
 
 
 def test_comprehensiveness_and_sufficiency_are_two_ways_to_strike_out(model, batch):
     scores = torch.arange(12.0).reshape(2, 6)
     whole = model(**batch).logits.softmax(1)[[0, 1], TARGET]
     second = torch.tensor([[0, 0, 0, 0, 1, 0], [0, 0, 1, 0, 0, 0]]).bool()
-    expected = whole - saliency.struck(model, batch, second).softmax(1)[[0, 1], TARGET]
+    expected = whole - saliency.classify_without_tokens(model, batch, second).softmax(1)[[0, 1], TARGET]
     found = saliency.comprehensiveness(model, batch, TARGET, scores, WORDS, 1)
     torch.testing.assert_close(found, expected, atol=1e-12, rtol=0)
-    expected = whole - saliency.struck(model, batch, WORDS & ~second).softmax(1)[[0, 1], TARGET]
+    expected = whole - saliency.classify_without_tokens(model, batch, WORDS & ~second).softmax(1)[[0, 1], TARGET]
     found = saliency.sufficiency(model, batch, TARGET, scores, WORDS, 1)
     torch.testing.assert_close(found, expected, atol=1e-12, rtol=0)
     assert saliency.sufficiency(model, batch, TARGET, scores, WORDS, 6).abs().max() < 1e-12
@@ -191,7 +198,7 @@ def test_comprehensiveness_and_sufficiency_are_two_ways_to_strike_out(model, bat
 
 def test_other_attention_gives_the_same_average_and_is_far():
     weights, values = torch.randn(20).double().softmax(0), torch.randn(20, 4).double()
-    other = saliency.other_attention(weights, values)
+    other = saliency.find_other_attention(weights, values)
     assert other.min() >= 0
     assert other.sum().item() == pytest.approx(1, abs=1e-12)
     torch.testing.assert_close(other @ values, weights @ values, atol=1e-12, rtol=0)
@@ -201,14 +208,14 @@ def test_other_attention_gives_the_same_average_and_is_far():
 
 def test_other_attention_needs_more_tokens_than_values():
     weights, values = torch.randn(5).double().softmax(0), torch.randn(5, 4).double()
-    torch.testing.assert_close(saliency.other_attention(weights, values), weights, atol=0, rtol=0)
+    torch.testing.assert_close(saliency.find_other_attention(weights, values), weights, atol=0, rtol=0)
     alike = torch.ones(2, 4)  # two tokens with the same value: all may go to the one that had less
-    assert saliency.other_attention(torch.tensor([0.75, 0.25]), alike).tolist() == [0.0, 1.0]
+    assert saliency.find_other_attention(torch.tensor([0.75, 0.25]), alike).tolist() == [0.0, 1.0]
 
 
 def test_null_space_is_orthonormal_and_complete():
     matrix = torch.tensor([[1.0, 2.0, 3.0, 4.0], [2.0, 4.0, 6.0, 8.0]], dtype=torch.float64)
-    basis = saliency.null_space(matrix)
+    basis = saliency.find_null_space(matrix)
     assert basis.shape == (4, 3)
     torch.testing.assert_close(basis.T @ basis, torch.eye(3, dtype=torch.float64), atol=1e-12, rtol=0)
     assert (matrix @ basis).abs().max() < 1e-12

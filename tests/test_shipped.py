@@ -8,7 +8,8 @@ import torch
 
 from bertlab import sources, weights
 from bertlab.heads import Pretraining
-from bertlab.pretrain import fill
+from bertlab.pretrain import fill_masks
+from bertlab.sources import registry
 from bertlab.wordpiece import WordPiece
 
 HOME = sources.data_folder() / "bertlab-mini"
@@ -21,7 +22,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def pieces():
-    return WordPiece.load(weights.find("bertlab-mini"))
+    return WordPiece.load(weights.find_model_folder("bertlab-mini"))
 
 
 def test_it_is_small_and_fits_its_vocabulary(model, pieces):
@@ -50,7 +51,7 @@ def test_it_fills_what_its_texts_are_full_of(model, pieces):
         ("And the LORD said unto [MASK], Speak unto the people.", "moses"),
         ("In the beginning God created the heaven and the [MASK].", "earth"),
     ):
-        (guesses,) = fill(model, pieces, text)
+        (guesses,) = fill_masks(model, pieces, text)
         assert guesses[0][0] == word
 
 
@@ -81,6 +82,6 @@ def test_the_card_has_the_numbers_of_the_results():
 
 
 def test_a_copy_without_the_model_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, "data_folder", lambda: tmp_path)
+    monkeypatch.setattr(registry, "data_folder", lambda: tmp_path)
     with pytest.raises(sources.SourceError, match="take a whole one"):
         weights.load("bertlab-mini")

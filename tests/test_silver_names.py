@@ -6,9 +6,8 @@ from collections import Counter
 
 import pytest
 
-from bertlab import annotations, silver, sources, tasks
-from bertlab.metrics import entities, entity_scores, scheme
-from bertlab.readers import Sentence
+from bertlab import sources, tasks
+from bertlab.tasks import TaggedSentence, detect_scheme, find_entities, score_entities
 
 ARTICLES = [
     {"title": title, "topic": topic, "summary": summary}
@@ -33,16 +32,16 @@ ARTICLES = [
 
 @pytest.fixture(scope="module")
 def known():
-    known = silver.known_names(ARTICLES)
+    known = tasks.collect_known_names(ARTICLES)
     known.small.update(["they", "in", "over"] * 3)
     return known
 
 
 def found(text, known, own=None):
     """Names of a text as (words, type), or None when a capital is not explained."""
-    words = annotations.words_and_tags(text, [])[0]
-    tags, explained = silver.name_tags(words, known, own)
-    return [(" ".join(words[start:end]), kind) for start, end, kind in entities(tags)] if explained else None
+    words = tasks.split_words_and_tags(text, [])[0]
+    tags, explained = tasks.tag_names(words, known, own)
+    return [(" ".join(words[start:end]), kind) for start, end, kind in find_entities(tags)] if explained else None
 
 
 def test_titles_topics_and_first_sentences_give_types(known):
@@ -88,19 +87,19 @@ def test_each_rule(known, text, names):
 
 
 def test_surnames_hold_in_their_own_article(known):
-    own = silver.own_names(ARTICLES[0], known)
+    own = tasks.find_own_names(ARTICLES[0], known)
     assert own[("Lovelace",)] == own["Augusta", "Ada", "King"] == "PER"
     assert ("King",) not in own
     assert found("Later Lovelace met France.", known, own) is None  # Later is not known in lower case
     assert found("They met Lovelace.", known, own) == [("Lovelace", "PER")]
-    assert ("France",) not in silver.own_names(ARTICLES[2], known)
-    assert silver.own_names(ARTICLES[3], known) == {}
+    assert ("France",) not in tasks.find_own_names(ARTICLES[2], known)
+    assert tasks.find_own_names(ARTICLES[3], known) == {}
 
 
 @functools.cache
 def real():
     try:
-        return silver.names()
+        return tasks.make_silver_names()
     except sources.SourceError as error:
         return pytest.skip(str(error).splitlines()[0])
 
@@ -110,27 +109,32 @@ def test_the_real_silver():
     data = real()
     sentences = [*data.train, *data.dev, *data.test]
     assert [len(data.train) > 12_000, len(data.dev) > 1_000, len(data.test) > 1_000] == [True] * 3
-    assert scheme([s.tags for s in sentences]) == "IOB2"
-    assert tasks.Tag.labels_of(data.train) == ["O", *(f"{m}-{k}" for m in "BI" for k in ("LOC", "MISC", "ORG", "PER"))]
-    closed = {" ".join(Sentence(*annotations.words_and_tags(s["text"], [])).words) for s in annotations.names_test()}
-    closed |= {" ".join(annotations.words_and_tags(sentence, [])[0])
-               for article in annotations.reading_test()["data"]
+    assert detect_scheme([s.tags for s in sentences]) == "IOB2"
+    assert tasks.Tagging.labels_of(data.train) == [
+        "O",
+        *(f"{m}-{k}" for m in "BI" for k in ("LOC", "MISC", "ORG", "PER")),
+    ]
+    closed = {
+        " ".join(TaggedSentence(*tasks.split_words_and_tags(s["text"], [])).words) for s in tasks.read_names_test()
+    }
+    closed |= {" ".join(tasks.split_words_and_tags(sentence, [])[0])
+               for article in tasks.read_reading_test()["data"]
                for sentence in sources.split_sentences(article["paragraphs"][0]["context"])}  # fmt: skip
     assert not closed & {" ".join(s.words) for s in sentences}
-    assert data.train[:50] == silver.names().train[:50]
-    assert not {article["title"] for article in silver.open_articles()} & annotations.held_out_titles()
-    counts = Counter(kind for s in sentences for _, _, kind in entities(s.tags))
+    assert data.train[:50] == tasks.make_silver_names().train[:50]
+    assert not {article["title"] for article in tasks.list_open_articles()} & tasks.list_held_out_titles()
+    counts = Counter(kind for s in sentences for _, _, kind in find_entities(s.tags))
     assert min(counts.values()) > 500
 
 
 @pytest.mark.network
 def test_how_good_the_rules_are():
-    test = tasks.names().test
-    known = silver.known_names(silver.open_articles())
-    said = [silver.name_tags(s.words, known) for s in test]
-    scores = entity_scores([s.tags for s in test], [tags for tags, _ in said])
+    test = tasks.load_names().test
+    known = tasks.collect_known_names(tasks.list_open_articles())
+    said = [tasks.tag_names(s.words, known) for s in test]
+    scores = score_entities([s.tags for s in test], [tags for tags, _ in said])
     assert scores["precision"] > 0.8
     assert 0.5 < scores["recall"] < 0.7
     sure = [(s.tags, tags) for s, (tags, explained) in zip(test, said, strict=True) if explained]
-    assert entity_scores(*zip(*sure, strict=True))["f1"] > 0.88
+    assert score_entities(*zip(*sure, strict=True))["f1"] > 0.88
     assert len(sure) > 100

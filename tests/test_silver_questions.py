@@ -6,7 +6,8 @@ from collections import Counter
 import pytest
 
 from bertlab import annotations, silver, tasks
-from bertlab.readers import Question
+from bertlab.tasks import Question, annotations
+from bertlab.tasks.silver import question_rules
 
 
 def article(title: str, summary: str, topic: str = "Geography") -> dict:
@@ -15,7 +16,7 @@ def article(title: str, summary: str, topic: str = "Geography") -> dict:
 
 def found(*args) -> dict[str, str]:
     """kind -> answer, for what the rules find in an article."""
-    known = silver.facts(article(*args))
+    known = tasks.collect_facts(article(*args))
     return {kind: fact.answer for kind, fact in known[1].items()} if known else {}
 
 
@@ -43,10 +44,10 @@ def test_a_person():
 
 def test_date_that_opens_a_sentence():
     text = "Ada was an English writer. In May 1843, she published her notes, which were long."
-    fact = silver.facts(article("Ada", text, "People"))[1]["when did"]
+    fact = tasks.collect_facts(article("Ada", text, "People"))[1]["when did"]
     assert (fact.start, fact.answer) == (text.index("May"), "May 1843")
-    subject = silver.Subject("Ada", False, ())
-    assert silver.ask(fact.rule.ways[0], subject, fact.words) == "When did Ada publish her notes?"
+    subject = tasks.Subject("Ada", False, ())
+    assert tasks.fill_question(fact.rule.ways[0], subject, fact.words) == "When did Ada publish her notes?"
 
 
 def test_an_office():
@@ -101,7 +102,7 @@ def test_what_is_not_told_is_not_found(text):
 
 def test_subject_is_named_as_in_the_text():
     def name(title, first, topic="Technology"):
-        return silver.subject_of(article(title, first, topic), first)[0]
+        return tasks.find_subject(article(title, first, topic), first)[0]
 
     assert name("Drake Passage", "The Drake Passage is a strait.").name == "the Drake Passage"
     assert name("Inductor", "An inductor, also called a coil, is a component.").name == "an inductor"
@@ -109,35 +110,35 @@ def test_subject_is_named_as_in_the_text():
     assert name("Silk", "Silk is a fiber. Moths make silk.").name == "silk"
     frogs = name("Frog", "Frogs are animals.")
     assert (frogs.name, frogs.plural) == ("Frogs", True)
-    assert silver.ask("Where {do} {x} live?", frogs, {}) == "Where do Frogs live?"
+    assert tasks.fill_question("Where {do} {x} live?", frogs, {}) == "Where do Frogs live?"
 
 
 def test_year_is_asked_and_answered_as_a_year(monkeypatch):
     text = "Quezon City is a city. It was founded on October 12, 1939, and was named after a president."
     monkeypatch.setattr(silver.sources, "wiki", lambda: [article("Quezon City", text)])
-    monkeypatch.setattr(annotations, "held_out_titles", lambda: frozenset())
+    monkeypatch.setattr(annotations, "list_held_out_titles", lambda: frozenset())
     for way, answer in (
         ("In which year {was} {x} {did}{more}?", "1939"),
         ("When {was} {x} {did}{more}?", "October 12, 1939"),
     ):
-        rules = [rule._replace(ways=(way,)) if rule.kind == "passive year" else rule for rule in silver.RULES]
-        monkeypatch.setattr(silver, "RULES", rules)
-        asked = [q for side in silver.questions() for q in side if q.id.endswith("passive year")]
+        rules = [rule._replace(ways=(way,)) if rule.kind == "passive year" else rule for rule in tasks.RULES]
+        monkeypatch.setattr(question_rules, "RULES", rules)
+        asked = [q for side in tasks.make_silver_questions() for q in side if q.id.endswith("passive year")]
         assert [q.answers for q in asked] == [[(text.index(answer), answer)]]
 
 
 def test_foreign_fact_needs_a_word_that_is_missing():
-    rule = next(rule for rule in silver.RULES if rule.kind == "prize year")
-    bank = {rule.kind: [silver.Fact(rule, 0, "1918", {"what": "Nobel Prize in Physics"})]}
+    rule = next(rule for rule in tasks.RULES if rule.kind == "prize year")
+    bank = {rule.kind: [tasks.Fact(rule, 0, "1918", {"what": "Nobel Prize in Physics"})]}
     rng = random.Random(0)
-    assert silver.foreign("She wrote novels.", {}, bank, rng) == bank[rule.kind][0]
-    assert silver.foreign("She got the Nobel Prize in Physics.", {}, bank, rng) is None
-    assert silver.foreign("She wrote novels.", {rule.kind: None}, bank, rng) is None
+    assert tasks.choose_foreign_fact("She wrote novels.", {}, bank, rng) == bank[rule.kind][0]
+    assert tasks.choose_foreign_fact("She got the Nobel Prize in Physics.", {}, bank, rng) is None
+    assert tasks.choose_foreign_fact("She wrote novels.", {rule.kind: None}, bank, rng) is None
 
 
 @pytest.fixture(scope="module")
 def data():
-    return silver.questions()
+    return tasks.make_silver_questions()
 
 
 def kind(question: Question) -> str:
@@ -159,7 +160,7 @@ def test_split_is_by_article_and_leaves_the_tests_out(data):
     assert not contexts[0] & contexts[1]
     assert not contexts[0] & contexts[2]
     assert not contexts[1] & contexts[2]
-    held = annotations.held_out_titles()
+    held = tasks.list_held_out_titles()
     texts = {one["summary"] for one in silver.sources.wiki() if one["title"] in held}
     assert not any(texts & side for side in contexts)
     ids = [q.id for side in data for q in side]
@@ -186,8 +187,8 @@ def test_silent_text_holds_no_word_of_the_matter(data):
 
 
 def test_same_questions_each_time(data):
-    assert silver.questions() == data
+    assert tasks.make_silver_questions() == data
 
 
 def test_it_is_a_task_with_a_name():
-    assert tasks.NAMED["questions"][:2] == ("read", silver.questions)
+    assert tasks.NAMED["questions"][:2] == ("read", tasks.make_silver_questions)

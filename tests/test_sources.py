@@ -23,6 +23,7 @@ from pathlib import Path
 import pytest
 
 from bertlab import sources
+from bertlab.sources import cache, download, fetching, registry
 
 REPO = Path(__file__).parent.parent
 NAMES = ["minilm", "sotu", "wiki", "kjv", "web", "vader", "glove", "chatterbot", "pos"]
@@ -139,7 +140,7 @@ def home(tmp_path, monkeypatch):
     """A cache of our own, and a data folder whose sources.toml the test writes with home(text)."""
     data = tmp_path / "data"
     data.mkdir()
-    monkeypatch.setattr(sources, "data_folder", lambda: data)
+    monkeypatch.setattr(registry, "data_folder", lambda: data)
     monkeypatch.setenv("BERTLAB_CACHE", str(tmp_path / "cache"))
 
     def write(text):
@@ -162,7 +163,7 @@ def arrive(monkeypatch):
             calls.append(path)
             return path
 
-        monkeypatch.setattr(sources, "_pip", pip)
+        monkeypatch.setattr(download, "run_pip_download", pip)
         return calls
 
     return start
@@ -205,7 +206,7 @@ def test_import_is_light():
 def test_the_cache_is_where_the_environment_says(tmp_path, monkeypatch):
     monkeypatch.setenv("BERTLAB_CACHE", str(tmp_path / "mine"))
     assert sources.cache_folder() == tmp_path / "mine"
-    assert [row["cached"] for row in sources.listing()] == [False] * len(NAMES)
+    assert [row["cached"] for row in sources.list_sources()] == [False] * len(NAMES)
     monkeypatch.delenv("BERTLAB_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "platform"))
     folder = sources.cache_folder()
@@ -221,14 +222,14 @@ def test_the_cache_is_where_the_environment_says(tmp_path, monkeypatch):
 def test_fetch_unpacks_the_named_members_and_keeps_them(home, serve, capsys):
     index = serve("tinydata-1.0-py3-none-any.whl", TINY)
     cache = home(table(TINY))
-    assert sources.listing()[0]["cached"] is False
+    assert sources.list_sources()[0]["cached"] is False
     folder = sources.fetch("tiny")
     assert held(folder) == ["a.txt", "b.txt"]
     assert (folder / "a.txt").read_text() == "one"
     assert folder.parent == cache
     said = capsys.readouterr().err
     assert "tiny: 100%" in said
-    row = sources.listing()[0]
+    row = sources.list_sources()[0]
     assert (row["name"], row["what"], row["licence"], row["bytes"]) == ("tiny", "two words", "CC0", len(TINY))
     assert row["cached"] is True
     assert sources.fetch("tiny") == folder
@@ -320,7 +321,7 @@ def test_damage_is_seen_by_another_process_even_if_the_times_are_kept(home, arri
     times = path.stat()
     path.write_text("ONE")
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-    monkeypatch.setattr(sources, "_verified", {})  # what a new process knows
+    monkeypatch.setattr(cache, "_verified", {})  # what a new process knows
     sources.fetch("tiny", progress=False)
     assert path.read_text() == "one"
     assert len(calls) == 2
@@ -535,7 +536,7 @@ def test_an_archive_cannot_reach_out_of_its_folder(tmp_path, kind, members, patt
     folder.mkdir(parents=True)
     archive.write_bytes(wheel(members) if kind == "wheel" else sdist(members))
     with pytest.raises(sources.SourceError, match=word):
-        sources._unpack(archive, one(kind, patterns), folder)
+        sources.unpack_members(archive, one(kind, patterns), folder)
     assert [p.name for p in tmp_path.rglob("*evil*")] == []
     assert not Path("/evil.txt").exists()
 
@@ -547,14 +548,14 @@ def test_two_members_of_one_name_are_refused(tmp_path):
     (tmp_path / "archive").write_bytes(packed.getvalue())
     (tmp_path / "files").mkdir()
     with pytest.raises(sources.SourceError, match=r"two members for 't/a.txt'"):
-        sources._unpack(tmp_path / "archive", one("wheel", ["t/*"]), tmp_path / "files")
+        sources.unpack_members(tmp_path / "archive", one("wheel", ["t/*"]), tmp_path / "files")
 
 
 def test_a_star_stays_within_its_folder_and_paths_keep_their_tail(tmp_path):
     archive, folder = tmp_path / "archive", tmp_path / "files"
     folder.mkdir()
     archive.write_bytes(wheel({"t/data/a.csv": "1", "t/data/deep/b.txt": "2", "t/data/deep/d.txt/c": "3"}))
-    sources._unpack(archive, one("wheel", ["t/data/a.csv", "t/data/deep/*.txt"]), folder)
+    sources.unpack_members(archive, one("wheel", ["t/data/a.csv", "t/data/deep/*.txt"]), folder)
     assert held(folder) == ["a.csv", "deep/b.txt"]
 
 
@@ -661,7 +662,7 @@ def test_odd_text_does_not_cost_its_square(text):
 @pytest.fixture
 def given(tmp_path, monkeypatch):
     """The folder that stands for every source; the test writes the files into it."""
-    monkeypatch.setattr(sources, "fetch", lambda name: tmp_path)
+    monkeypatch.setattr(fetching, "fetch", lambda name: tmp_path)
     return tmp_path
 
 

@@ -8,28 +8,33 @@ import pytest
 import torch
 
 from bertlab import tasks
-from bertlab.heads import IGNORE, Classifier, Output, SpanFinder, Tagger, Writer
+from bertlab.batches import IGNORE, Batches
+from bertlab.heads import Classifier, Output, SpanFinder, Tagger
 from bertlab.model import BertConfig
-from bertlab.readers import Pair, Question, Sentence, Text, parted
 from bertlab.tasks import (
-    Classify,
-    Collate,
-    Read,
-    Reply,
-    Tag,
-    Write,
-    best_spans,
-    best_threshold,
-    class_weights,
-    lengths,
-    outputs,
-    tokens_at,
+    Classification,
+    LabelledText,
+    PaddingCollate,
+    Question,
+    Reading,
+    ReplyChoice,
+    TaggedSentence,
+    Tagging,
+    TextPair,
+    Writing,
+    compute_class_weights,
+    count_row_tokens,
+    find_answer_tokens,
+    find_best_spans,
+    find_best_threshold,
+    run_model,
+    split_examples,
 )
-from bertlab.train import Batches
-from bertlab.wordpiece import SPECIAL, WordPiece
+from bertlab.wordpiece import SPECIAL_TOKENS, WordPiece
+from bertlab.writing import Writer
 
 WORDS = "the cat sat on a mat dog ran good bad film ##s ##ing . ? who 1 9 ##9 play"
-PIECES = WordPiece([*SPECIAL, *WORDS.split()])
+PIECES = WordPiece([*SPECIAL_TOKENS, *WORDS.split()])
 CLS, SEP = PIECES.cls_id, PIECES.sep_id
 SMALL = BertConfig(vocab_size=len(PIECES), hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
                    intermediate_size=64, max_position_embeddings=64)  # fmt: skip
@@ -43,7 +48,7 @@ def ids(text: str) -> list[int]:
 
 
 def test_collate_literally():
-    collate = Collate(0)
+    collate = PaddingCollate(0)
     rows = [
         {"input_ids": [2, 5, 3], "labels": [IGNORE, 1, IGNORE], "words": 1},
         {"input_ids": [2, 3], "labels": [0, 1]},
@@ -68,7 +73,7 @@ def test_outputs_reads_every_row_once_and_like_lengths_together():
             return Output(logits=input_ids)
 
     model = Model(1, 1).train()
-    for chosen, output in outputs(model, rows, Collate(0), tokens=18):
+    for chosen, output in run_model(model, rows, PaddingCollate(0), tokens=18):
         assert len(chosen) == len(output.logits)
         seen += chosen
     assert sorted(seen) == list(range(7))
@@ -78,63 +83,71 @@ def test_outputs_reads_every_row_once_and_like_lengths_together():
 
 
 def test_the_same_text_is_always_on_the_same_side():
-    examples = [Text(f"text {i}", None, "x") for i in range(1000)]
-    split = parted(examples, lambda e: e.text)
+    examples = [LabelledText(f"text {i}", None, "x") for i in range(1000)]
+    split = split_examples(examples, lambda e: e.text)
     assert [len(side) for side in split] == [795, 99, 106]
-    again = parted([Text(e.text.upper() + "  ", None, "y") for e in split.test], lambda e: e.text)
+    again = split_examples([LabelledText(e.text.upper() + "  ", None, "y") for e in split.test], lambda e: e.text)
     assert len(again.test) == 106
 
 
 # ---- Classify --------------------------------------------------------------------------------------------------------
 
-FILMS = [Text("good film", None, "pos"), Text("bad film", None, "neg"), Text("a dog", None, "neg")]
+FILMS = [
+    LabelledText("good film", None, "pos"),
+    LabelledText("bad film", None, "neg"),
+    LabelledText("a dog", None, "neg"),
+]
 
 
 def test_classify_rows_literally():
-    task = Classify(PIECES, ["neg", "pos"], length=6)
+    task = Classification(PIECES, ["neg", "pos"], length=6)
     assert task.rows(FILMS[:1]) == [{"input_ids": [CLS, *ids("good film"), SEP], "labels": 1}]
-    rows = task.rows([Text("the cat sat on", "a dog ran", "?"), Text("", None, "neg")])
+    rows = task.rows([LabelledText("the cat sat on", "a dog ran", "?"), LabelledText("", None, "neg")])
     assert rows[0] == {
         "input_ids": [CLS, *ids("the cat"), SEP, *ids("a"), SEP], "token_type_ids": [0, 0, 0, 0, 1, 1],
         "labels": IGNORE}  # fmt: skip
     assert rows[1] == {"input_ids": [CLS, SEP], "token_type_ids": [0, 0], "labels": 0}
     assert task.cut == 1
-    assert lengths(rows) == [6, 2]
+    assert count_row_tokens(rows) == [6, 2]
 
 
 def test_classes_of_the_data():
-    assert Classify.labels_of([Text("", None, label) for label in ("10", "9", "2")]) == ["2", "9", "10"]
-    assert Classify.labels_of([Text("", None, label) for label in ("b", "a", "b")]) == ["a", "b"]
+    assert Classification.labels_of([LabelledText("", None, label) for label in ("10", "9", "2")]) == ["2", "9", "10"]
+    assert Classification.labels_of([LabelledText("", None, label) for label in ("b", "a", "b")]) == ["a", "b"]
     with pytest.raises(ValueError, match="all 2 texts have the label 'a': there is nothing to tell apart"):
-        Classify.labels_of([Text("x", None, "a"), Text("y", None, "a")])
-    weights = class_weights(["neg", "pos"], FILMS)
+        Classification.labels_of([LabelledText("x", None, "a"), LabelledText("y", None, "a")])
+    weights = compute_class_weights(["neg", "pos"], FILMS)
     assert weights.tolist() == pytest.approx([3 / (2 * 2), 3 / (2 * 1)])
 
 
 def test_classify_predicts_in_order_and_scores():
     model = Classifier(SMALL, 2).eval()
-    task = Classify(PIECES, ["neg", "pos"])
+    task = Classification(PIECES, ["neg", "pos"])
     said = task.predict(model, FILMS)
     for example, one in zip(FILMS, said, strict=True):
         shares = model(torch.tensor([[CLS, *ids(example.text), SEP]])).logits.softmax(-1)[0].tolist()
         assert one["probabilities"] == pytest.approx({"neg": shares[0], "pos": shares[1]}, abs=1e-5)
         assert one["label"] == max(one["probabilities"], key=one["probabilities"].get)
     said = [{"label": label} for label in ("pos", "pos", "neg", "neg")]
-    scores = task.score([*FILMS, Text("x", None, "new")], said)
+    scores = task.score([*FILMS, LabelledText("x", None, "new")], said)
     assert scores["accuracy"] == 0.5
     assert task.score(FILMS, [{"label": e.label} for e in FILMS]) == {"accuracy": 1.0, "macro_f1": 1.0}
 
 
 def test_baselines_of_classification():
-    train = [Text("good film", None, "pos"), Text("bad film", None, "neg"), Text("bad cat", None, "neg")] * 5
-    found = Classify(PIECES, ["neg", "pos"]).baselines(train, FILMS)
+    train = [
+        LabelledText("good film", None, "pos"),
+        LabelledText("bad film", None, "neg"),
+        LabelledText("bad cat", None, "neg"),
+    ] * 5
+    found = Classification(PIECES, ["neg", "pos"]).baselines(train, FILMS)
     assert found["most frequent label"]["accuracy"] == pytest.approx(2 / 3)
     assert found["TF-IDF + logistic regression"]["accuracy"] == 1
 
 
 # ---- Tag -------------------------------------------------------------------------------------------------------------
 
-PLAYS = Sentence(["cats", "playing", "\u200b", "."], ["N", "V", "X", "P"])
+PLAYS = TaggedSentence(["cats", "playing", "\u200b", "."], ["N", "V", "X", "P"])
 
 
 @pytest.mark.parametrize(
@@ -143,7 +156,7 @@ PLAYS = Sentence(["cats", "playing", "\u200b", "."], ["N", "V", "X", "P"])
 )
 def test_tag_rows_literally(label_on, labels):
     """Pieces of one word; a word that is invisible is [UNK]; labels sorted N, P, V, X."""
-    task = Tag(PIECES, Tag.labels_of([PLAYS]), label_on=label_on)
+    task = Tagging(PIECES, Tagging.labels_of([PLAYS]), label_on=label_on)
     [row] = task.rows([PLAYS])
     assert row["input_ids"] == [CLS, *ids("cat ##s play ##ing [UNK] ."), SEP]
     assert row["labels"] == [IGNORE, *labels, IGNORE]
@@ -152,38 +165,38 @@ def test_tag_rows_literally(label_on, labels):
 
 
 def test_a_long_sentence_is_read_in_parts():
-    task = Tag(PIECES, ["N", "V"], length=5)
-    long = Sentence(["cat", "cats", "playing", "dog"], ["N", "V", "N", "V"])
-    rows = task.rows([Sentence(["dog"], ["N"]), long])
+    task = Tagging(PIECES, ["N", "V"], length=5)
+    long = TaggedSentence(["cat", "cats", "playing", "dog"], ["N", "V", "N", "V"])
+    rows = task.rows([TaggedSentence(["dog"], ["N"]), long])
     assert [row["input_ids"] for row in rows] == [[CLS, *ids(text), SEP] for text in
                                                   ("dog", "cat cat ##s", "play ##ing dog")]  # fmt: skip
     assert [row["words"] for row in rows] == [(0, 0, [1]), (1, 0, [1, 2]), (1, 2, [1, 3])]
     assert task.cut == 1
-    said = task.predict(Tagger(SMALL, 2), [Sentence(["dog"], ["N"]), long])
+    said = task.predict(Tagger(SMALL, 2), [TaggedSentence(["dog"], ["N"]), long])
     assert [len(one["tags"]) for one in said] == [1, 4]
     assert all(0.5 <= p <= 1 for one in said for p in one["probability"])
 
 
 def test_tag_predicts_what_the_labelled_piece_says():
     model = Tagger(SMALL, 4).eval()
-    task = Tag(PIECES, Tag.labels_of([PLAYS]), label_on="last")
+    task = Tagging(PIECES, Tagging.labels_of([PLAYS]), label_on="last")
     [row] = task.rows([PLAYS])
     logits = model(torch.tensor([row["input_ids"]])).logits[0]
     expected = [task.labels[i] for i in logits[row["words"][2]].argmax(-1).tolist()]
     assert task.predict(model, [PLAYS])[0]["tags"] == expected
     with pytest.raises(ValueError, match="label_on is 'middle'"):
-        Tag(PIECES, ["a", "b"], label_on="middle")
+        Tagging(PIECES, ["a", "b"], label_on="middle")
 
 
 def test_baselines_of_tagging():
-    train = [Sentence(["Cat", "ran"], ["N", "V"]), Sentence(["cat", "sat", "dog"], ["N", "V", "N"])]
-    test = [Sentence(["CAT", "dog", "mat"], ["N", "N", "N"]), Sentence(["ran", "sat"], ["V", "V"])]
-    found = Tag(PIECES, ["N", "V"]).baselines(train, test)
+    train = [TaggedSentence(["Cat", "ran"], ["N", "V"]), TaggedSentence(["cat", "sat", "dog"], ["N", "V", "N"])]
+    test = [TaggedSentence(["CAT", "dog", "mat"], ["N", "N", "N"]), TaggedSentence(["ran", "sat"], ["V", "V"])]
+    found = Tagging(PIECES, ["N", "V"]).baselines(train, test)
     assert found["most frequent tag"] == {"accuracy": 3 / 5}
     assert found["dictionary of words"] == {"accuracy": 1.0}  # CAT as cat; mat as most words that were seen once
-    train = [Sentence(["Ada", "Byron", "ran"], ["B-P", "I-P", "O"])]
-    test = [Sentence(["Byron", "Ada", "sat"], ["B-P", "O", "O"])]
-    found = Tag(PIECES, Tag.labels_of(train)).baselines(train, test)["dictionary of words"]
+    train = [TaggedSentence(["Ada", "Byron", "ran"], ["B-P", "I-P", "O"])]
+    test = [TaggedSentence(["Byron", "Ada", "sat"], ["B-P", "O", "O"])]
+    found = Tagging(PIECES, Tagging.labels_of(train)).baselines(train, test)["dictionary of words"]
     assert found == {"f1": pytest.approx(2 / 3), "precision": 0.5, "recall": 1.0, "accuracy": 2 / 3}
 
 
@@ -194,20 +207,20 @@ CONTEXT = "The cat sat on a mat. The  DOG ran 1999."
 
 
 def test_read_rows_map_to_characters_exactly():
-    task = Read(PIECES, length=64)
+    task = Reading(PIECES, length=64)
     [row] = task.rows([Question("1", "who?", CONTEXT, [(27, "DOG ran")])])
     first = row["first"]
     assert row["input_ids"][:first] == [CLS, *ids("who ?"), SEP]
     span = row["offsets"][row["start_positions"] - first : row["end_positions"] - first + 1]
     assert CONTEXT[span[0][0] : span[-1][1]] == "DOG ran"
     assert sum(row["token_type_ids"]) == len(row["input_ids"]) - first
-    assert tokens_at([(0, 3), (4, 7), (7, 9)], 5, "at") == (1, 1)  # half of a token is that token
-    assert tokens_at([(0, 3), (4, 7), (7, 9)], 6, "ts") == (1, 2)
-    assert tokens_at([(0, 3)], 3, " ") is None
+    assert find_answer_tokens([(0, 3), (4, 7), (7, 9)], 5, "at") == (1, 1)  # half of a token is that token
+    assert find_answer_tokens([(0, 3), (4, 7), (7, 9)], 6, "ts") == (1, 2)
+    assert find_answer_tokens([(0, 3)], 3, " ") is None
 
 
 def test_windows_overlap_and_hold_the_answer_or_say_that_there_is_none():
-    task = Read(PIECES, length=10, stride=3)  # [CLS] who ? [SEP], 5 of the context, [SEP]
+    task = Reading(PIECES, length=10, stride=3)  # [CLS] who ? [SEP], 5 of the context, [SEP]
     context = "a cat sat on the mat . a dog ran"
     example = Question("1", "who?", context, [(context.index("the mat"), "the mat")])
     rows = task.rows([example])
@@ -223,7 +236,7 @@ def test_windows_overlap_and_hold_the_answer_or_say_that_there_is_none():
 
 
 def test_a_question_of_any_length_and_an_empty_context():
-    task = Read(PIECES, length=16, no_answer=True)
+    task = Reading(PIECES, length=16, no_answer=True)
     rows = task.rows([Question("1", "who " * 50, "a cat", []), Question("2", "who?", "", [])])
     assert [len(row["input_ids"]) for row in rows] == [11, 5]
     said = task.predict(SpanFinder(SMALL), [Question("2", "who?", "", [])])
@@ -233,10 +246,10 @@ def test_a_question_of_any_length_and_an_empty_context():
 @pytest.mark.parametrize("longest", [1, 2, 9])
 def test_best_spans_equal_all_pairs(longest):
     start, end = torch.randn(7), torch.randn(7)
-    found = best_spans(start, end, longest, most=5)
+    found = find_best_spans(start, end, longest, most=5)
     every = sorted(((start[a] + end[b]).item(), a, b) for a in range(7) for b in range(a, min(7, a + longest)))[::-1]
     assert [(a, b) for _, a, b in found] == [(a, b) for _, a, b in every[:5]]
-    assert best_spans(start[:0], end[:0], 3) == []
+    assert find_best_spans(start[:0], end[:0], 3) == []
 
 
 class Oracle(torch.nn.Linear):
@@ -254,20 +267,20 @@ class Oracle(torch.nn.Linear):
 
 def test_read_predicts_over_windows_with_characters():
     example = Question("1", "who?", "a cat sat on the mat. A  Dog ran", [])
-    task = Read(PIECES, length=10, stride=3, no_answer=True)
+    task = Reading(PIECES, length=10, stride=3, no_answer=True)
     [said] = task.predict(Oracle("dog", null=1.0), [example])
     assert (said["answer"], said["start"]) == ("Dog", 25)
     assert said["gap"] == pytest.approx(2 - 10)
     [said] = task.predict(Oracle("dog", null=6.0), [example])
     assert (said["answer"], said["start"], said["gap"]) == ("", -1, pytest.approx(2))
     assert task.predict(Oracle("dog", null=6.0), [example], threshold=3)[0]["answer"] == "Dog"
-    always = Read(PIECES, length=10, stride=3)
+    always = Reading(PIECES, length=10, stride=3)
     assert always.predict(Oracle("dog", null=6.0), [example])[0]["answer"] == "Dog"
 
 
 def test_what_is_said_of_an_empty_context_is_json():
     torch.manual_seed(0)
-    (said,) = Read(PIECES, length=32, no_answer=True).predict(SpanFinder(SMALL), [Question("1", "who ?", "", [])])
+    (said,) = Reading(PIECES, length=32, no_answer=True).predict(SpanFinder(SMALL), [Question("1", "who ?", "", [])])
     assert (said["answer"], said["start"]) == ("", -1)
     json.dumps(said, allow_nan=False)
 
@@ -275,13 +288,13 @@ def test_what_is_said_of_an_empty_context_is_json():
 def test_best_threshold_by_hand():
     asked = [Question(str(i), "", "", answers) for i, answers in enumerate([[(0, "cat")], [], [(0, "dog")], []])]
     said = [{"gap": gap} for gap in (-3.0, 4.0, 1.0, 2.0)]
-    assert best_threshold(asked, said, ["cat", "x", "dog", "y"]) == 1.0
-    assert best_threshold(asked, said, ["x", "x", "x", "x"]) == -math.inf
+    assert find_best_threshold(asked, said, ["cat", "x", "dog", "y"]) == 1.0
+    assert find_best_threshold(asked, said, ["x", "x", "x", "x"]) == -math.inf
 
 
 def test_scores_and_baselines_of_reading():
     asked = [Question("1", "who sat on a mat?", CONTEXT, [(4, "cat")]), Question("2", "who?", CONTEXT, [])]
-    task = Read(PIECES, no_answer=True)
+    task = Reading(PIECES, no_answer=True)
     found = task.score(asked, [{"answer": "the cat"}, {"answer": "dog"}])
     assert found == {"exact": 0.5, "f1": 0.5, "f1_answer": 1.0, "f1_no_answer": 0.0}
     found = task.baselines(asked, asked)
@@ -291,11 +304,16 @@ def test_scores_and_baselines_of_reading():
 
 # ---- Reply -----------------------------------------------------------------------------------------------------------
 
-TALK = [Pair("who sat?", "the cat."), Pair("who sat?", "a dog."), Pair("who ran?", "a film."), Pair("good?", "bad.")]
+TALK = [
+    TextPair("who sat?", "the cat."),
+    TextPair("who sat?", "a dog."),
+    TextPair("who ran?", "a film."),
+    TextPair("good?", "bad."),
+]
 
 
 def test_reply_draws_wrong_ones_that_are_wrong():
-    task = Reply(PIECES, wrong=5)
+    task = ReplyChoice(PIECES, wrong=5)
     rows = task.rows(TALK)
     batch = task.collate(rows, np.random.default_rng(0))
     assert batch["labels"].tolist() == [1, 0, 0, 0, 0, 0] * 4
@@ -304,24 +322,24 @@ def test_reply_draws_wrong_ones_that_are_wrong():
     assert all("cat" not in text and "dog" not in text for text in [*texts[1:6], *texts[7:12]])
     again = task.collate(rows, np.random.default_rng(0))
     assert all(torch.equal(batch[name], again[name]) for name in batch)
-    batches = Batches(rows, task.collate, 2, lengths=lengths(rows))
+    batches = Batches(rows, task.collate, 2, lengths=count_row_tokens(rows))
     assert len(batches[0]["input_ids"]) == 12
 
 
 def test_choices_are_fixed_and_hold_the_right_one():
-    task = Reply(PIECES, candidates=3)
+    task = ReplyChoice(PIECES, candidates=3)
     some = task.choices(TALK)
     assert some == task.choices(TALK)
     assert all(len(one) == len(set(one)) == 3 and pair.target in one for one, pair in zip(some, TALK, strict=True))
     assert "a dog." not in some[0]  # it fits as well
     with pytest.raises(ValueError, match="2 other replies are too few to judge among 10"):
-        Reply(PIECES).choices(TALK)
+        ReplyChoice(PIECES).choices(TALK)
 
 
 def test_ranks():
-    assert tasks.rank_of(np.array([0.5, 0.9, 0.1]), 0) == 1
-    assert tasks.rank_of(np.array([0.5, 0.5, 0.5]), 0) == 2  # who says the same of all has found nothing
-    task = Reply(PIECES, candidates=3)
+    assert tasks.find_rank(np.array([0.5, 0.9, 0.1]), 0) == 1
+    assert tasks.find_rank(np.array([0.5, 0.5, 0.5]), 0) == 2  # who says the same of all has found nothing
+    task = ReplyChoice(PIECES, candidates=3)
     said = task.predict(Classifier(SMALL, 2), TALK)
     assert all(0 <= one["rank"] < 3 for one in said)
     for pair, one, some in zip(TALK, said, task.choices(TALK), strict=True):
@@ -336,22 +354,22 @@ def test_ranks():
 
 
 def test_write_rows_literally():
-    task = Write(PIECES, length=10)
-    [row] = task.rows([Pair("the cat", "a dog")])
+    task = Writing(PIECES, length=10)
+    [row] = task.rows([TextPair("the cat", "a dog")])
     target = [*ids("a dog"), SEP]
     assert row["input_ids"] == [CLS, *ids("the cat"), SEP, *target]
     assert row["token_type_ids"] == [0, 0, 0, 0, 1, 1, 1]
     assert row["labels"] == [IGNORE] * 4 + target
     assert task.cut == 0
-    [row] = task.rows([Pair("the cat sat on", "a dog ran on a mat")])
+    [row] = task.rows([TextPair("the cat sat on", "a dog ran on a mat")])
     assert row["input_ids"] == [CLS, *ids("the cat sat"), SEP, *ids("a dog ran on"), SEP]
     assert task.cut == 1
 
 
 def test_whole_pairs_are_those_that_are_not_cut():
-    task = Write(PIECES, length=10)
-    fits = [Pair("the cat sat", "a dog ran on"), Pair("a", "")]
-    pairs = [fits[0], Pair("the cat sat on", "a"), Pair("a", "a dog ran on a"), fits[1]]
+    task = Writing(PIECES, length=10)
+    fits = [TextPair("the cat sat", "a dog ran on"), TextPair("a", "")]
+    pairs = [fits[0], TextPair("the cat sat on", "a"), TextPair("a", "a dog ran on a"), fits[1]]
     assert task.whole(pairs) == fits
     task.rows(task.whole(pairs))
     assert task.cut == 0
@@ -362,8 +380,8 @@ def test_whole_pairs_are_those_that_are_not_cut():
 def test_a_writer_learns_to_copy():
     """Two hundred steps on single words: the loss falls, and what is written is what stood there, in any order."""
     torch.manual_seed(0)
-    task, model = Write(PIECES, length=12), Writer(SMALL)
-    pairs = [Pair(word, word) for word in ("cat", "dog", "mat", "film")]
+    task, model = Writing(PIECES, length=12), Writer(SMALL)
+    pairs = [TextPair(word, word) for word in ("cat", "dog", "mat", "film")]
     rows = task.rows(pairs)
     before = task.judge(model, pairs)["dev_loss"]
     optimizer = torch.optim.AdamW(model.parameters(), 3e-3)
@@ -372,17 +390,17 @@ def test_a_writer_learns_to_copy():
         optimizer.step()
         optimizer.zero_grad()
     assert task.judge(model, pairs)["dev_loss"] < before / 4
-    said = task.predict(model, [Pair("dog", ""), Pair("cat", ""), Pair("film", "")], beams=2)
+    said = task.predict(model, [TextPair("dog", ""), TextPair("cat", ""), TextPair("film", "")], beams=2)
     assert [one["text"] for one in said] == ["dog", "cat", "film"]
     assert model.training
     assert task.score(pairs, task.predict(model, pairs))["chrf"] == pytest.approx(100)
 
 
 def test_scores_of_writing_do_not_count_case_that_is_not_there():
-    task = Write(PIECES)
-    assert task.text_scores([Pair("", "The CAT sat on a mat.")], ["the cat sat on a mat ."])["bleu"] == pytest.approx(
-        100
-    )
-    found = task.baselines([Pair("x", "a b")], [Pair("the cat sat", "the cat")])
+    task = Writing(PIECES)
+    assert task.text_scores([TextPair("", "The CAT sat on a mat.")], ["the cat sat on a mat ."])[
+        "bleu"
+    ] == pytest.approx(100)
+    found = task.baselines([TextPair("x", "a b")], [TextPair("the cat sat", "the cat")])
     assert found["its first 2 words"]["chrf"] == pytest.approx(100)
     assert found["copy of the source"]["chrf"] < 100

@@ -13,23 +13,13 @@ import numpy as np
 import pytest
 import torch
 
+from bertlab.batches import Batches
+from bertlab.checkpoint import list_checkpoints
 from bertlab.heads import Pretraining
 from bertlab.model import BertConfig
-from bertlab.train import (
-    Bar,
-    Batches,
-    Muon,
-    TrainConfig,
-    checkpoints,
-    evaluate,
-    layer_matrices,
-    learning_rate,
-    new_optimizer,
-    orthogonal,
-    quiet,
-    steps_in,
-    train,
-)
+from bertlab.optim import Muon, learning_rate_at, list_layer_matrices, make_optimizer, orthogonalise
+from bertlab.progress import ProgressBar, quiet
+from bertlab.train import TrainConfig, estimate_steps, evaluate, train
 
 from .conftest import ROOT
 
@@ -76,19 +66,19 @@ def same(a, b):
 
 def test_learning_rate_literals():
     config = TrainConfig(steps=10, learning_rate=1.0, warmup=0.2)
-    rates = [learning_rate(step, config) for step in range(10)]
+    rates = [learning_rate_at(step, config) for step in range(10)]
     assert rates == pytest.approx([0.5, 1.0, 1.0, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125])
 
 
 def test_learning_rate_is_never_zero_before_the_end():
     for warmup in (0.0, 0.5, 1.0):
         config = TrainConfig(steps=7, warmup=warmup)
-        assert all(learning_rate(step, config) > 0 for step in range(7))
+        assert all(learning_rate_at(step, config) > 0 for step in range(7))
 
 
 def test_optimizer_decays_matrices_alone():
     model = new_model()
-    decayed, free = new_optimizer(model, TrainConfig()).param_groups
+    decayed, free = make_optimizer(model, TrainConfig()).param_groups
     assert {p.dim() for p in decayed["params"]} == {2}
     assert {p.dim() for p in free["params"]} == {1}
     assert (decayed["weight_decay"], free["weight_decay"]) == (0.01, 0.0)
@@ -97,22 +87,22 @@ def test_optimizer_decays_matrices_alone():
 
 def test_muon_takes_the_matrices_of_the_layers_alone():
     model = new_model()
-    matrices, vectors, inner = new_optimizer(model, TrainConfig(optimizer="muon")).param_groups
+    matrices, vectors, inner = make_optimizer(model, TrainConfig(optimizer="muon")).param_groups
     names = {id(p): name for name, p in model.named_parameters()}
     assert {names[id(p)] for p in inner["params"]} == {n for n in names.values() if ".layers." in n and "weight" in n
                                                        and "norm" not in n}  # fmt: skip
     assert "bert.embeddings.words.weight" in {names[id(p)] for p in matrices["params"]}
     assert sum(len(g["params"]) for g in (matrices, vectors, inner)) == len(names)
     assert [bool(g.get("muon")) for g in (matrices, vectors, inner)] == [False, False, True]
-    assert len(layer_matrices(model)) == 2 * 6
-    assert layer_matrices(torch.nn.Linear(2, 2)) == []
+    assert len(list_layer_matrices(model)) == 2 * 6
+    assert list_layer_matrices(torch.nn.Linear(2, 2)) == []
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (4, 16), (16, 4)])
 def test_orthogonal_brings_singular_values_near_one(shape, double):
     matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     left, values, right = torch.linalg.svd(matrix, full_matrices=False)
-    found = orthogonal(matrix)
+    found = orthogonalise(matrix)
     new = torch.linalg.svdvals(found)
     assert new.min() > 0.6
     assert new.max() < 1.3
@@ -121,7 +111,7 @@ def test_orthogonal_brings_singular_values_near_one(shape, double):
     for _ in range(5):
         by_hand = 3.4445 * by_hand - 4.775 * by_hand**3 + 2.0315 * by_hand**5
     assert torch.allclose(found, left @ by_hand.diag() @ right, atol=1e-10)
-    assert orthogonal(torch.zeros(shape)).abs().max() == 0
+    assert orthogonalise(torch.zeros(shape)).abs().max() == 0
 
 
 def test_muon_steps_as_by_hand_and_leaves_the_rest_to_adamw(double):
@@ -137,7 +127,7 @@ def test_muon_steps_as_by_hand_and_leaves_the_rest_to_adamw(double):
         grad, small = torch.randn(4, 6), torch.randn(6)
         matrix.grad, vector.grad, alone.grad = grad.clone(), small.clone(), small.clone()
         average = 0.95 * average + 0.05 * grad
-        update = orthogonal(0.05 * grad + 0.95 * average)
+        update = orthogonalise(0.05 * grad + 0.95 * average)
         expected = expected * (1 - 0.01 * 0.1) - 0.01 * 0.2 * math.sqrt(6) * update
         muon.step()
         adamw.step()
@@ -224,7 +214,7 @@ def test_one_step_equals_pytorch_by_hand():
     )  # fmt: skip
     for step in range(3):
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, config)
+            group["lr"] = learning_rate_at(step, config)
         for part in range(2):
             (theirs(**batches()[2 * step + part]).loss / 2).backward()
         torch.nn.utils.clip_grad_norm_(theirs.parameters(), 0.5)
@@ -282,7 +272,7 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
         model.nsp.bias.fill_(math.nan)
     with pytest.raises(FloatingPointError, match="the loss is nan at step 5: lower the learning rate"):
         run(model=model, folder=tmp_path)
-    assert not checkpoints(tmp_path)
+    assert not list_checkpoints(tmp_path)
 
 
 def test_a_frozen_model_is_refused():
@@ -386,7 +376,7 @@ def test_rates_by_name(optimizer):
     def scale(name):
         return 0.0 if name.startswith("bert.embeddings") else 1.0 if name.startswith("bert.") else 10.0
 
-    groups = new_optimizer(model, TrainConfig(optimizer=optimizer), scale=scale).param_groups
+    groups = make_optimizer(model, TrainConfig(optimizer=optimizer), scale=scale).param_groups
     names = {id(p): name for name, p in model.named_parameters()}
     assert sorted(id(p) for group in groups for p in group["params"]) == sorted(names)
     for group in groups:
@@ -403,15 +393,15 @@ def test_rates_by_name(optimizer):
 
 def test_steps_in_leaves_the_model_alone():
     model, before = new_model(), new_model()
-    few = steps_in(0.01, model, batches(), TrainConfig())
+    few = estimate_steps(0.01, model, batches(), TrainConfig())
     assert few >= 1
     assert same(model, before)
     with pytest.raises(ValueError, match="minutes is 0"):
-        steps_in(0, model, batches(), TrainConfig())
+        estimate_steps(0, model, batches(), TrainConfig())
 
 
 def test_bar_shows_percentages_and_ends(capsys):
-    bar = Bar(10)
+    bar = ProgressBar(10)
     status = {"step": 5, "steps": 10, "seconds": 1.0, "tokens_per_second": 1234.0, "seconds_left": 1.0}
     bar({"step": 5, "loss": 2.0, "mlm_accuracy": 0.25}, status)
     bar({}, status | {"step": 10, "ended": True})
@@ -438,7 +428,7 @@ def test_a_run_that_stopped_and_went_on_is_the_run_that_did_not(tmp_path, optimi
     config = TrainConfig(steps=12, learning_rate=1e-2, log_every=5, checkpoint_seconds=0, optimizer=optimizer)
     with pytest.raises(Power):
         train(model, batches(), config, folder=tmp_path / "cut", watch=cut)
-    assert len(checkpoints(tmp_path / "cut")) == 2
+    assert len(list_checkpoints(tmp_path / "cut")) == 2
     torch.manual_seed(99)  # another process starts anywhere
     other, resumed = run(folder=tmp_path / "cut", resume=True, model=Pretraining(TINY), optimizer=optimizer)
     assert same(whole, other)
@@ -477,7 +467,7 @@ def test_another_model_is_refused(tmp_path):
 @pytest.mark.parametrize("harm", ["truncate", "flip", "empty"])
 def test_a_damaged_checkpoint_is_refused_by_name_and_the_one_before_used(tmp_path, harm):
     whole, log = run(folder=tmp_path, checkpoint_seconds=0)
-    newest = checkpoints(tmp_path)[-1]
+    newest = list_checkpoints(tmp_path)[-1]
     data = bytearray(newest.read_bytes())
     if harm == "flip":
         data[len(data) // 2] ^= 1
@@ -491,7 +481,7 @@ def test_a_damaged_checkpoint_is_refused_by_name_and_the_one_before_used(tmp_pat
 
 def test_nothing_whole_left_is_said(tmp_path):
     run(folder=tmp_path)
-    for place in checkpoints(tmp_path):
+    for place in list_checkpoints(tmp_path):
         place.write_bytes(b"no")
     with pytest.warns(UserWarning, match="damaged"), pytest.raises(ValueError, match="no checkpoint in .* is whole"):
         run(folder=tmp_path, resume=True)
@@ -501,7 +491,7 @@ def test_the_checkpoint_holds_what_it_needs_and_nothing_more(tmp_path):
     from safetensors import safe_open
 
     model, _ = run(folder=tmp_path)
-    with safe_open(checkpoints(tmp_path)[-1], "pt") as file:
+    with safe_open(list_checkpoints(tmp_path)[-1], "pt") as file:
         names = set(file.keys())
         facts = json.loads(file.metadata()["facts"])
     parameters = len(list(model.parameters()))
@@ -565,7 +555,7 @@ def test_killed_at_any_moment_it_ends_the_same(tmp_path):
         tries += 1
         process = child(tmp_path / "killed")
         start = time.monotonic()
-        while not checkpoints(tmp_path / "killed") and process.poll() is None and time.monotonic() - start < 60:
+        while not list_checkpoints(tmp_path / "killed") and process.poll() is None and time.monotonic() - start < 60:
             time.sleep(0.01)
         if tries > 1:
             time.sleep(2.0)  # until it is up again

@@ -15,10 +15,10 @@ from PIL import Image
 
 from bertlab import Bert, BertConfig, Classifier, Pretraining, attention_maps, saliency, save, views
 from bertlab.__main__ import main
-from bertlab.wordpiece import SPECIAL, WordPiece
+from bertlab.wordpiece import SPECIAL_TOKENS, WordPiece
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
-PIECES = WordPiece([*SPECIAL, *"abcdefghijklmnopqrstuvwxyz", "the", "cat", "sat", "mat", "##s", "."])
+PIECES = WordPiece([*SPECIAL_TOKENS, *"abcdefghijklmnopqrstuvwxyz", "the", "cat", "sat", "mat", "##s", "."])
 TINY = BertConfig(vocab_size=len(PIECES), hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
                   intermediate_size=64, max_position_embeddings=24)  # fmt: skip
 
@@ -53,7 +53,7 @@ def read_back(data: dict) -> np.ndarray:
 @pytest.mark.parametrize("T", [1, 2, 9, 128])
 def test_weights_come_back_within_the_error_that_the_page_states(T):
     maps = planted(2, 3, T)
-    view = views.from_maps(maps, ["x"] * T)
+    view = views.show_maps(maps, ["x"] * T)
     back = read_back(held(view))[:, :3]
     assert back.shape == maps.shape
     assert np.abs(back - maps).max() <= view.error + 1e-6
@@ -64,7 +64,7 @@ def test_weights_come_back_within_the_error_that_the_page_states(T):
 def test_a_head_of_small_weights_has_finer_steps():
     T = 16
     flat = np.full((1, 1, T, T), 1 / T, np.float32)
-    view = views.from_maps(flat, ["x"] * T)
+    view = views.show_maps(flat, ["x"] * T)
     assert held(view)["steps"][0][0] == pytest.approx(1 / T / 255, rel=1e-5)
     assert np.abs(read_back(held(view))[0, 0] - 1 / T).max() < 1e-7
 
@@ -72,7 +72,7 @@ def test_a_head_of_small_weights_has_finer_steps():
 def test_noise_is_stored_coarser_but_never_beyond_the_bound():
     T = 200
     noise = np.random.default_rng(0).dirichlet(np.ones(T), (1, 1, T)).astype(np.float32)
-    view = views.from_maps(noise, ["x"] * T)
+    view = views.show_maps(noise, ["x"] * T)
     step = held(view)["steps"][0][0]
     assert 2 * noise.max() / 255 <= step <= 1 / 255
     assert np.abs(read_back(held(view))[0, 0] - noise).max() <= step / 2 + 1e-6
@@ -80,13 +80,13 @@ def test_noise_is_stored_coarser_but_never_beyond_the_bound():
 
 def test_coarseness_doubles_until_the_bits_are_kept_and_ends_at_the_most():
     levels = np.random.default_rng(0).integers(0, 256, (90, 90)).astype(np.uint8)  # 8 bits
-    assert [views.coarseness(levels, bits, 1000) for bits in (8, 6.5, 3.5)] == [1, 4, 32]
-    assert [views.coarseness(levels, 0.5, most) for most in (1, 3, 4)] == [1, 2, 4]
+    assert [views.choose_coarseness(levels, bits, 1000) for bits in (8, 6.5, 3.5)] == [1, 4, 32]
+    assert [views.choose_coarseness(levels, 0.5, most) for most in (1, 3, 4)] == [1, 2, 4]
 
 
 def test_the_page_says_that_it_rounds():
-    assert "Weights are stored in at" in views.asset("view.js")
-    assert "percentage points of the model's" in views.asset("view.js")
+    assert "Weights are stored in at" in views.read_asset_without_comments("view.js")
+    assert "percentage points of the model's" in views.read_asset_without_comments("view.js")
 
 
 # ---- Rollout ---------------------------------------------------------------------------------------------------------
@@ -115,9 +115,9 @@ def test_rollout_is_the_sum_over_all_paths():
 
 def test_rollout_is_that_of_saliency_and_stands_in_the_page():
     maps = planted(3, 2, 6)
-    theirs = saliency.rollout([torch.from_numpy(layer)[None] for layer in maps])[0].numpy()
+    theirs = saliency.roll_out_attention([torch.from_numpy(layer)[None] for layer in maps])[0].numpy()
     np.testing.assert_allclose(views.rollout(maps)[-1], theirs, atol=1e-6)
-    view = views.from_maps(maps, list("abcdef"))
+    view = views.show_maps(maps, list("abcdef"))
     np.testing.assert_allclose(read_back(held(view))[-1, -1], theirs, atol=view.error + 1e-6)
 
 
@@ -127,7 +127,7 @@ def test_rollout_is_that_of_saliency_and_stands_in_the_page():
 @pytest.mark.parametrize("kind", [Bert, Pretraining, lambda config: Classifier(config, 2)])
 def test_our_models_show_what_attention_maps_gives(kind):
     model = kind(TINY).train()
-    view = views.attention(model, PIECES, "the cat sat", "the mats")
+    view = views.show_attention(model, PIECES, "the cat sat", "the mats")
     assert view.tokens == ["[CLS]", "the", "cat", "sat", "[SEP]", "the", "mat", "##s", "[SEP]"]
     data = held(view)
     assert data["segments"] == [0] * 5 + [1] * 4
@@ -148,23 +148,23 @@ def test_a_transformers_model_and_tokenizer_and_the_model_is_left_as_it_was(tmp_
     theirs.train()
     before = theirs.config._attn_implementation
     assert before != "eager"
-    one = views.attention(theirs, tokenizer, "the cat sat", "the mats")
-    other = views.attention(theirs, PIECES, "the cat sat", "the mats")
+    one = views.show_attention(theirs, tokenizer, "the cat sat", "the mats")
+    other = views.show_attention(theirs, PIECES, "the cat sat", "the mats")
     assert theirs.training
     assert theirs.config._attn_implementation == before
     assert one.tokens == other.tokens
     np.testing.assert_allclose(read_back(held(one)), read_back(held(other)), atol=2 * one.error)
     from bertlab import load
 
-    ours = views.attention(load(tmp_path, Bert), tokenizer, "the cat sat", "the mats")
+    ours = views.show_attention(load(tmp_path, Bert), tokenizer, "the cat sat", "the mats")
     np.testing.assert_allclose(read_back(held(ours)), read_back(held(one)), atol=2 * one.error)
 
 
 def test_maps_as_attention_maps_gives_them_and_as_arrays():
     maps = planted(2, 2, 3)
-    plain = views.from_maps(list(maps), list("abc"))
-    assert views.from_maps([torch.from_numpy(layer)[None] for layer in maps], list("abc")).body == plain.body
-    assert views.from_maps(maps.astype(np.float64), list("abc")).body == plain.body
+    plain = views.show_maps(list(maps), list("abc"))
+    assert views.show_maps([torch.from_numpy(layer)[None] for layer in maps], list("abc")).body == plain.body
+    assert views.show_maps(maps.astype(np.float64), list("abc")).body == plain.body
 
 
 # ---- What it refuses -------------------------------------------------------------------------------------------------
@@ -173,21 +173,21 @@ def test_maps_as_attention_maps_gives_them_and_as_arrays():
 def test_a_bad_text_or_tokenizer_is_named():
     model = Bert(TINY)
     with pytest.raises(ValueError, match="text is empty"):
-        views.attention(model, PIECES, " ")
+        views.show_attention(model, PIECES, " ")
     with pytest.raises(ValueError, match="pair is empty"):
-        views.attention(model, PIECES, "cat", "")
+        views.show_attention(model, PIECES, "cat", "")
     with pytest.raises(ValueError, match="27 tokens, but the model has 24 positions"):
-        views.attention(model, PIECES, "cat " * 25)
+        views.show_attention(model, PIECES, "cat " * 25)
     with pytest.raises(ValueError, match=f"knows {len(PIECES)} tokens, the tokenizer has {len(PIECES) - 1}"):
-        views.attention(model, WordPiece(PIECES.vocab[:-1]), "cat")
+        views.show_attention(model, WordPiece(PIECES.vocab[:-1]), "cat")
     with pytest.raises(TypeError, match="tokenizer is a str"):
-        views.attention(model, "cat", "cat")
+        views.show_attention(model, "cat", "cat")
     with pytest.raises(ValueError, match="Linear has no attention"):
-        views.attention(torch.nn.Linear(2, 2), PIECES, "cat")
+        views.show_attention(torch.nn.Linear(2, 2), PIECES, "cat")
     with pytest.raises(ValueError, match="layer is 2; there are 2"):
-        views.attention(model, PIECES, "cat", layer=2)
+        views.show_attention(model, PIECES, "cat", layer=2)
     with pytest.raises(ValueError, match="head is -1"):
-        views.attention(model, PIECES, "cat", head=-1)
+        views.show_attention(model, PIECES, "cat", head=-1)
 
 
 def test_bad_maps_are_named():
@@ -207,20 +207,20 @@ def test_bad_maps_are_named():
         (unsummed, "abc", "layer 1, head 1, token 2: its weights sum to 0.500, not to 1"),
     ):
         with pytest.raises(ValueError, match=words):
-            views.from_maps(maps, list(tokens))
+            views.show_maps(maps, list(tokens))
     with pytest.raises(ValueError, match="2 segments for 3 tokens"):
-        views.from_maps(good, list("abc"), [0, 1])
+        views.show_maps(good, list("abc"), [0, 1])
 
 
 def test_half_precision_is_no_error():
-    views.from_maps(torch.from_numpy(planted(1, 2, 64)).bfloat16(), ["x"] * 64)
+    views.show_maps(torch.from_numpy(planted(1, 2, 64)).bfloat16(), ["x"] * 64)
 
 
 # ---- The page --------------------------------------------------------------------------------------------------------
 
 
 def test_no_token_ends_the_script_or_becomes_markup():
-    view = views.from_maps(planted(1, 1, 3), [HOSTILE, "<!--<script>", "\u2028&'\""])
+    view = views.show_maps(planted(1, 1, 3), [HOSTILE, "<!--<script>", "\u2028&'\""])
     assert held(view)["tokens"][0] == HOSTILE
     assert "<img src=x" not in view.page()
     assert view.body.count("</script") == 1
@@ -229,7 +229,7 @@ def test_no_token_ends_the_script_or_becomes_markup():
 
 
 def test_a_page_needs_nothing_from_elsewhere():
-    page = views.from_maps(planted(1, 1, 3), list("abc")).page()
+    page = views.show_maps(planted(1, 1, 3), list("abc")).page()
     outside = set(re.findall(r"https?://[^\s\"'`<]+", page)) - {"http://www.w3.org/2000/svg"}
     assert outside == set()
     assert "import(" not in page
@@ -237,7 +237,7 @@ def test_a_page_needs_nothing_from_elsewhere():
 
 
 def test_every_form_for_every_front_end():
-    view = views.from_maps(planted(2, 2, 3), list("abc"), layer=1)
+    view = views.show_maps(planted(2, 2, 3), list("abc"), layer=1)
     bundle = view._repr_mimebundle_()
     assert set(bundle) == {"text/html", "image/png", "text/plain"}
     assert bundle["text/html"] == view._repr_html_() == view.body
@@ -250,7 +250,7 @@ def test_every_form_for_every_front_end():
 
 
 def test_equal_data_make_equal_html_and_other_data_another_mark():
-    one, again, other = (views.from_maps(planted(1, 1, 3, seed), list("abc")) for seed in (0, 0, 1))
+    one, again, other = (views.show_maps(planted(1, 1, 3, seed), list("abc")) for seed in (0, 0, 1))
     assert one.body == again.body
     mark = re.compile(r'data-bertlab="(\w+)"')
     assert mark.search(one.body)[1] != mark.search(other.body)[1]
@@ -261,7 +261,7 @@ def test_the_picture_shows_the_head_that_it_names():
     T = 8
     maps = np.full((1, 2, T, T), 1 / T, np.float32)
     maps[0, 1] = np.eye(T, k=-1) + np.eye(T)[[0]].T @ np.eye(T)[[0]]
-    image = Image.open(io.BytesIO(views.from_maps(maps, ["x"] * T, head=1).png)).convert("L")
+    image = Image.open(io.BytesIO(views.show_maps(maps, ["x"] * T, head=1).png)).convert("L")
     right, low = image.width - 8, image.height - 8
     large = image.crop((right - views.LARGE, low - views.LARGE, right, low))
     cell = views.LARGE / T
@@ -270,7 +270,7 @@ def test_the_picture_shows_the_head_that_it_names():
 
 
 def test_save_leaves_a_whole_page_or_nothing(tmp_path):
-    view = views.from_maps(planted(1, 1, 3), list("abc"))
+    view = views.show_maps(planted(1, 1, 3), list("abc"))
     assert view.save(tmp_path / "page.html").read_text(encoding="utf-8") == view.page()
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         view.save(tmp_path / "none" / "page.html")
@@ -290,9 +290,9 @@ def test_size_and_time_of_twelve_layers_with_twelve_heads(kind, T, megabytes, se
         with torch.no_grad(), attention_maps(model) as found:
             model(torch.randint(100, (1, T)))
         maps = [layer[0].numpy() for layer in found]
-    views.from_maps([layer[:1] for layer in maps[:1]], ["word"] * T)  # what is loaded once: fonts, files
+    views.show_maps([layer[:1] for layer in maps[:1]], ["word"] * T)  # what is loaded once: fonts, files
     begun = time.process_time()
-    view = views.from_maps(maps, ["word"] * T)
+    view = views.show_maps(maps, ["word"] * T)
     took, size = time.process_time() - begun, len(view.page()) / 1e6
     print(f"{kind}, {T} tokens: {size:.2f} MB, {took:.2f} s, picture {len(view.png) / 1e3:.0f} kB")
     assert size <= megabytes
@@ -301,7 +301,7 @@ def test_size_and_time_of_twelve_layers_with_twelve_heads(kind, T, megabytes, se
 
 
 def test_a_sentence_is_small_enough_for_a_notebook():
-    view = views.from_maps(planted(12, 12, 20), ["word"] * 20)
+    view = views.show_maps(planted(12, 12, 20), ["word"] * 20)
     assert len(view.body) + 4 / 3 * len(view.png) < 300_000
 
 

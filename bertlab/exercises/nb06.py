@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from ..heads import Pooler
 from ..model import Bert, BertConfig, Layer
-from ..weights import to_ours
+from ..weights import from_hf_names
 from . import Exercise, Hint, checker, expect
 
 SMALL = BertConfig(vocab_size=30, hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24,
@@ -338,7 +338,7 @@ def a_whole_checkpoint(from_google):
         torch.manual_seed(0)
         original, copy = Bert(SMALL).eval(), Bert(SMALL).eval()
     found = dict(renamed(from_google, name, tensor) for name, tensor in google_of(original).items())
-    copy.load_state_dict({name.removeprefix("bert."): tensor for name, tensor in to_ours(found).items()})
+    copy.load_state_dict({name.removeprefix("bert."): tensor for name, tensor in from_hf_names(found).items()})
     ids = torch.arange(1, 11)[None]
     with torch.no_grad():
         expect(

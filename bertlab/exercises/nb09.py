@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from ..train import TrainConfig, learning_rate
+from ..optim import learning_rate_at
+from ..train import TrainConfig
 from . import Exercise, checker, expect
 
 
@@ -92,7 +93,7 @@ def rate_falls(answer):
 def rate_everywhere(answer):
     config = TrainConfig(steps=100, learning_rate=3e-4, warmup=0.1)
     for step in range(100):
-        close(answer(step, 100, 3e-4, 10), learning_rate(step, config), f"The rate of step {step} is not right yet.")
+        close(answer(step, 100, 3e-4, 10), learning_rate_at(step, config), f"The rate of step {step} is not right yet.")
 
 
 def numbers_alone(answer):

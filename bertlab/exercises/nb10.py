@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 
 from ..heads import Classifier
-from ..metrics import calibration
 from ..model import BertConfig
-from ..tasks import class_scores
+from ..tasks import measure_calibration, score_classes
 from . import Exercise, Hint, checker, expect
 
 
@@ -168,7 +167,7 @@ def f1_against(macro_f1: Callable, right: list[str], said: list[str], hints: dic
     answer = number(answer, "the mean of the F1 of each class")
     for hint, value in hints.items():
         expect(abs(answer - value) > 1e-6, hint)
-    wanted = class_scores(right, said)["macro_f1"]
+    wanted = score_classes(right, said)["macro_f1"]
     expect(abs(answer - wanted) < 1e-6, f"truth {' '.join(right)}, answers {' '.join(said)}: {wanted:.4f}, not "
            f"{answer:.4f}. F1 of a class is 2 hits / (times said + times true).")  # fmt: skip
 
@@ -219,7 +218,7 @@ def ece_of_two_bins(ece):
 def ece_of_several_bins(ece):
     confidence = [0.15, 0.55, 0.62, 0.65, 0.91, 0.95, 0.99, 0.93]
     right = [True, True, False, False, True, True, True, False]
-    found = calibration(confidence, right, 10)
+    found = measure_calibration(confidence, right, 10)
     bins = list(zip(found["confidence"], found["right"], found["count"], strict=True))
     gaps = [(share - sure, n) for sure, share, n in bins]
     middles = [(share - (int(10 * sure) + 0.5) / 10, n) for sure, share, n in bins]

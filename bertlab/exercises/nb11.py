@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ..metrics import entities, to_iob2
+from ..tasks import find_entities, to_iob2
 from . import Exercise, checker, expect
 
 # ---- align -----------------------------------------------------------------------------------------------
@@ -48,7 +48,7 @@ def align_pieces(align):
 
 def judge_spans(spans, tags: str, hint: str):
     answer = [tuple(one) for one in as_list(spans(tags.split()), "(start, end, type)")]
-    right = entities(tags.split())
+    right = find_entities(tags.split())
     ends = [(start, end - 1, kind) for start, end, kind in right]
     expect(answer != ends or answer == right, "The end is the word after the last, as in Python: words[start:end].")
     expect(answer == right, f"{hint} For {tags} expected {right}, not {answer}.")

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from ..metrics import answer_f1
+from ..tasks import answer_f1
 from . import Exercise, checker, expect
 
 # ---- best_span -------------------------------------------------------------------------------------------------------
@@ -104,7 +104,7 @@ def judge_f1(f1, said: str, right: list[str], hints: dict[float, str]):
 
 def f1_of_a_part(f1):
     judge_f1(f1, "the North Sea coast", ["North Sea"], {
-        2 / 3: "Articles do not count: compare what `plain_answer` leaves.",
+        2 / 3: "Articles do not count: compare what `normalize_answer` leaves.",
         1.0: "This is recall. F1 takes precision too: 2 common / (said + right).",
         0.5: "Divide twice the common words by the sum of both lengths, not the common words by all.",
     })  # fmt: skip

@@ -5,8 +5,9 @@ import math
 import torch
 from torch import Tensor
 
-from .. import metrics
-from ..heads import IGNORE, beam_search, writing_mask
+from .. import tasks
+from ..batches import IGNORE
+from ..writing import beam_search, writing_mask
 from . import Exercise, checker, expect
 
 # ---- who_sees_whom -----------------------------------------------------------------------------------------
@@ -128,7 +129,7 @@ def precisions(said: list[list[str]], right: list[list[str]], clip: bool = True)
     for n in range(1, 5):
         hits = total = 0
         for a, b in zip(said, right, strict=True):
-            one, other = metrics.grams(a, n), metrics.grams(b, n)
+            one, other = tasks.count_ngrams(a, n), tasks.count_ngrams(b, n)
             hits += (one & other).total() if clip else sum(count for gram, count in one.items() if gram in other)
             total += one.total()
         found.append(hits / total)

@@ -86,7 +86,7 @@ def rollout_of_several_layers(rollout):
 
 def rollout_equals_the_library(rollout):
     maps = a_text_of_maps(2, 6, 12, 9)
-    expect(close(rollout(maps), saliency.rollout(list(maps[:, None]))[0]), "Six layers of 12 heads do not agree with "
+    expect(close(rollout(maps), saliency.roll_out_attention(list(maps[:, None]))[0]), "Six layers of 12 heads do not agree with "
            "bertlab's rollout.")  # fmt: skip
 
 

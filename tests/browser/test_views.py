@@ -104,7 +104,7 @@ def listed(page, which: str) -> list[str]:
 
 
 def test_draws_and_tells_the_weights_that_python_has(show):
-    view = views.from_maps(MAPS, TOKENS, SEGMENTS, layer=1, head=2)
+    view = views.show_maps(MAPS, TOKENS, SEGMENTS, layer=1, head=2)
     page, held_there = show(view), read_back(held(view))[1, 2]
     shoot(page, "sentence")
     assert page.evaluate(COLOURS, "canvas.large") > 20
@@ -126,7 +126,7 @@ def test_every_weight_is_where_it_belongs(show):
     T = len(TOKENS)
     maps = np.full((1, 1, T, T), 1 / T, np.float32)
     maps[0, 0, 2] = np.eye(T)[7]
-    page = show(views.from_maps(maps, TOKENS))
+    page = show(views.show_maps(maps, TOKENS))
     page.locator(".token").nth(2).click()
     assert listed(page, "from") == ["mat 7 100%"]
     box, gutter = page.locator("canvas.large").bounding_box(), None
@@ -141,7 +141,7 @@ def test_every_weight_is_where_it_belongs(show):
 
 
 def test_hovering_shows_and_clicking_stays(show):
-    page = show(views.from_maps(MAPS, TOKENS, SEGMENTS))
+    page = show(views.show_maps(MAPS, TOKENS, SEGMENTS))
     page.mouse.move(900, 880)
     first, tokens = page.evaluate(LARGE), page.locator(".token")
     tokens.nth(7).hover()
@@ -157,7 +157,7 @@ def test_hovering_shows_and_clicking_stays(show):
 
 
 def test_choosing_heads_averages_and_rollout_changes_the_picture(show):
-    page = show(views.from_maps(MAPS, TOKENS, SEGMENTS))
+    page = show(views.show_maps(MAPS, TOKENS, SEGMENTS))
     seen = [page.evaluate(LARGE)]
     for layer, plane, words in (
         (2, 3, "Layer 2, head 3"),
@@ -177,7 +177,7 @@ def test_choosing_heads_averages_and_rollout_changes_the_picture(show):
 
 
 def test_several_heads_over_one_another_and_averaged(show):
-    page = show(views.from_maps(MAPS, TOKENS, SEGMENTS))
+    page = show(views.show_maps(MAPS, TOKENS, SEGMENTS))
     one = page.evaluate(LARGE)
     head(page, 1, 1).click(modifiers=["Shift"])
     page.locator(".add").click()
@@ -198,7 +198,7 @@ def test_several_heads_over_one_another_and_averaged(show):
 
 
 def test_small_weights_and_special_tokens_can_be_left_out(show):
-    page = show(views.from_maps(MAPS, TOKENS, SEGMENTS))
+    page = show(views.show_maps(MAPS, TOKENS, SEGMENTS))
     page.locator(".token").nth(2).click()
     every = page.evaluate(LARGE)
     page.locator('input[type="checkbox"]').check()
@@ -215,7 +215,7 @@ def test_small_weights_and_special_tokens_can_be_left_out(show):
 
 
 def test_keys_alone_reach_everything_and_are_told(show):
-    page = show(views.from_maps(MAPS, TOKENS, SEGMENTS))
+    page = show(views.show_maps(MAPS, TOKENS, SEGMENTS))
     first = page.evaluate(LARGE)
     page.keyboard.press("Tab")  # the tokens are one stop
     page.keyboard.press("ArrowRight")
@@ -241,7 +241,7 @@ def test_keys_alone_reach_everything_and_are_told(show):
 
 
 def test_a_finger_chooses_too_and_a_phone_needs_no_scrolling_sideways(show):
-    page = show(views.from_maps(planted(12, 12, 40), ["un##believably-long"] * 40), width=400, height=800,
+    page = show(views.show_maps(planted(12, 12, 40), ["un##believably-long"] * 40), width=400, height=800,
                 has_touch=True, is_mobile=True, device_scale_factor=2)  # fmt: skip
     shoot(page, "phone")
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 400
@@ -254,7 +254,7 @@ def test_a_finger_chooses_too_and_a_phone_needs_no_scrolling_sideways(show):
 
 
 def test_dark_where_the_page_is_dark_and_turns_with_it(show):
-    view = views.from_maps(MAPS, TOKENS)
+    view = views.show_maps(MAPS, TOKENS)
     page = show(view, color_scheme="dark")
     shoot(page, "dark")
     assert page.locator("[data-bertlab]").get_attribute("data-theme") == "dark"
@@ -266,7 +266,7 @@ def test_dark_where_the_page_is_dark_and_turns_with_it(show):
 
 def test_hostile_text_is_shown_and_never_run(show):
     tokens = [HOSTILE, "<b>bold</b>", "&lt;", "\u202eabc", " ", "'\"`${alert(1)}", "</style>", "$x$", "😀"]
-    page = show(views.from_maps(MAPS, tokens, layer=2))
+    page = show(views.show_maps(MAPS, tokens, layer=2))
     assert page.locator(".token").first.evaluate("(e) => e.textContent") == HOSTILE
     assert (
         page.evaluate("() => document.querySelector('[data-bertlab]').shadowRoot.querySelectorAll('img, b b').length")
@@ -286,7 +286,7 @@ def test_hostile_text_is_shown_and_never_run(show):
 
 
 def test_many_views_in_a_page_do_not_meet(show):
-    one, other = views.from_maps(MAPS, TOKENS), views.from_maps(MAPS[:2], list("abcdefghi"))
+    one, other = views.show_maps(MAPS, TOKENS), views.show_maps(MAPS[:2], list("abcdefghi"))
     page = show(f"<!DOCTYPE html><meta charset=utf-8>{one.body}{one.body}{other.body}")
     page.wait_for_function("() => document.querySelectorAll('[data-ready]').length === 3")
     page.locator("[data-bertlab]").nth(1).locator('.grid button[data-layer="1"][data-plane="2"]').click()
@@ -295,7 +295,7 @@ def test_many_views_in_a_page_do_not_meet(show):
 
 def test_in_a_sandboxed_frame_and_as_the_classic_notebook_runs_scripts(show):
     """Colab and VS Code show outputs in frames of another origin; jQuery runs an output's script from the head."""
-    view = views.from_maps(MAPS, TOKENS)
+    view = views.show_maps(MAPS, TOKENS)
     framed = view.body.replace("&", "&amp;").replace('"', "&quot;")
     page = show(f'<!DOCTYPE html><iframe sandbox="allow-scripts" width=900 height=900 srcdoc="{framed}"></iframe>')
     frame = page.frame_locator("iframe")
@@ -315,7 +315,7 @@ def test_in_a_sandboxed_frame_and_as_the_classic_notebook_runs_scripts(show):
 
 
 def test_without_scripts_the_picture_stays(chromium, tmp_path):
-    views.from_maps(MAPS, TOKENS).save(tmp_path / "page.html")
+    views.show_maps(MAPS, TOKENS).save(tmp_path / "page.html")
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto((tmp_path / "page.html").as_uri())
@@ -328,7 +328,7 @@ def test_without_scripts_the_picture_stays(chromium, tmp_path):
 @pytest.mark.parametrize("T", [128, 512])
 def test_twelve_layers_draw_within_a_second_and_switch_within_50_ms(show, T):
     page = show("<!DOCTYPE html><title>empty</title>")
-    path = views.from_maps(planted(12, 12, T), [f"word{i}" for i in range(T)])
+    path = views.show_maps(planted(12, 12, T), [f"word{i}" for i in range(T)])
     cdp = page.context.new_cdp_session(page)
     cdp.send("Performance.enable", {"timeDomain": "threadTicks"})
 
@@ -395,7 +395,7 @@ def test_in_jupyterlab_run_all_draws_each_and_an_untrusted_notebook_shows_pictur
     folder.mkdir()
     settings.mkdir()
     nbformat.write(book, folder / "views.ipynb")
-    data = views.from_maps(MAPS, TOKENS)._repr_mimebundle_()
+    data = views.show_maps(MAPS, TOKENS)._repr_mimebundle_()
     output = nbformat.v4.new_output("display_data", data=data)
     book.cells = [nbformat.v4.new_code_cell("view", outputs=[output], execution_count=1)]
     nbformat.write(book, folder / "stranger.ipynb")  # nobody here has signed it

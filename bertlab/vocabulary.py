@@ -1,0 +1,149 @@
+"""How a WordPiece vocabulary is learned: readably in Python (`learn_slowly`), and fast in Rust (`learn_vocabulary`)."""
+
+import heapq
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from itertools import pairwise
+
+from .wordpiece import SPECIAL_TOKENS, WordPiece, _check_texts, _make_rust_rules, normalize_text, split_words
+
+
+def count_words(texts: Iterable[str], lower: bool = True) -> Counter:
+    """How often each word occurs in the texts, after cleaning."""
+    chunks = Counter()  # what stands between spaces; to clean each of them only once saves most of the time
+    for text in _check_texts(texts):
+        chunks.update(re.findall(r"[^ \t\n\r]+", text))
+    words = Counter()
+    for chunk, count in chunks.items():
+        cleaned, _ = normalize_text(chunk, lower)
+        for start, end in split_words(cleaned):
+            words[cleaned[start:end]] += count
+    return words
+
+
+def list_first_tokens(words: Counter, size: int, alphabet: int) -> list[str]:
+    """What learning starts from: the special tokens, and the `alphabet` most frequent characters.
+
+    A character has a token for the start of a word and, if it also stands inside words, one with "##".
+    Raises ValueError if there is no word, or if `get_longest_sides` has no room for these tokens.
+    """
+    counts = Counter()
+    for word, count in words.items():
+        for char in word:
+            counts[char] += count
+    if not counts:
+        raise ValueError("The texts hold no words, so there is nothing to learn from.")
+    kept = set(sorted(counts, key=lambda char: (-counts[char], char))[:alphabet])
+    inside = {"##" + char for word in words for char in word[1:] if char in kept}
+    vocab = SPECIAL_TOKENS + sorted(kept) + sorted(inside)
+    if len(vocab) > size:
+        raise ValueError(f"size={size} is too small: special tokens and characters alone are {len(vocab)} tokens.")
+    return vocab
+
+
+def merge_pair(split: list[str], left: str, right: str) -> list[str]:
+    """The split with each `left` and `right` that are neighbours made one piece, from the start on."""
+    merged = []
+    for piece in split:
+        if piece == right and merged and merged[-1] == left:
+            merged[-1] = left + right.removeprefix("##")
+        else:
+            merged.append(piece)
+    return merged
+
+
+def learn_slowly(
+    texts: Iterable[str], size: int, lower: bool = True, alphabet: int = 256, at_least: int = 2
+) -> WordPiece:
+    """Learn a vocabulary, readably: start from single characters, then merge the pair with the best score.
+
+        score(a, b) = count(a next to b) / (count(a) * count(b))
+
+    It is high for pieces that seldom occur apart. Of equal scores the more frequent pair wins, then the first
+    by alphabet, so the result does not depend on the order of the texts. Words with a character outside the
+    `alphabet` most frequent ones are left out, and so are pairs that occur fewer than `at_least` times.
+    Learning ends at `get_longest_sides` tokens, or earlier if there is no pair left.
+
+    By hand, on hug 10 times, pug 5, pun 12, bun 4, hugs 5: ##u occurs 36 times, ##g 20, ##s 5. ("##g", "##s")
+    scores 5/(20*5) = 1/20 and all others 1/36, so ##gs comes first. Later, once hu is a piece (15 times, ##g 15,
+    ##gs 5), ("hu", "##g") scores 10/(15*15) = 2/45 and ("hu", "##gs") 5/(15*5) = 1/15: so hugs comes before hug.
+    (A popular course gives 1/15 to ("hu", "##g").)
+
+    The score is the one usually given for WordPiece; Schuster and Nakajima (2012) say less exactly that the
+    likelihood should grow most, and Google's own program was never published. Alone it favours rare pieces:
+    1.2 MB of speeches in 4,000 tokens come out 2.7 times as long as with `learn_vocabulary`. A higher `at_least` helps:
+    with 20 it learns 4,812 pieces and the speeches are 1.2 times as long as with 8,000 from `learn_vocabulary`.
+    """
+    words = count_words(texts, lower)
+    vocab = dict.fromkeys(list_first_tokens(words, size, alphabet))  # a dict keeps the order, and each token once
+    splits = {word: [word[0]] + ["##" + char for char in word[1:]] for word in words}
+    splits = {word: split for word, split in splits.items() if all(char in vocab for char in split)}
+    piece_count, pair_count = Counter(), Counter()
+    pairs_with = defaultdict(set)  # a piece -> the pairs that it is part of
+    words_with = defaultdict(set)  # a pair -> the words that it stands in, or once stood in
+
+    def count(word: str, times: int) -> None:
+        for piece in splits[word]:
+            piece_count[piece] += times
+        for pair in pairwise(splits[word]):
+            pair_count[pair] += times
+            change = set.add if pair_count[pair] else set.discard
+            for piece in pair:
+                change(pairs_with[piece], pair)
+            words_with[pair].add(word)
+
+    def rank(pair: tuple[str, str]) -> tuple:
+        """Sorts the best pair first."""
+        score = pair_count[pair] / (piece_count[pair[0]] * piece_count[pair[1]])
+        return -score, -pair_count[pair], pair
+
+    for word in splits:
+        count(word, words[word])
+    heap = [rank(pair) for pair in pair_count if pair_count[pair] >= at_least]
+    heapq.heapify(heap)
+    while heap and len(vocab) < size:
+        best = heapq.heappop(heap)
+        left, right = pair = best[-1]
+        if pair_count[pair] < at_least or best != rank(pair):
+            continue  # an old entry: the pair has been ranked again since, or is gone
+        for word in words_with.pop(pair):
+            count(word, -words[word])
+            splits[word] = merge_pair(splits[word], left, right)
+            count(word, words[word])
+        new = left + right.removeprefix("##")
+        vocab[new] = None
+        for changed in {other for piece in (left, right, new) for other in pairs_with[piece]}:
+            if pair_count[changed] >= at_least:
+                heapq.heappush(heap, rank(changed))
+    return WordPiece(list(vocab), lower)
+
+
+def learn_vocabulary(texts: Iterable[str], size: int, lower: bool = True, alphabet: int = 256) -> WordPiece:
+    """Learn a vocabulary fast, in Rust: 20 MB take about ten seconds of computing.
+
+    The same texts give the same vocabulary, in every process.
+    Its criterion differs from that of `learn`: it merges the most frequent pair, count(a next to b) alone, as in
+    byte pair encoding, which is what Hugging Face's trainer does under the name WordPiece. The pieces are fewer
+    and more useful. Only the `alphabet` most frequent characters get a token of their own, so that rare ones do
+    not fill the vocabulary; raise it for Chinese or Japanese.
+    """
+    from tokenizers import Tokenizer, models, trainers
+
+    texts = _check_texts(texts)
+    first = list_first_tokens(count_words(texts, lower), size, alphabet)
+    chars = [token for token in first if len(token) == 1]
+    # All first tokens are given as "special", in our order: left to itself the trainer numbers some of them in
+    # the order of a hash table, and breaks ties by those numbers, so that no two runs would agree.
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=size,
+        special_tokens=first,
+        initial_alphabet=chars,
+        limit_alphabet=len(chars),
+        show_progress=False,
+    )
+    rust = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    rust.normalizer, rust.pre_tokenizer = _make_rust_rules(lower)
+    rust.train_from_iterator(texts, trainer)
+    index = rust.get_vocab(with_added_tokens=False)
+    return WordPiece(sorted(index, key=index.get), lower)
