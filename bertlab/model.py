@@ -262,6 +262,20 @@ def attention_maps(model: nn.Module) -> Iterator[list[Tensor]]:
             hook.remove()
 
 
+@contextmanager
+def eval_mode(model: nn.Module) -> Iterator[None]:
+    """Inside `with eval_mode(model):` there is no dropout and no gradient. Afterwards, also after an error, every part of
+    the model has its own training flag back."""
+    flags = [(part, part.training) for part in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for part, training in flags:
+            part.training = training
+
+
 def sinusoid_table(length: int, width: int) -> Tensor:
     """The position table of Vaswani et al. 2017, section 3.5: sin in even columns, cos in odd ones, (length, width).
 
