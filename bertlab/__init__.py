@@ -31,6 +31,7 @@ _HOME = {
 # In the order in which text becomes a figure, then the wings.
 _MODULES = [
     "files",
+    "suggestions",
     "unicode_tables",
     "wordpiece",
     "vocabulary",
