@@ -237,7 +237,7 @@ def attention_maps(model: nn.Module) -> Iterator[list[Tensor]]:
     """Inside `with attention_maps(model) as maps:` each forward fills `maps` with L tensors (B, H, T, T).
 
     `maps[l][b, h, i, j]` is how much token i of row b takes from token j in head h of layer l, before dropout; each row
-    sums to 1. Only here does the readable formula run, in the same `run_with_attentions`. Raises ValueError for a model without our
+    sums to 1. Only here does the readable formula run, in the same `forward`. Raises ValueError for a model without our
     attention.
     """
     attentions = [part for part in model.modules() if isinstance(part, Attention)]

@@ -313,7 +313,7 @@ def format_pretraining_results(results: dict) -> str:
 def fill_masks(
     model: Pretraining, pieces: wordpiece.WordPiece, text: str, top: int = 5
 ) -> list[list[tuple[str, float]]]:
-    """For each [MASK] in `text` the `select_top_tokens` most probable pieces, with their probabilities.
+    """For each [MASK] in `text` the `top` most probable pieces, with their probabilities.
 
     Raises ValueError for a text without [MASK], or longer than the model's positions.
     """

@@ -26,7 +26,7 @@ def list_first_tokens(words: Counter, size: int, alphabet: int) -> list[str]:
     """What learning starts from: the special tokens, and the `alphabet` most frequent characters.
 
     A character has a token for the start of a word and, if it also stands inside words, one with "##".
-    Raises ValueError if there is no word, or if `get_longest_sides` has no room for these tokens.
+    Raises ValueError if there is no word, or if `size` has no room for these tokens.
     """
     counts = Counter()
     for word, count in words.items():
@@ -63,7 +63,7 @@ def learn_slowly(
     It is high for pieces that seldom occur apart. Of equal scores the more frequent pair wins, then the first
     by alphabet, so the result does not depend on the order of the texts. Words with a character outside the
     `alphabet` most frequent ones are left out, and so are pairs that occur fewer than `at_least` times.
-    Learning ends at `get_longest_sides` tokens, or earlier if there is no pair left.
+    Learning ends at `size` tokens, or earlier if there is no pair left.
 
     By hand, on hug 10 times, pug 5, pun 12, bun 4, hugs 5: ##u occurs 36 times, ##g 20, ##s 5. ("##g", "##s")
     scores 5/(20*5) = 1/20 and all others 1/36, so ##gs comes first. Later, once hu is a piece (15 times, ##g 15,

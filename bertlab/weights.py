@@ -140,7 +140,7 @@ def load(
 ) -> nn.Module:
     """A model of the `kind` (one of KINDS) with the weights from `where`, in eval mode on the CPU.
 
-    `where` is a folder with config.json and model.safetensors (or pytorch_model.bin) that `save_with_dropout` or transformers
+    `where` is a folder with config.json and model.safetensors (or pytorch_model.bin) that `save` or transformers
     wrote, "minilm", "bertlab-mini", or a name on the Hugging Face hub, at a `revision` if you like. Without a `kind`
     the file says what it is: `Pretraining` if it has a part of that, else `SpanFinder`, `Tagger`, `Classifier` or
     `Bert`. A `Writer` must be asked for: its file is that of a masked-word model. What the kind has no use for is left

@@ -247,7 +247,7 @@ class WordPiece:
 
     @classmethod
     def load(cls, path: str | Path) -> "WordPiece":
-        """Read a folder that `save_with_dropout` or `transformers` wrote, or a vocab.txt (one token a line, id 0 first).
+        """Read a folder that `save` or `transformers` wrote, or a vocab.txt (one token a line, id 0 first).
 
         As in `transformers`, a folder's tokenizer.json goes before its vocab.txt, and `do_lower_case` in
         tokenizer_config.json before what tokenizer.json says. With neither, the text is lower-cased.

@@ -39,7 +39,7 @@ def start_server() -> Iterator[multiprocessing.context.BaseContext]:
 
 
 class Worker:
-    """The parent's end of a side: `fill_question` sends a question to its process and waits for the answer.
+    """The parent's end of a side: `ask` sends a question to its process and waits for the answer.
 
     The process runs `target(pipe, what, name, threads)`, which is `serve_side` for a Setting, `learn` for a Course.
     """

@@ -36,7 +36,7 @@ class Exercise:
 
 @dataclass(frozen=True, repr=False)
 class Result:
-    """What `check_weights` found: `state` is "not yet", "wrong" or "right"."""
+    """What `check` found: `state` is "not yet", "wrong" or "right"."""
 
     state: str
     message: str
@@ -48,7 +48,7 @@ class Result:
 
 
 def checker(exercises: dict[str, Exercise]) -> Callable[..., Result]:
-    """The `check_weights` of a notebook's module."""
+    """The `check` of a notebook's module."""
 
     def check(answer: object, name: str | None = None) -> Result:
         """Run the tests of the exercise that has the answer's name. A value, which has no name, is passed with it."""

@@ -81,7 +81,7 @@ ENCODER_SIZES = {name: BertConfig.preset(name) for name in PRESETS} | {
 def encoder_diagram(size: str = "base") -> widgets.VBox:
     """The encoder as a column of blocks: click one for its shapes and weights, choose another size, move a slider.
 
-    `get_longest_sides` is one of `ENCODER_SIZES`. Every change makes the model anew on the meta device. Raises ValueError for
+    `size` is one of `ENCODER_SIZES`. Every change makes the model anew on the meta device. Raises ValueError for
     another size.
     """
     if size not in ENCODER_SIZES:

@@ -20,8 +20,8 @@ def error_browser(
     """A box for a text of one's own and what the model says of it; below that the `examples` by outcome, label, answer
     and how sure the model was.
 
-    `describe_status` is what `task.predict(model, examples)` gave, if that was asked already. A second box is there when the
-    examples are pairs. Raises ValueError when `describe_status` has not one entry an example.
+    `predictions` is what `task.predict(model, examples)` gave, if that was asked already. A second box is there when the
+    examples are pairs. Raises ValueError when `predictions` has not one entry an example.
     """
     said = task.predict(model, examples) if said is None else said
     if len(said) != len(examples):

@@ -56,7 +56,7 @@ def keep_spoken_lines(text: str) -> str:
 def wiki() -> list[dict]:
     """The Wikipedia summaries in the file's order (CC BY-SA 4.0): title, summary, topic.
 
-    `load_topics` is one of 11 classes or "Uncategorized" (1,000 articles). The summaries are cleaned: invisible and
+    `topic` is one of 11 classes or "Uncategorized" (1,000 articles). The summaries are cleaned: invisible and
     non-breaking characters, the space left before a comma where a pronunciation stood, a lost space after a stop.
     """
     with open(fetch("wiki") / "summaries_en-us.json", encoding="utf-8") as file:

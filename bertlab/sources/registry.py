@@ -15,7 +15,7 @@ class DamagedError(SourceError):
 
 @dataclass(frozen=True)
 class Source:
-    """One table of data/sources.toml. `bytes` and `hash_file` are those of the archive on the package index."""
+    """One table of data/sources.toml. `bytes` and `sha256` are those of the archive on the package index."""
 
     name: str
     what: str

@@ -32,7 +32,7 @@ def read_labelled_texts(
     skip_bad_rows: bool = False,
     say: Callable[[str], None] = print,
 ) -> list[LabelledText]:
-    """Labelled texts from a .csv, .tsv or .jsonl file with the columns `text`, `draw_label` and perhaps `pair`, or from a
+    """Labelled texts from a .csv, .tsv or .jsonl file with the columns `text`, `label` and perhaps `pair`, or from a
     folder that holds a folder of .txt files for each label.
 
     All of the file is read before anything is said. Raises BadRowsError for rows without a text or label (unless they
@@ -100,7 +100,7 @@ class Classification:
         return rows
 
     def predict(self, model: nn.Module, examples: Sequence[LabelledText]) -> list[dict]:
-        """For each text the `draw_label`, its `class_probability`, and those of all labels."""
+        """For each text the `label`, its `probability`, and those of all labels."""
         rows = self.rows(examples)
         said: list[dict] = [{}] * len(rows)
         for chosen, output in run_model(model, rows, self.collate):

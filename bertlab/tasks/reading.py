@@ -141,7 +141,7 @@ class Reading:
         return rows
 
     def predict(self, model: nn.Module, examples: Sequence[Question], threshold: float = 0.0) -> list[dict]:
-        """For each question the `answer`, its `start` in the context, its `class_probability` among the 20 best spans, and
+        """For each question the `answer`, its `start` in the context, its `probability` among the 20 best spans, and
         `gap`: how much higher than the best span "no answer" scores. With `no_answer` the answer is "" if that is above
         `threshold`. The score of a span is the sum of its two ends', that of no answer the lowest of all windows'."""
         rows = self.rows(examples)

@@ -82,7 +82,7 @@ class ReplyChoice:
         return sorted(found, key=lambda one: -one[0])
 
     def predict(self, model: nn.Module, examples: Sequence[TextPair]) -> list[dict]:
-        """For each example the best `reply` of its `choices`, its `class_probability`, and the `rank` of the right one, from
+        """For each example the best `reply` of its `choices`, its `probability`, and the `rank` of the right one, from
         0."""
         choices = self.choices(examples)
         pairs = [

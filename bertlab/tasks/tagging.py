@@ -135,7 +135,7 @@ class Tagging:
         return rows
 
     def predict(self, model: nn.Module, examples: Sequence[TaggedSentence]) -> list[dict]:
-        """For each sentence its `words`, their `tags`, and the `class_probability` of each tag."""
+        """For each sentence its `words`, their `tags`, and the `probability` of each tag."""
         rows = self.rows(examples)
         said = [{"words": e.words, "tags": ["O"] * len(e.words), "probability": [0.0] * len(e.words)} for e in examples]
         for chosen, output in run_model(model, rows, self.collate):

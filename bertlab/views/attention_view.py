@@ -26,7 +26,7 @@ SUM_TOLERANCE = 0.01  # how far from 1 a row may be: half precision rounds each 
 
 @dataclass(frozen=True, eq=False)
 class AttentionView:
-    """One text's attention, to look at. A notebook shows it when a cell ends with it; `save_with_dropout` writes a page.
+    """One text's attention, to look at. A notebook shows it when a cell ends with it; `save` writes a page.
 
     What a notebook gets is a `<div>` with a picture in it, and a script that carries the data, the style and the code.
     The script hangs a shadow root on the div: the notebook's style sheets do not reach in, ours do not leak out, and
@@ -40,7 +40,7 @@ class AttentionView:
 
     In a notebook that is compared by nbval, tag the cell `nbval-ignore-output`: weights differ in the last digits
     between machines. A Jupyter server drops an output of more than about 3 MB unless its iopub_data_rate_limit is
-    raised; 12 layers of 12 heads reach that near 250 tokens: `save_with_dropout` these.
+    raised; 12 layers of 12 heads reach that near 250 tokens: `save` these.
     """
 
     tokens: list[str]

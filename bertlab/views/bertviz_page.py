@@ -25,7 +25,7 @@ INSTALL = 'pip install "bertviz>=1.4"'
 
 @dataclass(frozen=True, eq=False)
 class BertvizView:
-    """One view as a whole page. A notebook shows it when it is the last line of a cell; `save_with_dropout` writes a file.
+    """One view as a whole page. A notebook shows it when it is the last line of a cell; `save` writes a file.
 
     In a notebook the page stands in an `<iframe srcdoc>` that may run scripts and nothing else. bertviz itself puts
     scripts into the notebook's own page, where they share names (every menu has the id "layer"), wait for each other's

@@ -63,7 +63,7 @@ MAKER = (
 
 
 class Rule(NamedTuple):
-    """One way in which a fact is told, and the ways to ask for it. `load_topics`: of which articles; "" is any."""
+    """One way in which a fact is told, and the ways to ask for it. `topic`: of which articles; "" is any."""
 
     kind: str
     topic: str

@@ -82,7 +82,7 @@ def match_opening(sentence: str, subject: Subject) -> tuple[re.Match | None, int
 
 
 def find_fact(rule: Rule, text: str, begin: int) -> Fact | None:
-    """What a rule finds from `prepare_process` on."""
+    """What a rule finds from `begin` on."""
     match = compile_pattern(rule.pattern).search(text[begin:])
     if not match:
         return None
