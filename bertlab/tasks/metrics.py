@@ -1,4 +1,7 @@
-"""tasks.metrics: TODO."""
+"""The metrics of the tasks: names in tags, answers, several labels, numbers, ranks, written texts, and calibration.
+
+scikit-learn and scipy compute what they have; the rest follows the official definition that its docstring cites.
+"""
 
 import math
 import re
@@ -178,4 +181,85 @@ def measure_calibration(confidence: Sequence[float], right: Sequence[bool], bins
         "right": [r[1] for r in rows],
         "count": [r[2] for r in rows],
         "ece": ece,
+    }
+
+
+# ---- Several labels, and numbers -------------------------------------------------------------------------------------
+
+
+def score_multilabel(
+    expected: Sequence[set[str]], predicted: Sequence[set[str]], labels: Sequence[str]
+) -> dict[str, float]:
+    """Scores of N examples that may each carry several of the `labels`, or none.
+
+    - `micro_f1`: F1 = 2 TP / (2 TP + FP + FN) of all N x len(labels) yes-or-no decisions counted together, so a
+      frequent label weighs more than a rare one;
+    - `macro_f1`: the F1 of each label alone, averaged over `labels`. A label that is neither expected nor predicted
+      anywhere counts as 0;
+    - `exact`: the share of examples whose predicted set is exactly the expected one (subset accuracy).
+
+    As scikit-learn's `f1_score` and `accuracy_score` on indicator matrices, with zero_division=0. Raises ValueError if
+    there is no example, the lengths differ, or a set holds something that is not in `labels`.
+    """
+    from sklearn.metrics import f1_score
+
+    if not expected or len(expected) != len(predicted):
+        raise ValueError(
+            f"{len(expected)} expected and {len(predicted)} predicted sets: need as many, and at least one"
+        )
+    if unknown := set().union(*expected, *predicted) - set(labels):
+        raise ValueError(f"{sorted(unknown)[0]!r} is not one of the labels {', '.join(labels)}")
+    truth = np.array([[label in chosen for label in labels] for chosen in expected])  # (N, labels)
+    guess = np.array([[label in chosen for label in labels] for chosen in predicted])
+    per_label = [f1_score(*columns, zero_division=0) for columns in zip(truth.T, guess.T, strict=True)]
+    return {
+        "micro_f1": float(f1_score(truth.ravel(), guess.ravel(), zero_division=0)),
+        "macro_f1": float(np.mean(per_label)),
+        "exact": float((truth == guess).all(axis=1).mean()),
+    }
+
+
+def _is_constant(values: np.ndarray) -> bool:
+    """Whether all values are equal, up to the rounding of float64."""
+    return bool(np.ptp(values) <= 1e-12 * np.abs(values).max())
+
+
+def _as_finite_pair(x: Sequence[float], y: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+    x, y = np.asarray(x, float), np.asarray(y, float)
+    if not len(x) or x.shape != y.shape or not np.isfinite([x, y]).all():
+        raise ValueError(f"need two equally long lists of finite numbers, not {x} and {y}")
+    return x, y
+
+
+def pearson(x: Sequence[float], y: Sequence[float]) -> float:
+    """Pearson's correlation r of two lists of numbers, from -1 to 1: their covariance over the product of their
+    standard deviations. It measures how close the points (x, y) are to a rising line.
+
+    0.0 where one side is constant, although r is undefined there (scipy gives nan): a model that always predicts the
+    same number has explained nothing. Raises ValueError if a list is empty, holds nan, or the lengths differ.
+    """
+    from scipy.stats import pearsonr
+
+    x, y = _as_finite_pair(x, y)
+    return 0.0 if _is_constant(x) or _is_constant(y) else float(pearsonr(x, y).statistic)
+
+
+def spearman(x: Sequence[float], y: Sequence[float]) -> float:
+    """Spearman's rank correlation of two lists of numbers, from -1 to 1: Pearson's r of their ranks, so only the order
+    counts. Equal numbers share the average of their ranks. 0.0 where one side is constant; errors as for `pearson`.
+    """
+    from scipy.stats import spearmanr
+
+    x, y = _as_finite_pair(x, y)
+    return 0.0 if _is_constant(x) or _is_constant(y) else float(spearmanr(x, y).statistic)
+
+
+def score_numbers(expected: Sequence[float], predicted: Sequence[float]) -> dict[str, float]:
+    """`pearson` and `spearman` of predicted and expected numbers, and `mae`, their mean absolute error in the same unit."""
+    from sklearn.metrics import mean_absolute_error
+
+    return {
+        "pearson": pearson(expected, predicted),
+        "spearman": spearman(expected, predicted),
+        "mae": float(mean_absolute_error(expected, predicted)),
     }

@@ -3,7 +3,10 @@
 import math
 from itertools import product
 
+import numpy as np
 import pytest
+from scipy import stats
+from sklearn.metrics import accuracy_score, f1_score
 
 from bertlab.tasks import (
     answer_f1,
@@ -20,6 +23,7 @@ from bertlab.tasks import (
     to_iob1,
     to_iob2,
 )
+from bertlab.tasks.metrics import pearson, score_multilabel, score_numbers, spearman
 
 # ---- Schemes and names -----------------------------------------------------------------------------------------------
 
@@ -122,3 +126,82 @@ def test_calibration_by_hand():
     assert found["right"] == [0.5, 1.0]
     assert found["confidence"] == pytest.approx([0.835, 0.975])
     assert found["ece"] == pytest.approx((2 * 0.335 + 2 * 0.025) / 4)
+
+
+# ---- Several labels, and numbers -------------------------------------------------------------------------------------
+
+EXPECTED_SETS = [{"a", "b"}, {"a"}, set(), {"c"}]
+PREDICTED_SETS = [{"a"}, {"a", "c"}, set(), {"b"}]
+
+
+def test_multilabel_scores_by_hand():
+    """a: 2 TP; b: 1 FN, 1 FP; c: 1 FP, 1 FN. So micro F1 = 2*2 / (2*2 + 2 + 2), and the F1 of a, b, c are 1, 0, 0."""
+    scores = score_multilabel(EXPECTED_SETS, PREDICTED_SETS, ["a", "b", "c"])
+    assert scores == pytest.approx({"micro_f1": 1 / 2, "macro_f1": 1 / 3, "exact": 1 / 4})
+    assert score_multilabel(EXPECTED_SETS, EXPECTED_SETS, ["a", "b", "c"]) == {"micro_f1": 1, "macro_f1": 1, "exact": 1}
+    # a label that occurs nowhere counts as 0 in the macro F1 only
+    assert score_multilabel([{"a"}], [{"a"}], ["a", "b"]) == {"micro_f1": 1, "macro_f1": 0.5, "exact": 1}
+    # one label is still a question of yes or no: 1 TP, 1 FN, 1 true negative
+    one_label = score_multilabel([{"a"}, {"a"}, set()], [{"a"}, set(), set()], ["a"])
+    assert one_label == pytest.approx({"micro_f1": 2 / 3, "macro_f1": 2 / 3, "exact": 2 / 3})
+    assert score_multilabel([set()], [set()], ["a"]) == {"micro_f1": 0, "macro_f1": 0, "exact": 1}
+
+
+def test_multilabel_scores_are_those_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    labels = [f"label {i}" for i in range(5)]
+    truth, guess = rng.random((40, 5)) < 0.3, rng.random((40, 5)) < 0.4
+    sets = [[{labels[i] for i in np.flatnonzero(row)} for row in matrix] for matrix in (truth, guess)]
+    assert score_multilabel(*sets, labels) == pytest.approx(
+        {
+            "micro_f1": f1_score(truth, guess, average="micro"),
+            "macro_f1": f1_score(truth, guess, average="macro"),
+            "exact": accuracy_score(truth, guess),
+        }
+    )
+
+
+def test_multilabel_scores_refuse_what_they_cannot_count():
+    with pytest.raises(ValueError, match="'z' is not one of the labels a, b"):
+        score_multilabel([{"a"}], [{"z"}], ["a", "b"])
+    with pytest.raises(ValueError, match="2 expected and 1 predicted"):
+        score_multilabel([{"a"}, {"a"}], [{"a"}], ["a"])
+    with pytest.raises(ValueError, match="at least one"):
+        score_multilabel([], [], ["a"])
+
+
+def test_correlations_by_hand():
+    # deviations -1, 0, 1 and -4/3, -1/3, 5/3: covariance sum 3, squares 2 and 14/3
+    assert pearson([1, 2, 3], [1, 2, 4]) == pytest.approx(3 / math.sqrt(2 * 14 / 3))
+    assert spearman([1, 2, 3], [1, 2, 4]) == pytest.approx(1)
+    assert pearson([1, 2, 3], [-2, -4, -6]) == pytest.approx(-1)
+    # ties share the average rank: 1, 2.5, 2.5, 4 against 1, 2, 3, 4, so 4.5 / sqrt(4.5 * 5)
+    assert spearman([10, 20, 20, 30], [1, 2, 3, 4]) == pytest.approx(4.5 / math.sqrt(4.5 * 5))
+    assert score_numbers([1, 2, 3], [1, 2, 4]) == pytest.approx(
+        {"pearson": 3 / math.sqrt(28 / 3), "spearman": 1, "mae": 1 / 3}
+    )
+
+
+@pytest.mark.parametrize("correlate", [pearson, spearman])
+def test_a_constant_side_correlates_with_nothing(correlate):
+    assert correlate([0.1, 0.1, 0.1], [1, 2, 3]) == correlate([1, 2, 3], [0.0, 0.0, 0.0]) == 0
+    assert correlate([0.1 + 0.2, 0.3, 0.3], [1, 2, 3]) == 0  # differs by rounding only
+    assert correlate([5], [7]) == 0
+    assert score_numbers([1, 2], [3, 3]) == {"pearson": 0, "spearman": 0, "mae": 1.5}
+
+
+@pytest.mark.parametrize("correlate", [pearson, spearman])
+@pytest.mark.parametrize(("x", "y"), [([], []), ([1, 2], [1, 2, 3]), ([1, 2], [1, math.nan])])
+def test_correlations_refuse_what_they_cannot_measure(correlate, x, y):
+    with pytest.raises(ValueError, match="equally long lists of finite numbers"):
+        correlate(x, y)
+
+
+def test_correlations_are_those_of_scipy():
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 6, 200) / 5  # many ties
+    y = x + rng.normal(0, 0.5, 200)
+    assert pearson(x, y) == pytest.approx(stats.pearsonr(x, y).statistic)
+    assert spearman(x, y) == pytest.approx(stats.spearmanr(x, y).statistic)
+    assert spearman(x, y) == pytest.approx(np.corrcoef(stats.rankdata(x), stats.rankdata(y))[0, 1])
+    assert score_numbers(x, y)["mae"] == pytest.approx(np.abs(x - y).mean())
