@@ -1,6 +1,6 @@
-"""The metrics of the tasks: names in tags, answers, several labels, numbers, ranks, written texts, and calibration.
+"""The metrics of the tasks: entities in tags, answers, ranks, written texts, several labels, numbers, and calibration.
 
-scikit-learn and scipy compute what they have; the rest follows the official definition that its docstring cites.
+scikit-learn and scipy compute what they have; the rest follows the definition that its docstring cites.
 """
 
 import math
@@ -11,177 +11,189 @@ from collections.abc import Sequence
 
 import numpy as np
 
+# ---- Entities in tags ------------------------------------------------------------------------------------------------
+
 
 def are_entity_tags(tags: set[str]) -> bool:
-    """Whether these are tags of names: O, and others that begin with B-, I-, E-, S- (or the L- and U- of BILOU)."""
+    """Whether these are tags of entities: O, and others that begin with B-, I-, E-, S- (or the L- and U- of BILOU)."""
     return len(tags) > 1 and all(tag == "O" or re.match("[BIESLU]-.", tag) for tag in tags)
 
 
 def find_entities(tags: Sequence[str]) -> list[tuple[int, int, str]]:
-    """(first word, word after the last, type) of each name, as conlleval finds them (Tjong Kim Sang, De Meulder 2003).
+    """(first word, word after the last, type) of each entity, as in conlleval (Tjong Kim Sang and De Meulder 2003).
 
-    A name begins at B- (S-, U-), and also at an I- (E-, L-) that goes on nothing, or something of another type. So
-    IOB1, IOB2 and BIOES are all read rightly, and what a model writes always has a meaning.
+    An entity begins at B- (S-, U-), and also at an I- (E-, L-) that continues nothing or follows another type. So
+    IOB1, IOB2, BIOES and BILOU are all read correctly, and every sequence of tags that a model predicts has a meaning.
     """
-    found: list[tuple[int, int, str]] = []
-    open_: tuple[int, str] | None = None  # (first word, type)
+    entities: list[tuple[int, int, str]] = []
+    current: tuple[int, str] | None = None  # (first word, type) of the entity that is still open
     for i, tag in enumerate([*tags, "O"]):
-        mark, _, kind = tag.partition("-")
-        if open_ and (mark in "OBSU" or kind != open_[1]):
-            found.append((open_[0], i, open_[1]))
-            open_ = None
-        if mark != "O" and open_ is None:
-            open_ = (i, kind)
-        if mark in "ESLU":
-            found.append((open_[0], i + 1, open_[1]))
-            open_ = None
-    return found
+        prefix, _, entity_type = tag.partition("-")
+        if current and (prefix in "OBSU" or entity_type != current[1]):
+            entities.append((current[0], i, current[1]))
+            current = None
+        if prefix != "O" and current is None:
+            current = (i, entity_type)
+        if prefix in "ESLU":
+            entities.append((current[0], i + 1, current[1]))
+            current = None
+    return entities
 
 
 def to_iob2(tags: Sequence[str]) -> list[str]:
-    """The same names in IOB2: B- on the first word of each, I- on the others, O outside."""
-    new = ["O"] * len(tags)
-    for start, end, kind in find_entities(tags):
-        new[start:end] = [f"B-{kind}"] + [f"I-{kind}"] * (end - start - 1)
-    return new
+    """The same entities in IOB2: B- on the first word of each, I- on its other words, O outside."""
+    iob2 = ["O"] * len(tags)
+    for start, end, entity_type in find_entities(tags):
+        iob2[start:end] = [f"B-{entity_type}"] + [f"I-{entity_type}"] * (end - start - 1)
+    return iob2
+
+
+def to_iob1(tags: Sequence[str]) -> list[str]:
+    """The same entities in IOB1: I- on each word, but B- on the first word of an entity that directly follows another
+    one of its type."""
+    iob1, previous = ["O"] * len(tags), (0, -1, "")
+    for start, end, entity_type in find_entities(tags):
+        iob1[start:end] = [f"I-{entity_type}"] * (end - start)
+        if previous[1:] == (start, entity_type):
+            iob1[start] = f"B-{entity_type}"
+        previous = (start, end, entity_type)
+    return iob1
 
 
 def detect_scheme(sentences: Sequence[Sequence[str]]) -> str:
-    """What the tags of a file are: "plain" (parts of speech, say), "BIOES", "IOB2", "IOB1", or "mixed"."""
-    marks = {tag[0] for tags in sentences for tag in tags}
-    if not are_entity_tags({tag for tags in sentences for tag in tags}):
+    """The tagging scheme of a file: "plain" (no entities; parts of speech, for example), "BIOES" (BILOU too), "IOB2",
+    "IOB1", or "mixed"."""
+    used = {tag for tags in sentences for tag in tags}
+    if not are_entity_tags(used):
         return "plain"
-    if marks & set("ESLU"):
+    if {tag[0] for tag in used} & set("ESLU"):
         return "BIOES"
     if all(to_iob2(tags) == list(tags) for tags in sentences):
         return "IOB2"
     return "IOB1" if all(to_iob1(tags) == list(tags) for tags in sentences) else "mixed"
 
 
-def to_iob1(tags: Sequence[str]) -> list[str]:
-    """The same names in IOB1: B- only where a name follows one of its own type without a word between."""
-    new, before = ["O"] * len(tags), (0, -1, "")
-    for start, end, kind in find_entities(tags):
-        new[start:end] = [f"I-{kind}"] * (end - start)
-        if before[1:] == (start, kind):
-            new[start] = f"B-{kind}"
-        before = (start, end, kind)
-    return new
-
-
-def score_entities(right: Sequence[Sequence[str]], said: Sequence[Sequence[str]]) -> dict[str, float]:
-    """Precision, recall and F1 of whole names, over all sentences: one counts if its first word, last word and type are
-    right. Each is 0 where nothing can be counted."""
-    hits = said_ = there = 0
-    for true, guess in zip(right, said, strict=True):
-        true, guess = set(find_entities(true)), set(find_entities(guess))
-        hits, said_, there = hits + len(true & guess), said_ + len(guess), there + len(true)
-    precision, recall = hits / said_ if said_ else 0.0, hits / there if there else 0.0
-    f1 = 2 * precision * recall / (precision + recall) if hits else 0.0
+def score_entities(expected: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> dict[str, float]:
+    """Precision, recall and F1 of whole entities, counted over all sentences. An entity is correct only if its first
+    word, its last word and its type are. Each score is 0 where there is nothing to count."""
+    correct = predicted_count = expected_count = 0
+    for expected_tags, predicted_tags in zip(expected, predicted, strict=True):
+        expected_entities, predicted_entities = set(find_entities(expected_tags)), set(find_entities(predicted_tags))
+        correct += len(expected_entities & predicted_entities)
+        predicted_count += len(predicted_entities)
+        expected_count += len(expected_entities)
+    precision = correct / predicted_count if predicted_count else 0.0
+    recall = correct / expected_count if expected_count else 0.0
+    f1 = 2 * precision * recall / (precision + recall) if correct else 0.0
     return {"f1": f1, "precision": precision, "recall": recall}
 
 
+# ---- Answers and ranks -----------------------------------------------------------------------------------------------
+
+
 def normalize_answer(text: str) -> str:
-    """An answer as SQuAD compares it: lower case, without punctuation, without a, an, the, one space at a time."""
+    """An answer as SQuAD compares it: lower case, without punctuation and without a, an, the, single spaces."""
     text = "".join(char for char in text.lower() if char not in string.punctuation)
     return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split())
 
 
-def exact_match(said: str, right: Sequence[str]) -> float:
-    """1 if what was said is one of the right answers, 0 if not. No answer is "", and right if there is none."""
-    return float(any(normalize_answer(said) == normalize_answer(one) for one in right or [""]))
+def exact_match(predicted: str, expected: Sequence[str]) -> float:
+    """1.0 if the predicted answer equals one of the expected ones after `normalize_answer`, else 0.0.
+
+    An empty `predicted` means "no answer", which is correct if `expected` is empty (SQuAD 2.0).
+    """
+    return float(any(normalize_answer(predicted) == normalize_answer(answer) for answer in expected or [""]))
 
 
-def answer_f1(said: str, right: Sequence[str]) -> float:
-    """F1 of the words of what was said, against the right answer that fits best (Rajpurkar et al. 2016, 6.1)."""
+def compute_word_f1(predicted: str, expected: str) -> float:
+    """F1 of the words that two answers share; 1.0 if both are empty after `normalize_answer`, 0.0 if only one is."""
+    predicted_words, expected_words = normalize_answer(predicted).split(), normalize_answer(expected).split()
+    if not predicted_words or not expected_words:
+        return float(predicted_words == expected_words)
+    shared = (Counter(predicted_words) & Counter(expected_words)).total()
+    return 2 * shared / (len(predicted_words) + len(expected_words))
 
-    def one(true: str) -> float:
-        a, b = normalize_answer(said).split(), normalize_answer(true).split()
-        if not a or not b:
-            return float(a == b)
-        common = (Counter(a) & Counter(b)).total()
-        return 2 * common / (len(a) + len(b))
 
-    return max(one(true) for true in right or [""])
+def answer_f1(predicted: str, expected: Sequence[str]) -> float:
+    """F1 of the words of the predicted answer against the expected one that fits best (Rajpurkar et al. 2016, 6.1).
+    Empty answers as for `exact_match`."""
+    return max(compute_word_f1(predicted, answer) for answer in expected or [""])
 
 
 def recall_at(k: int, ranks: Sequence[int]) -> float:
-    """The share of cases in which the right one is among the first k; `ranks` are its places, from 0."""
+    """The share of cases in which the correct candidate is among the first k. `ranks` are its ranks, from 0."""
     return sum(rank < k for rank in ranks) / len(ranks)
 
 
-def count_ngrams(items: Sequence, n: int) -> Counter:
-    return Counter(tuple(items[i : i + n]) for i in range(len(items) - n + 1))
-
-
-def compute_chrf(said: Sequence[str], right: Sequence[str], order: int = 6, beta: float = 2.0) -> float:
-    """chrF2 of a corpus, 0 to 100 (Popović 2015): F2 of the mean precision and recall of 1- to 6-grams of characters,
-    spaces left out. As sacrebleu computes it."""
-    precisions, recalls = [], []
-    for n in range(1, order + 1):
-        hits = guessed = there = 0
-        for guess, true in zip(said, right, strict=True):
-            a, b = count_ngrams("".join(guess.split()), n), count_ngrams("".join(true.split()), n)
-            hits, guessed, there = hits + (a & b).total(), guessed + a.total(), there + b.total()
-        if guessed and there:
-            precisions.append(hits / guessed)
-            recalls.append(hits / there)
-    if not precisions or not sum(precisions) + sum(recalls):
-        return 0.0
-    precision, recall = sum(precisions) / len(precisions), sum(recalls) / len(recalls)
-    return 100 * (1 + beta**2) * precision * recall / (beta**2 * precision + recall) if precision + recall else 0.0
+# ---- Written texts ---------------------------------------------------------------------------------------------------
 
 
 def split_words(text: str) -> list[str]:
-    """Words and marks, each by itself."""
+    """The words of a text and its punctuation marks, each mark by itself."""
     return re.findall(r"\w+|[^\w\s]", text)
 
 
-def compute_bleu(said: Sequence[str], right: Sequence[str], order: int = 4) -> float:
-    """BLEU of a corpus, 0 to 100 (Papineni et al. 2002): the geometric mean of the precisions of 1- to 4-grams of
-    words, times a penalty for what is too short. Without smoothing; 0 when there is no hit of some n."""
-    hits, guessed = [0] * order, [0] * order
-    pairs = [(split_words(guess), split_words(true)) for guess, true in zip(said, right, strict=True)]
-    for a, b in pairs:
-        for n in range(order):
-            one = count_ngrams(a, n + 1)
-            hits[n] += (one & count_ngrams(b, n + 1)).total()
-            guessed[n] += one.total()
-    if not all(hits):
+def count_ngrams(items: Sequence, n: int) -> Counter:
+    """How often each run of n neighbouring items occurs, as {tuple of n items: count}."""
+    return Counter(tuple(items[i : i + n]) for i in range(len(items) - n + 1))
+
+
+def count_matching_ngrams(pairs: Sequence[tuple[Sequence, Sequence]], n: int) -> tuple[int, int, int]:
+    """(matching, predicted, expected) n-grams of a corpus of (predicted, expected) texts. An n-gram matches as often as
+    it occurs on both sides of a pair."""
+    matching = predicted_count = expected_count = 0
+    for predicted, expected in pairs:
+        predicted_ngrams, expected_ngrams = count_ngrams(predicted, n), count_ngrams(expected, n)
+        matching += (predicted_ngrams & expected_ngrams).total()
+        predicted_count += predicted_ngrams.total()
+        expected_count += expected_ngrams.total()
+    return matching, predicted_count, expected_count
+
+
+def compute_chrf(predicted: Sequence[str], expected: Sequence[str], order: int = 6, beta: float = 2.0) -> float:
+    """chrF2 of a corpus, from 0 to 100 (Popović 2015): F2 of the mean precision and the mean recall of character 1- to
+    6-grams, without spaces. Computed as in sacrebleu."""
+    pairs = [("".join(a.split()), "".join(b.split())) for a, b in zip(predicted, expected, strict=True)]
+    counts = [count_matching_ngrams(pairs, n) for n in range(1, order + 1)]
+    counts = [(matching, a, b) for matching, a, b in counts if a and b]
+    if not any(matching for matching, _, _ in counts):
         return 0.0
-    length, wanted = sum(len(a) for a, _ in pairs), sum(len(b) for _, b in pairs)
-    log_precision = sum(math.log(hit / all_) for hit, all_ in zip(hits, guessed, strict=True)) / order
-    return 100 * math.exp(min(0.0, 1 - wanted / length) + log_precision)
+    precision = sum(matching / predicted_count for matching, predicted_count, _ in counts) / len(counts)
+    recall = sum(matching / expected_count for matching, _, expected_count in counts) / len(counts)
+    return 100 * (1 + beta**2) * precision * recall / (beta**2 * precision + recall)
 
 
-def compute_rouge_l(said: Sequence[str], right: Sequence[str]) -> float:
-    """ROUGE-L, 0 to 100 (Lin 2004): F1 of the longest common subsequence of lower-case words, the mean over texts."""
-    total = 0.0
-    for guess, true in zip(said, right, strict=True):
-        a, b = split_words(guess.lower()), split_words(true.lower())
-        row = [0] * (len(b) + 1)
-        for word in a:
-            former = row[:]
-            for j, other in enumerate(b):
-                row[j + 1] = former[j] + 1 if word == other else max(former[j + 1], row[j])
-        total += 2 * row[-1] / (len(a) + len(b)) if a and b else 0.0
-    return 100 * total / len(said)
+def compute_bleu(predicted: Sequence[str], expected: Sequence[str], order: int = 4) -> float:
+    """BLEU of a corpus, from 0 to 100 (Papineni et al. 2002): the geometric mean of the precisions of word 1- to
+    4-grams, times a penalty for texts that are too short. Without smoothing: 0 if no n-gram of some n matches."""
+    pairs = [(split_words(a), split_words(b)) for a, b in zip(predicted, expected, strict=True)]
+    counts = [count_matching_ngrams(pairs, n) for n in range(1, order + 1)]
+    if not all(matching for matching, _, _ in counts):
+        return 0.0
+    log_precision = sum(math.log(matching / predicted_count) for matching, predicted_count, _ in counts) / order
+    _, predicted_length, expected_length = counts[0]  # in words
+    return 100 * math.exp(min(0.0, 1 - expected_length / predicted_length) + log_precision)
 
 
-def measure_calibration(confidence: Sequence[float], right: Sequence[bool], bins: int = 10) -> dict:
-    """How far a model's probabilities can be trusted: for each bin of confidence with something in it the mean
-    confidence, the share that was right and the count, and `ece`, the mean gap weighted by count (Guo et al. 2017)."""
-    confidence, right = np.asarray(confidence, float), np.asarray(right, float)
-    which = np.minimum((confidence * bins).astype(int), bins - 1)
-    rows = [(confidence[which == b].mean(), right[which == b].mean(), int((which == b).sum())) for b in range(bins)
-            if (which == b).any()]  # fmt: skip
-    ece = sum(abs(sure - share) * count for sure, share, count in rows) / len(right)
-    return {
-        "confidence": [r[0] for r in rows],
-        "right": [r[1] for r in rows],
-        "count": [r[2] for r in rows],
-        "ece": ece,
-    }
+def compute_lcs_length(a: Sequence, b: Sequence) -> int:
+    """The length of the longest common subsequence: the most items that `a` and `b` share in the same order, with gaps
+    allowed."""
+    lengths = [0] * (len(b) + 1)  # lengths[j] is that of the items of a so far and b[:j]
+    for item in a:
+        previous = lengths[:]
+        for j, other in enumerate(b):
+            lengths[j + 1] = previous[j] + 1 if item == other else max(previous[j + 1], lengths[j])
+    return lengths[-1]
+
+
+def compute_rouge_l(predicted: Sequence[str], expected: Sequence[str]) -> float:
+    """ROUGE-L, from 0 to 100 (Lin 2004): F1 of the longest common subsequence of lower-case words, averaged over the
+    texts. A text without words scores 0."""
+    scores = []
+    for predicted_text, expected_text in zip(predicted, expected, strict=True):
+        a, b = split_words(predicted_text.lower()), split_words(expected_text.lower())
+        scores.append(2 * compute_lcs_length(a, b) / (len(a) + len(b)) if a and b else 0.0)
+    return 100 * sum(scores) / len(scores)
 
 
 # ---- Several labels, and numbers -------------------------------------------------------------------------------------
@@ -255,7 +267,7 @@ def spearman(x: Sequence[float], y: Sequence[float]) -> float:
 
 
 def score_numbers(expected: Sequence[float], predicted: Sequence[float]) -> dict[str, float]:
-    """`pearson` and `spearman` of predicted and expected numbers, and `mae`, their mean absolute error in the same unit."""
+    """`pearson` and `spearman` of two lists of numbers, and `mae`, their mean absolute error in the same unit."""
     from sklearn.metrics import mean_absolute_error
 
     return {
@@ -263,3 +275,24 @@ def score_numbers(expected: Sequence[float], predicted: Sequence[float]) -> dict
         "spearman": spearman(expected, predicted),
         "mae": float(mean_absolute_error(expected, predicted)),
     }
+
+
+# ---- Calibration -----------------------------------------------------------------------------------------------------
+
+
+def measure_calibration(confidence: Sequence[float], right: Sequence[bool], bins: int = 10) -> dict:
+    """How far the probabilities of N predictions can be trusted (Guo et al. 2017).
+
+    `confidence` holds the probability of each prediction, `right` whether it was correct. They are sorted into `bins`
+    of equal width by confidence. The result has a list entry for each bin that is not empty: its mean `confidence`, the
+    share that was `right`, and the `count` of predictions; and `ece`, the expected calibration error: the mean gap
+    between confidence and share, weighted by count.
+    """
+    confidence, right = np.asarray(confidence, float), np.asarray(right, float)
+    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
+    members = [bin_of == number for number in np.unique(bin_of)]
+    means = [confidence[inside].mean() for inside in members]
+    shares = [right[inside].mean() for inside in members]
+    counts = [int(inside.sum()) for inside in members]
+    gaps = [abs(mean - share) * count for mean, share, count in zip(means, shares, counts, strict=True)]
+    return {"confidence": means, "right": shares, "count": counts, "ece": sum(gaps) / len(right)}
