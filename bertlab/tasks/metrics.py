@@ -128,7 +128,7 @@ def recall_at(k: int, ranks: Sequence[int]) -> float:
 # ---- Written texts ---------------------------------------------------------------------------------------------------
 
 
-def split_words(text: str) -> list[str]:
+def split_words_and_punctuation(text: str) -> list[str]:
     """The words of a text and its punctuation marks, each mark by itself."""
     return re.findall(r"\w+|[^\w\s]", text)
 
@@ -166,7 +166,10 @@ def compute_chrf(predicted: Sequence[str], expected: Sequence[str], order: int =
 def compute_bleu(predicted: Sequence[str], expected: Sequence[str], order: int = 4) -> float:
     """BLEU of a corpus, from 0 to 100 (Papineni et al. 2002): the geometric mean of the precisions of word 1- to
     4-grams, times a penalty for texts that are too short. Without smoothing: 0 if no n-gram of some n matches."""
-    pairs = [(split_words(a), split_words(b)) for a, b in zip(predicted, expected, strict=True)]
+    pairs = [
+        (split_words_and_punctuation(a), split_words_and_punctuation(b))
+        for a, b in zip(predicted, expected, strict=True)
+    ]
     counts = [count_matching_ngrams(pairs, n) for n in range(1, order + 1)]
     if not all(matching for matching, _, _ in counts):
         return 0.0
@@ -191,7 +194,7 @@ def compute_rouge_l(predicted: Sequence[str], expected: Sequence[str]) -> float:
     texts. A text without words scores 0."""
     scores = []
     for predicted_text, expected_text in zip(predicted, expected, strict=True):
-        a, b = split_words(predicted_text.lower()), split_words(expected_text.lower())
+        a, b = split_words_and_punctuation(predicted_text.lower()), split_words_and_punctuation(expected_text.lower())
         scores.append(2 * compute_lcs_length(a, b) / (len(a) + len(b)) if a and b else 0.0)
     return 100 * sum(scores) / len(scores)
 

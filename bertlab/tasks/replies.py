@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ..heads import Classifier
 from ..wordpiece import WordPiece
 from .classification import Classification, LabelledText
-from .metrics import recall_at, split_words
+from .metrics import recall_at, split_words_and_punctuation
 from .writing import TextPair
 
 
@@ -111,9 +111,11 @@ class ReplyChoice:
         vectors = TfidfVectorizer(token_pattern=r"\b\w+\b").fit([e.source for e in train] + [e.target for e in train])
         shared, near = [], []
         for example, some in zip(test, choices, strict=True):
-            said, right = set(split_words(example.source.lower())), some.index(example.target)
+            said, right = set(split_words_and_punctuation(example.source.lower())), some.index(example.target)
             overlap = [
-                len(said & set(split_words(one.lower()))) / len(said | set(split_words(one.lower()))) for one in some
+                len(said & set(split_words_and_punctuation(one.lower())))
+                / len(said | set(split_words_and_punctuation(one.lower())))
+                for one in some
             ]
             shared.append({"rank": find_rank(np.array(overlap), right)})
             products = (vectors.transform([example.source]) @ vectors.transform(some).T).toarray()[0]

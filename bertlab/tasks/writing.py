@@ -12,7 +12,7 @@ from ..batches import IGNORE
 from ..wordpiece import WordPiece
 from ..writing import Writer
 from .base import PaddingCollate
-from .metrics import compute_bleu, compute_chrf, compute_rouge_l, split_words
+from .metrics import compute_bleu, compute_chrf, compute_rouge_l, split_words_and_punctuation
 from .tables import BadRows, get_text, read_table
 
 
@@ -138,8 +138,8 @@ class Writing:
 
     def baselines(self, train: Sequence[TextPair], test: Sequence[TextPair]) -> dict[str, dict[str, float]]:
         """The source as it stands, and as many of its first words as a target has on average."""
-        words = round(np.mean([len(split_words(example.target)) for example in train]))
-        first = [" ".join(split_words(example.source)[:words]) for example in test]
+        words = round(np.mean([len(split_words_and_punctuation(example.target)) for example in train]))
+        first = [" ".join(split_words_and_punctuation(example.source)[:words]) for example in test]
         return {
             "copy of the source": self.text_scores(test, [example.source for example in test]),
             f"its first {words} words": self.text_scores(test, first),
