@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .batches import IGNORE
-from .model import Bert, BertConfig
+from .model import Bert, BertConfig, can_check_values
 
 
 @dataclass
@@ -122,17 +122,29 @@ class Pretraining(nn.Module):
         self.mlm.bias.copy_((counts / counts.sum()).log())
 
 
-class Classifier(nn.Module):
-    """A label for a text or a pair of texts, from [CLS] through the pooler (Devlin et al. 2018, section 4.1).
+PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")  # Hugging Face's names
 
-    A pair needs no head of its own: the encoder tells the two by their segments.
+
+class Classifier(nn.Module):
+    """Labels or numbers for a text or a pair of texts, from [CLS] through the pooler (Devlin et al. 2018, section 4.1).
+
+    `problem_type` says what the C outputs mean: scores of classes of which one is right, scores of labels each of which
+    may be right or not, or numbers. A pair needs no head of its own: the encoder tells the two texts apart by their
+    segments.
     """
 
-    def __init__(self, config: BertConfig, num_labels: int):
+    def __init__(self, config: BertConfig, num_labels: int, problem_type: str = "single_label_classification"):
         super().__init__()
-        if num_labels < 2:
-            raise ValueError(f"num_labels is {num_labels}: a classifier needs at least two classes to choose from")
-        self.config, self.num_labels = config, num_labels
+        if problem_type not in PROBLEM_TYPES:
+            raise ValueError(f"problem_type is {problem_type!r}; it must be one of {', '.join(PROBLEM_TYPES)}")
+        if problem_type == "single_label_classification" and num_labels < 2:
+            raise ValueError(
+                f"num_labels is {num_labels}: a classifier needs at least two classes to choose from "
+                '(for one number per text use problem_type="regression")'
+            )
+        if num_labels < 1:
+            raise ValueError(f"num_labels is {num_labels}; it must be at least 1")
+        self.config, self.num_labels, self.problem_type = config, num_labels, problem_type
         self.bert = Bert(config)
         self.pooler = Pooler(config)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
@@ -148,13 +160,26 @@ class Classifier(nn.Module):
         attention_mask: Tensor | None = None,
         labels: Tensor | None = None,
     ) -> Output:
-        """`labels` (B,) are class numbers. `logits` is (B, C), `loss` the mean cross-entropy."""
+        """`logits` is (B, C). `labels` and `loss` depend on the problem type, as in Hugging Face's head:
+
+        single_label_classification  class numbers (B,), -100 for a row without a label; cross-entropy
+        multi_label_classification   floats 0 or 1 (B, C), -100 for a missing label; sigmoid cross-entropy
+        regression                   floats (B, C), or (B,) where C is 1, nan for a missing number; squared error
+
+        `loss` is the mean over the labels that are given, 0 where there are none.
+        """
         at = input_ids.new_zeros(len(input_ids), 1)  # only [CLS] is read
         cls = self.bert(input_ids, token_type_ids, attention_mask, at)[:, 0]  # (B, D)
         logits = self.output(self.dropout(self.pooler(cls)))  # (B, C)
-        return Output(
-            loss=None if labels is None else mean_cross_entropy(logits, labels, self.class_weights), logits=logits
-        )
+        return Output(loss=None if labels is None else self.compute_loss(logits, labels), logits=logits)
+
+    def compute_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The mean loss of the problem type. Raises ValueError for labels that do not fit it."""
+        if self.problem_type == "single_label_classification":
+            return mean_cross_entropy(logits, labels, self.class_weights)
+        if self.class_weights is not None:
+            raise ValueError(f"class_weights are for single-label classification, problem_type is {self.problem_type}")
+        return (mean_squared_error if self.problem_type == "regression" else mean_sigmoid_cross_entropy)(logits, labels)
 
 
 class Tagger(nn.Module):
@@ -236,20 +261,26 @@ def find_labelled_positions(labels: Tensor) -> Tensor:
     return asked.byte().argsort(dim=1, descending=True, stable=True)[:, : int(asked.sum(1).max())]
 
 
+# ---- Mean losses -----------------------------------------------------------------------------------------------------
+# Never in less than float32. The values of labels are checked on a CPU only: a GPU would have to wait for them.
+
+
 def mean_cross_entropy(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> Tensor:
     """Mean cross-entropy in nats of logits (N, C) over the labels (N,) that are not -100; 0 where there are none.
 
-    With `compute_class_weights` (C,) it is a weighted mean, in which each label counts by its class. Never in less than
-    float32. Raises ValueError for labels that do not fit; on a GPU PyTorch looks at their values.
+    With `class_weights` (C,) it is a weighted mean, in which each label counts by its class. Raises ValueError for
+    labels that do not fit; on a GPU PyTorch checks their values.
     """
     if labels.shape != logits.shape[:1]:
         raise ValueError(f"labels has shape {tuple(labels.shape)} for {len(logits)} rows")
+    if labels.is_floating_point():
+        raise ValueError(f"labels are {labels.dtype}; class numbers must be whole numbers")
     given = labels != IGNORE
-    if labels.device.type == "cpu" and not torch.compiler.is_compiling() and given.any():
+    if can_check_values(labels) and given.any():
         low, high, C = labels[given].min(), labels[given].max(), logits.size(1)
         if low < 0 or high >= C:
             raise ValueError(f"labels run from {low} to {high}; there are {C} classes, 0 to {C - 1}")
-    logits = logits if logits.dtype == torch.float64 else logits.float()
+    logits = widen_half_precision(logits)
     if class_weights is None:
         total = F.cross_entropy(logits, labels, ignore_index=IGNORE, reduction="sum")
         return total / given.sum().clamp(min=1)
@@ -257,3 +288,49 @@ def mean_cross_entropy(logits: Tensor, labels: Tensor, class_weights: Tensor | N
     total = F.cross_entropy(logits, labels, class_weights, ignore_index=IGNORE, reduction="sum")
     counted = class_weights[labels[given]].sum()
     return total / counted if given.any() else total
+
+
+def mean_sigmoid_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean binary cross-entropy in nats of sigmoid(logits) (B, C) over the labels (B, C) that are not -100.
+
+    Each label is 0 or 1, or a probability between them. The loss is 0 where no label is given. Raises ValueError for
+    labels that do not fit.
+    """
+    logits, labels = match_float_labels(logits, labels)
+    given = labels != IGNORE
+    if can_check_values(labels) and not ((labels >= 0) & (labels <= 1) | ~given).all():
+        raise ValueError(
+            f"labels lie from {labels[given].min():g} to {labels[given].max():g}; each must be 0 or 1, or -100 where "
+            "it is missing"
+        )
+    losses = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+    return losses.masked_fill(~given, 0).sum() / given.sum().clamp(min=1)
+
+
+def mean_squared_error(predictions: Tensor, labels: Tensor) -> Tensor:
+    """Mean squared error of predictions (B, C) over the labels (B, C), or (B,) where C is 1, that are not nan.
+
+    The error is 0 where no label is given. Raises ValueError for labels that do not fit.
+    """
+    predictions, labels = match_float_labels(predictions, labels)
+    given = ~labels.isnan()
+    if can_check_values(labels) and labels.isinf().any():
+        raise ValueError("labels hold infinity; each must be a finite number, or nan where it is missing")
+    differences = (predictions - labels).masked_fill(~given, 0)
+    return differences.square().sum() / given.sum().clamp(min=1)
+
+
+def match_float_labels(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Both as (B, C) in one dtype. Raises ValueError for labels of another shape, or for whole numbers."""
+    B, C = logits.shape
+    if labels.shape != (B, C) and not (C == 1 and labels.shape == (B,)):
+        raise ValueError(f"labels has shape {tuple(labels.shape)}; for {B} rows and {C} outputs it must be {(B, C)}")
+    if not labels.is_floating_point():
+        raise ValueError(f"labels are {labels.dtype}; for this problem_type they must be floats: labels.float()")
+    logits = widen_half_precision(logits)
+    return logits, labels.reshape(B, C).to(logits.dtype)
+
+
+def widen_half_precision(logits: Tensor) -> Tensor:
+    """float16 and bfloat16 as float32: a sum of losses in half precision overflows or loses its last digits."""
+    return logits if logits.dtype == torch.float64 else logits.float()

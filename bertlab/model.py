@@ -217,7 +217,7 @@ class Bert(nn.Module):
                 f"attention_mask has shape {tuple(attention_mask.shape)}; for input_ids {(B, T)} it must be {(B, T)} "
                 f"or {(B, T, T)}"
             )
-        if input_ids.device.type != "cpu" or torch.compiler.is_compiling():
+        if not can_check_values(input_ids):
             return
         for name, ids, size in (("input_ids", input_ids, vocabulary),
                                 ("token_type_ids", token_type_ids, self.config.type_vocab_size)):  # fmt: skip
@@ -225,6 +225,11 @@ class Bert(nn.Module):
                 raise ValueError(f"{name} run from {ids.min()} to {ids.max()}; the model knows 0 to {size - 1}")
         if attention_mask is not None and not attention_mask.bool().any(-1).all():
             raise ValueError("attention_mask has a row of zeros: a token that may look at nothing has no average")
+
+
+def can_check_values(tensor: Tensor) -> bool:
+    """Whether a look at the values is free: a GPU would have to finish its work first, and torch.compile cannot."""
+    return tensor.device.type == "cpu" and not torch.compiler.is_compiling()
 
 
 def gather_tokens(x: Tensor, at: Tensor | None) -> Tensor:
@@ -264,8 +269,8 @@ def attention_maps(model: nn.Module) -> Iterator[list[Tensor]]:
 
 @contextmanager
 def eval_mode(model: nn.Module) -> Iterator[None]:
-    """Inside `with eval_mode(model):` there is no dropout and no gradient. Afterwards, also after an error, every part of
-    the model has its own training flag back."""
+    """Inside `with eval_mode(model):` there is no dropout and no gradient. Afterwards, even after an error, every part
+    of the model has its own training flag back."""
     flags = [(part, part.training) for part in model.modules()]
     model.eval()
     try:

@@ -74,9 +74,9 @@ ONLY_VALUES = {
 
 
 def translate_name(name: str, table: dict[str, str]) -> str | None:
-    """The name of a weight in the other tongue: by `OUR_TO_HF` from ours to theirs, by `HF_TO_OUR` back; None without a row.
+    """A weight's name by `OUR_TO_HF` from ours to Hugging Face's, or by `HF_TO_OUR` back; None if the table lacks it.
 
-    >>> rename("bert.layers.3.attention.key.bias", NAMES)
+    >>> translate_name("bert.layers.3.attention.key.bias", OUR_TO_HF)
     'bert.encoder.layer.3.attention.self.key.bias'
     """
     part, _, leaf = name.rpartition(".")  # bert.layers.3.attention.key, bias
@@ -134,6 +134,7 @@ def load(
     kind: type[nn.Module] | None = None,
     *,
     num_labels: int | None = None,
+    problem_type: str | None = None,
     new_heads: bool = False,
     dtype: torch.dtype | None = None,
     revision: str | None = None,
@@ -147,9 +148,10 @@ def load(
     out: the pooler for `Bert`, the masked-word head for `Classifier`.
 
     A head that the file lacks is an error, unless `new_heads=True`: then it starts from random weights (torch's
-    seed). So does a classifier of another size than `num_labels`, which otherwise is taken from the file. A
-    `Classifier` or `Tagger` gets the names of its classes as `model.labels`. `dtype` is the file's own; half precision
-    is widened to float32 unless you ask.
+    seed). So does a classifier with another `num_labels` or `problem_type` than those you ask for; both are the file's
+    own by default. A file that does not say its problem type has single labels, or is a regression if it has one
+    output. A `Classifier` or `Tagger` gets the names of its classes as `model.labels`. `dtype` is the file's own; half
+    precision is widened to float32 unless you ask for it.
 
     Raises OSError when there is no such folder and no such name, ValueError for a config that bertlab cannot honour,
     and for damaged, unknown, missing or misshapen weights. Each names the file and the field or weight.
@@ -161,35 +163,31 @@ def load(
     file, weights = read_weights(folder)
     try:
         found = from_hf_names(drop_foreign_classifier(weights, settings, kind))
-        return build_model(config, settings, found, kind, num_labels, new_heads, dtype)
+        kind = kind or infer_model_class(list_parts(found), settings)
+        requested = {"num_labels": num_labels, "problem_type": problem_type}
+        requested = {name: value for name, value in requested.items() if value is not None}
+        for name, value in requested.items():
+            if kind not in (LABELLED_HEADS if name == "num_labels" else [Classifier]):
+                raise ValueError(f"{name} is {value!r}, but this is a {kind.__name__}: say kind=Classifier")
+        return build_model(config, settings, found, kind, requested, new_heads, dtype)
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from None
 
 
-def build_model(config, settings, found: dict[str, Tensor], kind, num_labels, new_heads, dtype) -> nn.Module:
-    """The model that `load_predictor` returns, from what it `found` in the file. Raises ValueError."""
-    if kind is None:
-        kind = infer_model_class(list_parts(found), settings)
-    if num_labels is not None and kind not in LABELLED_HEADS:
-        raise ValueError(f"num_labels is {num_labels}, but this is a {kind.__name__}: say kind=Classifier")
-    arguments = [config]
-    if kind in LABELLED_HEADS:
-        in_file = len(found["output.weight"]) if "output.weight" in found else None
-        if num_labels is None and in_file is None:
-            raise ValueError("there is no classifier: say num_labels=..., and new_heads=True to start one anew")
-        arguments.append(in_file if num_labels is None else num_labels)
-        if in_file not in (None, arguments[1]) and not new_heads:
-            raise ValueError(
-                f"the classifier has {in_file} classes, num_labels is {num_labels}: new_heads=True starts one anew"
-            )
-        if in_file != arguments[1]:
-            found = {name: tensor for name, tensor in found.items() if not name.startswith("output.")}
-        if kind is Classifier and settings.get("problem_type") not in (None, "single_label_classification"):
-            raise ValueError(f"problem_type is {settings['problem_type']!r}; bertlab's classifier chooses one class")
-
+def build_model(
+    config: BertConfig,
+    settings: dict,
+    found: dict[str, Tensor],
+    kind: type[nn.Module],
+    requested: dict[str, object],
+    new_heads: bool,
+    dtype: torch.dtype | None,
+) -> nn.Module:
+    """The model that `load` returns, from the weights that were `found` in the file. Raises ValueError."""
+    head = choose_head(settings, found, kind, requested, new_heads) if kind in LABELLED_HEADS else {}
     random = torch.get_rng_state()
     with torch.device("cpu"):
-        model = kind(*arguments)
+        model = kind(config, **head)
     shapes = {("bert." if kind is Bert else "") + name: p.shape for name, p in model.state_dict().items()}
     used = list_parts(shapes)
     found = {name: tensor for name, tensor in found.items() if get_part(name) in used}
@@ -197,15 +195,15 @@ def build_model(config, settings, found: dict[str, Tensor], kind, num_labels, ne
     check_weights(found, shapes, new)
     if new and not new_heads:
         raise ValueError(
-            f"a {kind.__name__} needs {list_first_names(sorted(new))}, which is not in the file: new_heads=True starts that from "
-            "random weights, or ask for another kind"
+            f"a {kind.__name__} needs {list_first_names(sorted(new))}, which is not in the file: new_heads=True starts "
+            "that from random weights, or ask for another kind"
         )
     own = found["bert.embeddings.words.weight"].dtype
     dtype = dtype or (torch.float32 if own in (torch.float16, torch.bfloat16) else own)
     found = {name.removeprefix("bert.") if kind is Bert else name: tensor for name, tensor in found.items()}
     model.to(dtype).load_state_dict(found, strict=not new)
     if not new:
-        torch.set_rng_state(random)  # what was drawn is all written over: nobody need know
+        torch.set_rng_state(random)  # every random weight was overwritten, so the caller's random state can stay
     if kind in LABELLED_HEADS:
         names = settings.get("id2label") or {}
         names = names if len(names) == model.num_labels else {}
@@ -213,6 +211,33 @@ def build_model(config, settings, found: dict[str, Tensor], kind, num_labels, ne
         if settings.get("classifier_dropout") is not None:
             model.dropout.p = settings["classifier_dropout"]
     return model.eval()
+
+
+def choose_head(settings: dict, found: dict[str, Tensor], kind: type, requested: dict, new_heads: bool) -> dict:
+    """num_labels and perhaps problem_type of the head: as `requested`, else as in the file. Raises ValueError.
+
+    A head in the file that is of another kind than requested is dropped from `found`, where `new_heads` allows it.
+    """
+    in_file = {}
+    if "output.weight" in found:
+        in_file["num_labels"] = len(found["output.weight"])
+        problem_type = settings.get("problem_type") or ("regression" if in_file["num_labels"] == 1 else None)
+        if kind is Classifier and problem_type:  # transformers, too, takes a single label for a regression
+            in_file["problem_type"] = problem_type
+    elif "num_labels" not in requested:
+        raise ValueError("there is no classifier: say num_labels=..., and new_heads=True to start one anew")
+    for name, value in requested.items():
+        if in_file.get(name, value) == value:
+            continue
+        if not new_heads:
+            raise ValueError(
+                f"the classifier in the file has {name} {in_file[name]!r}, and you ask for {value!r}: new_heads=True "
+                "starts one anew"
+            )
+        for weight in ("output.weight", "output.bias"):
+            found.pop(weight, None)
+        return {"num_labels": in_file["num_labels"]} | requested
+    return in_file | requested
 
 
 def infer_model_class(heads: set[str], settings: dict) -> type[nn.Module]:
@@ -240,12 +265,13 @@ def check_weights(found: dict[str, Tensor], shapes: dict[str, torch.Size], new: 
         raise ValueError(f"missing weights: {list_first_names(missing)}")
     for name, tensor in found.items():
         if tensor.shape != shapes[name]:
+            shape, expected = tuple(tensor.shape), tuple(shapes[name])
             raise ValueError(
-                f"{translate_name(name, OUR_TO_HF)} has shape {tuple(tensor.shape)}; by config.json it is {tuple(shapes[name])}"
+                f"{translate_name(name, OUR_TO_HF)} has shape {shape}; by config.json it must be {expected}"
             )
         if not tensor.is_floating_point():
             raise ValueError(
-                f"{translate_name(name, OUR_TO_HF)} holds {tensor.dtype}: quantised weights are not understood"
+                f"{translate_name(name, OUR_TO_HF)} holds {tensor.dtype}: quantised weights are not supported"
             )
 
 
@@ -262,8 +288,8 @@ def find_model_folder(where: str | Path, revision: str | None = None) -> Path:
     """The folder with the files of a model: one of yours, "minilm", "bertlab-mini", or what the hub has under this name
     (then cached).
 
-    `WordPiece.load(find("bert-base-uncased"))` gives the vocabulary that goes with `load_predictor("bert-base-uncased")`. Raises
-    OSError when there is none.
+    `WordPiece.load(find_model_folder("bert-base-uncased"))` gives the vocabulary that goes with
+    `load("bert-base-uncased")`. Raises OSError when there is none.
     """
     folder = Path(where).expanduser()
     if folder.is_dir():
@@ -407,6 +433,8 @@ def save(
             raise ValueError(f"labels are {labels}: {model.num_labels} different names are needed, one for each class")
         settings["id2label"] = dict(enumerate(labels))
         settings["label2id"] = {label: i for i, label in enumerate(labels)}
+        if kind is Classifier:
+            settings["problem_type"] = model.problem_type
         if model.dropout.p != config.hidden_dropout_prob:
             settings["classifier_dropout"] = model.dropout.p
     elif labels is not None:

@@ -9,7 +9,16 @@ import torch
 import torch.nn.functional as F
 
 from bertlab.batches import IGNORE
-from bertlab.heads import Classifier, Pretraining, SpanFinder, Tagger, find_labelled_positions, mean_cross_entropy
+from bertlab.heads import (
+    Classifier,
+    Pretraining,
+    SpanFinder,
+    Tagger,
+    find_labelled_positions,
+    mean_cross_entropy,
+    mean_sigmoid_cross_entropy,
+    mean_squared_error,
+)
 from bertlab.model import attention_maps
 from bertlab.weights import OUR_TO_HF, from_hf_names, translate_name
 from bertlab.writing import Writer, beam_search, writing_mask
@@ -194,29 +203,118 @@ def test_loss_stays_float64():
 # ---- Classifier ------------------------------------------------------------------------------------------------------
 
 
+CLASS_NUMBERS = torch.tensor([4, 0, 2])
+PRESENT = torch.tensor([[0.0, 1, 1, 0, 1], [0, 0, 0, 0, 0], [1, 1, 1, 0, 0]])
+NUMBERS = torch.tensor([[0.3, -2, 4, 0, 1], [0, -2.5, 0.1, 3, 2], [1, 5, -1, 0.5, 0]])
+PROBLEMS = {
+    "single label": ("single_label_classification", 5, CLASS_NUMBERS),
+    "multi-label": ("multi_label_classification", 5, PRESENT),
+    "probabilities": ("multi_label_classification", 5, PRESENT * 0.8 + 0.1),
+    "one label": ("multi_label_classification", 1, PRESENT[:, :1]),
+    "regression": ("regression", 5, NUMBERS),
+    "one number": ("regression", 1, NUMBERS[:, 0]),
+    "a column of numbers": ("regression", 1, NUMBERS[:, :1]),
+}
+
+
 @pytest.mark.parametrize("padded", [False, True], ids=["full", "padded"])
 @pytest.mark.parametrize("dtype", BOUND, ids=["float64", "float32"])
 @pytest.mark.parametrize("config", CONFIGS[:4], ids=name)
-def test_classifier_equals_hugging_faces(config, dtype, padded):
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_classifier_equals_hugging_faces(problem, config, dtype, padded):
     """Logits, loss and the gradient of every weight."""
-    import transformers
-
-    theirs = transformers.BertForSequenceClassification(transformers.BertConfig(**asdict(config), num_labels=5))
-    theirs = theirs.to(dtype).train()
-    make_loud(theirs)
-    ours = Classifier(config, 5).to(dtype).train()
-    ours.load_state_dict(from_hf_names(theirs.state_dict()))
+    problem_type, C, labels = PROBLEMS[problem]
+    ours, theirs = equal_models(
+        Classifier, "BertForSequenceClassification", config, dtype, C, problem_type,
+        num_labels=C, problem_type=problem_type,
+    )  # fmt: skip
     batch = {key: value for key, value in a_batch(config, padded).items() if "label" not in key}
-    batch["labels"] = torch.tensor([4, 0, 2])
+    batch["labels"] = labels.to(dtype) if labels.is_floating_point() else labels
     our, their = ours(**batch), theirs(**batch)
-    assert our.logits.shape == (B, 5)
+    assert our.logits.shape == (B, C)
     close(our.logits, their.logits, BOUND[dtype])
     close(our.loss, their.loss, BOUND[dtype])
-    our_gradients, their_gradients = gradients(ours, our.loss), gradients(theirs, their.loss)
-    assert {translate_name(key, OUR_TO_HF) for key in our_gradients} == set(their_gradients)
-    for key, gradient in our_gradients.items():
-        close(gradient, their_gradients[translate_name(key, OUR_TO_HF)], BOUND[dtype])
+    same_gradients(ours, our, theirs, their, BOUND[dtype])
     assert ours(batch["input_ids"]).loss is None
+
+
+def test_losses_of_the_problem_types_literally():
+    """ln 2 for a logit of 0; ln(1 + e^-3) for one of 3 that is right."""
+    logits = torch.tensor([[0.0, 3.0], [-3.0, 0.0]])
+    right = math.log1p(math.exp(-3))
+    expected = torch.tensor((2 * math.log(2) + 2 * right) / 4)
+    close(mean_sigmoid_cross_entropy(logits, torch.tensor([[0.0, 1.0], [0.0, 1.0]])), expected, 1e-6)
+    close(mean_squared_error(logits, torch.tensor([[1.0, 1.0], [-3.0, 4.0]])), torch.tensor((1 + 4 + 0 + 16) / 4))
+    close(mean_squared_error(logits[:, :1], torch.tensor([1.0, 1.0])), torch.tensor((1 + 16) / 2))
+    close(mean_squared_error(logits[:1, :1], torch.tensor([-100.0])), torch.tensor(1e4))  # a number like any other
+
+
+@pytest.mark.parametrize(
+    ("problem_type", "labels", "missing"),
+    [("multi_label_classification", PRESENT, float(X)), ("regression", NUMBERS, math.nan)],
+)
+def test_missing_labels_count_for_nothing(problem_type, labels, missing):
+    """Whole rows and single ones: the loss is the mean over the others, and so is every gradient."""
+    ids = a_batch(SMALL, False)["input_ids"]
+    model, labels = loud(Classifier, SMALL, 5, problem_type).eval(), labels.double()
+    first_two = model(ids[:2], labels=labels[:2]).loss
+    last_missing = labels.clone()
+    last_missing[2] = missing
+    some = model(ids, labels=last_missing).loss
+    close(some, first_two)
+    for key, gradient in gradients(model, some).items():
+        close(gradient, gradients(model, model(ids[:2], labels=labels[:2]).loss)[key])
+    one_missing = labels.clone()
+    one_missing[0, 1] = missing
+    logits = model(ids).logits
+    losses = (
+        F.mse_loss(logits, labels, reduction="none")
+        if problem_type == "regression"
+        else F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+    )
+    close(model(ids, labels=one_missing).loss, (losses.sum() - losses[0, 1]) / 14)
+    nothing = model(ids, labels=torch.full_like(labels, missing))
+    assert nothing.loss == 0
+    assert all((gradient == 0).all() for gradient in gradients(model, nothing.loss).values())
+
+
+@pytest.mark.parametrize("loss", [mean_sigmoid_cross_entropy, mean_squared_error])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_losses_of_the_problem_types_are_never_in_half_precision(loss, dtype):
+    """7,000 losses of 100 or more add up to more than float16 can hold."""
+    logits = torch.full((7000, 1), 100, dtype=dtype)
+    found = loss(logits, torch.zeros(7000, 1, dtype=dtype))
+    assert found.dtype == torch.float32
+    close(found, torch.tensor(100.0 if loss is mean_sigmoid_cross_entropy else 10_000.0), 1e-1)
+
+
+@pytest.mark.parametrize(
+    ("problem_type", "labels", "message"),
+    [
+        ("single_label_classification", torch.zeros(3), "labels are torch.float32; class numbers must be whole"),
+        ("single_label_classification", torch.zeros(3, 2).long(), r"labels has shape \(3, 2\) for 3 rows"),
+        ("multi_label_classification", torch.zeros(3), r"shape \(3,\); for 3 rows and 2 outputs it must be \(3, 2\)"),
+        ("multi_label_classification", torch.zeros(3, 2).long(), r"labels are torch.int64; .*: labels.float\(\)"),
+        ("multi_label_classification", torch.zeros(3, 2) - 1, "labels lie from -1 to -1; each must be 0 or 1, or -100"),
+        ("multi_label_classification", torch.eye(3)[:, :2] * 2, "labels lie from 0 to 2; each must be 0 or 1"),
+        ("multi_label_classification", torch.full((3, 2), math.nan), "labels lie from nan to nan"),
+        ("regression", torch.zeros(3), r"labels has shape \(3,\); for 3 rows and 2 outputs it must be \(3, 2\)"),
+        ("regression", torch.zeros(3, 3), r"labels has shape \(3, 3\); for 3 rows and 2 outputs"),
+        ("regression", torch.zeros(3, 2).long(), "labels are torch.int64"),
+        ("regression", torch.full((3, 2), math.inf), "labels hold infinity"),
+    ],
+)
+def test_labels_that_do_not_fit_the_problem_type(problem_type, labels, message):
+    model = Classifier(SMALL, 2, problem_type)
+    with pytest.raises(ValueError, match=message):
+        model(a_batch(SMALL, False)["input_ids"], labels=labels)
+
+
+def test_class_weights_are_for_single_labels():
+    model = Classifier(SMALL, 2, "multi_label_classification")
+    model.class_weights = torch.ones(2)
+    with pytest.raises(ValueError, match="class_weights are for single-label classification, problem_type is multi_"):
+        model(a_batch(SMALL, False)["input_ids"], labels=torch.zeros(B, 2))
 
 
 def test_classifier_drops_out_after_the_pooler():
@@ -233,8 +331,12 @@ def test_classifier_drops_out_after_the_pooler():
 
 
 def test_classifier_needs_two_classes():
-    with pytest.raises(ValueError, match="num_labels is 1: a classifier needs at least two"):
+    with pytest.raises(ValueError, match="num_labels is 1: a classifier needs at least two .*problem_type=.regression"):
         Classifier(SMALL, 1)
+    with pytest.raises(ValueError, match="num_labels is 0; it must be at least 1"):
+        Classifier(SMALL, 0, "regression")
+    with pytest.raises(ValueError, match="problem_type is 'ranking'; it must be one of single_label_classification, "):
+        Classifier(SMALL, 2, "ranking")
 
 
 def test_heads_start_as_the_encoder_does():
