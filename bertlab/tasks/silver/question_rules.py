@@ -1,7 +1,12 @@
-"""tasks.silver.question_rules: TODO."""
+"""The table of rules that find facts in Wikipedia summaries and phrase a question for each (see `questions.py`).
+
+First come the parts that the regular expressions are made of, then the rules in four tables.
+"""
 
 import re
 from typing import NamedTuple
+
+# ---- Parts of the patterns -------------------------------------------------------------------------------------------
 
 MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 
@@ -9,100 +14,112 @@ YEAR = r"(?:AD )?\d{3,4}\b(?!,\d| ?(?:km|m|ft|mi|kilo|square|met|mile|people|spe
 
 DATE = rf"(?:(?:\d{{1,2}} )?{MONTH} (?:\d{{1,2}}, )?)?{YEAR}"
 
-BIG = "A-ZÀ-ÖØ-ÞĀĐĒĪŁŌŚŠŞȘŪŽİĆČ"
+CAPITAL = "A-ZÀ-ÖØ-ÞĀĐĒĪŁŌŚŠŞȘŪŽİĆČ"
 
-WORD = rf"[{BIG}](?:\.|[\w.'’&-]*\w)?"
+CAPITALIZED_WORD = rf"[{CAPITAL}](?:\.|[\w.'’&-]*\w)?"
 
-NAME = rf"{WORD}(?: (?:(?:de|van|von|der|den|of|the|la|le|di|da|del|al|ibn|bin) ){{0,2}}{WORD})*"
+PROPER_NAME = (
+    rf"{CAPITALIZED_WORD}(?: (?:(?:de|van|von|der|den|of|the|la|le|di|da|del|al|ibn|bin) ){{0,2}}{CAPITALIZED_WORD})*"
+)
 
-NAMES = rf"{NAME}(?:(?:, {NAME})*,? and {NAME})?"
+PROPER_NAMES = rf"{PROPER_NAME}(?:(?:, {PROPER_NAME})*,? and {PROPER_NAME})?"
 
-NATION = rf"[{BIG}]\w+(?:ish|ian|an|ese|ch|eek|ai|iss|urk|qi|eli|ani|dic|mer)\b"
+NATIONALITY = rf"[{CAPITAL}]\w+(?:ish|ian|an|ese|ch|eek|ai|iss|urk|qi|eli|ani|dic|mer)\b"
 
-WORDS = r"[^,.;:()–—]"  # what a phrase is made of
+PHRASE_CHAR = r"[^,.;:()–—]"  # a character inside a phrase
 
 PHRASE = (
-    rf"{WORDS}+?(?=[.;:]| and (?:is|are|was|were|has|have)\b| \(|"
+    rf"{PHRASE_CHAR}+?(?=[.;:]| and (?:is|are|was|were|has|have)\b| \(|"
     r", (?:and|which|who|where|as|including|especially|particularly|but|while)\b)"
 )
 
-LIST = (
+ENUMERATION = (
     r"[^.;:()]+?(?=[.;:(]|, (?:which|where|with|each|and (?:is|are|has|was)|but|though|while|fought)\b|"
     r" (?:that|which)\b| (?:between|from|in) \d)"
 )
 
-AFTER = (  # here a name ends, and does not go on as "the Chinese province"
+NAME_END = (  # the name ends here, so "Chinese" in "the Chinese province" is not one
     r"(?=$|[,.;:)]| \(| (?:and|by|to|in|on|at|as|from|during|with|for|into|between|where|which|that|who|through|until|"
     r"around|near|under|after|before|off|along|about|bordering|south|north|east|west)\b)"
 )
 
 NUMBER = r"(?:(?:about|around|approximately|over|nearly|almost|some|more than) )?\d[\d,.]*\d(?: (?:million|billion))?"
 
-OFFICE = (
-    rf"(?:the )?(?P<what>{WORDS}{{0,25}}\b(?i:president|minister|king|queen|emperor|empress|pope|sultan|duke|"
-    rf"chancellor|governor|pharaoh|caliph|tsar|shah|leader|secretary|chairman|ruler|monarch)\b(?: {WORDS}{{0,40}}?)?)"
+OFFICE_HELD = (
+    rf"(?:the )?(?P<what>{PHRASE_CHAR}{{0,25}}\b(?i:president|minister|king|queen|emperor|empress|pope|sultan|duke|"
+    rf"chancellor|governor|pharaoh|caliph|tsar|shah|leader|secretary|chairman|ruler|monarch)\b"
+    rf"(?: {PHRASE_CHAR}{{0,40}}?)?)"
 )
 
-PRIZE = (
+PRIZE_WON = (
     r"(?:won|received|was awarded|shared) (?:the|a) "
-    rf"(?P<what>(?:{NAME} )?(?:Prize|Award|Medal)(?: (?:in|for) {NAME})?)"
+    rf"(?P<what>(?:{PROPER_NAME} )?(?:Prize|Award|Medal)(?: (?:in|for) {PROPER_NAME})?)"
 )
 
-DONE = r"(?P<did>[a-z]+ed|built|written|made|won|held|sold|born|found|set up|put|begun|known)"
+PARTICIPLE = r"(?P<did>[a-z]+ed|built|written|made|won|held|sold|born|found|set up|put|begun|known)"
 
-FIRST = r"(?:(?:first|originally|formally|officially|finally|initially|publicly|later|also) )?"
+MAYBE_ADVERB = r"(?:(?:first|originally|formally|officially|finally|initially|publicly|later|also) )?"
 
-A_THING = rf"(?:is|are|was|were) an? {WORDS}{{0,60}}? "  # "is a board game (developed in 1903)"
+IS_A_THING = rf"(?:is|are|was|were) an? {PHRASE_CHAR}{{0,60}}? "  # "is a board game (developed in 1903)"
 
-MAKER = (
-    rf"(?:the )?(?:(?:Early |Ancient |ancient )?{NATION}(?: and {NATION})* )?"
+MAYBE_MAKER = (  # "the French painter " before a name
+    rf"(?:the )?(?:(?:Early |Ancient |ancient )?{NATIONALITY}(?: and {NATIONALITY})* )?"
     r"(?:(?:[a-z]+ )?(?:author|writer|novelist|poet|playwright|painter|composer|artist|band|musician|rapper|director|"
     r"philosopher|master|sculptor|architect|engineer|scientist|physicist|chemist|mathematician|company|studio|singer|"
     r"inventor|king|emperor|dramatist|astronomer|filmmaker|king|queen|president|group) )?"
 )
 
 
+# ---- The rules -------------------------------------------------------------------------------------------------------
+
+
 class Rule(NamedTuple):
-    """One way in which a fact is told, and the ways to ask for it. `topic`: of which articles; "" is any."""
+    """One way in which articles state a fact, and phrasings of the question that asks for it.
+
+    `kind` names the fact; `topic` is the topic of the articles that it applies to ("": all). The group `a` of `pattern`
+    is the answer. Its other groups fill the `phrasings`, in which {x} is the subject of the article, {is}, {was} and
+    {do} agree with it in number, and {base} is the base form of the group `verb`.
+    """
 
     kind: str
     topic: str
     pattern: str
-    ways: tuple[str, ...]
+    phrasings: tuple[str, ...]
 
 
+# Rules for what a sentence says after its subject, or from some later position on.
 RULES = [
     Rule("occupation", "People",
-         rf"^(?:is|was) an? (?:former )?(?:[{BIG}][\w-]+(?:,? and |, |[- ]))*(?P<a>(?!member|king\b|emperor"
+         rf"^(?:is|was) an? (?:former )?(?:[{CAPITAL}][\w-]+(?:,? and |, |[- ]))*(?P<a>(?!member|king\b|emperor"
          r"|queen\b|series|son\b|daughter)[a-z][a-z-]+(?: [a-z-]+)??(?:(?:, (?!who|which|best|known|born|and)"
          r"[a-z-]+(?: [a-z-]+)??)*,? and (?!one|was|is)[a-z-]+(?: (?!who|one|whose)[a-z-]+)?)?)(?= who\b|, "
          r"(?:who|best|and one|and was|known|whose|widely)\b|\.|,? (?:known|active|best|noted|famous|from|"
          r"regarded|of the)\b)",
          ("What was {x}'s occupation?", "What did {x} do for a living?", "What was {x} by profession?",
           "What was the profession of {x}?", "As what did {x} work?")),
-    Rule("nation", "People", rf"^(?:is|was) an? (?:ancient |former )?(?P<a>{NATION}) (?:[{BIG}][\w-]+ )?[a-z]",
+    Rule("nation", "People", rf"^(?:is|was) an? (?:ancient |former )?(?P<a>{NATIONALITY}) (?:[{CAPITAL}][\w-]+ )?[a-z]",
          ("What was {x}'s nationality?", "Of which nationality was {x}?",
           "From which country or people did {x} come?")),
     Rule("office", "People",
-         rf"\bserved as (?:the )?(?P<a>{WORDS}+?) (?:from|between|since|in|until) (?:{MONTH}|{DATE})",
+         rf"\bserved as (?:the )?(?P<a>{PHRASE_CHAR}+?) (?:from|between|since|in|until) (?:{MONTH}|{DATE})",
          ("Which office did {x} hold?", "As what did {x} serve?", "What post did {x} have?")),
     Rule("term", "People",
-         rf"\b(?:was|served as|is|reigned as) {OFFICE} (?P<a>from {DATE} (?:to|until) (?:h\w+ death in )?{DATE})",
+         rf"\b(?:was|served as|is|reigned as) {OFFICE_HELD} (?P<a>from {DATE} (?:to|until) (?:h\w+ death in )?{DATE})",
          ("When was {x} {what}?", "From when to when was {x} {what}?", "In which years was {x} {what}?")),
-    Rule("begin", "People", rf"\b(?:was|served as|is|reigned as) {OFFICE} from (?P<a>{DATE})",
+    Rule("begin", "People", rf"\b(?:was|served as|is|reigned as) {OFFICE_HELD} from (?P<a>{DATE})",
          ("When did {x} become {what}?", "Since when was {x} {what}?", "In which year did {x} become {what}?")),
     Rule("end", "People",
-         rf"\b(?:was|served as|is|reigned as) {OFFICE} (?:from {DATE} )?(?:to|until) (?:h\w+ death in "
+         rf"\b(?:was|served as|is|reigned as) {OFFICE_HELD} (?:from {DATE} )?(?:to|until) (?:h\w+ death in "
          rf")?(?P<a>{DATE})",
          ("Until when was {x} {what}?", "When did {x} stop being {what}?",
           "In which year did {x}'s time as {what} end?")),
-    Rule("prize", "People", PRIZE.replace("what", "a"),
+    Rule("prize", "People", PRIZE_WON.replace("what", "a"),
          ("Which prize did {x} receive?", "What award was given to {x}?", "Which prize did {x} win?",
           "With which prize was {x} honoured?")),
-    Rule("prize year", "People", rf"{PRIZE} in (?P<a>{DATE})",
+    Rule("prize year", "People", rf"{PRIZE_WON} in (?P<a>{DATE})",
          ("When did {x} receive the {what}?", "In which year did {x} win the {what}?",
           "When was {x} awarded the {what}?")),
-    Rule("prize reason", "People", rf"{PRIZE}(?: in {DATE})? for (?P<a>(?:his|her|their|the)\b{PHRASE})",
+    Rule("prize reason", "People", rf"{PRIZE_WON}(?: in {DATE})? for (?P<a>(?:his|her|their|the)\b{PHRASE})",
          ("Why did {x} receive the {what}?", "For what was {x} given the {what}?",
           "What did {x} get the {what} for?")),
     Rule("known for", "",
@@ -113,34 +130,34 @@ RULES = [
     Rule("work year", "Arts", r"^is an? (?P<a>\d{4}) ",
          ("In which year did {x} come out?", "When was {x} released?", "From which year is {x}?",
           "When did {x} first appear?")),
-    Rule("director", "Arts", rf"\bdirected by (?P<a>{NAMES})",
+    Rule("director", "Arts", rf"\bdirected by (?P<a>{PROPER_NAMES})",
          ("Who directed {x}?", "Who was the director of {x}?", "Who made the film {x}?",
           "Under whose direction was {x} made?")),
     Rule("author", "Arts",
-         rf"^(?:is|are|was|were) (?:an?|the) {WORDS}{{0,60}}?(?:written by|painted by|composed by|painting by|"
+         rf"^(?:is|are|was|were) (?:an?|the) {PHRASE_CHAR}{{0,60}}?(?:written by|painted by|composed by|painting by|"
          rf"novel by|play by|poem by|book by|opera by|album by|song by|ballet by|work by|sculpture by|fresco by|"
-         rf"story by|symphony by|tragedy by|comedy by) {MAKER}(?P<a>{NAME}){AFTER}",
+         rf"story by|symphony by|tragedy by|comedy by) {MAYBE_MAKER}(?P<a>{PROPER_NAME}){NAME_END}",
          ("Who is the author of {x}?", "Who created {x}?", "By whom is {x}?", "Whose work is {x}?",
           "Which artist made {x}?")),
-    Rule("actor", "Arts", rf"\bstars (?P<a>{NAMES})(?= (?:as|in)\b|[,.])",
+    Rule("actor", "Arts", rf"\bstars (?P<a>{PROPER_NAMES})(?= (?:as|in)\b|[,.])",
          ("Who stars in {x}?", "Which actors play in {x}?", "Who acts in {x}?")),
     Rule("based on", "", rf"^(?:is|are|was|were) (?:loosely )?based on (?P<a>{PHRASE})",
          ("What {is} {x} based on?", "On what {is} {x} based?")),
     Rule("country of", "Geography",
-         rf"\b(?:U\.S\. |[a-z]+ )?(?:state|province|region|county|republic|federal subject) of (?P<a>{NAME})",
+         rf"\b(?:U\.S\. |[a-z]+ )?(?:state|province|region|county|republic|federal subject) of (?P<a>{PROPER_NAME})",
          ("In which state or province does {x} lie?", "To which state or province does {x} belong?",
           "Of which state or province is {x} a part?")),
     Rule("capital of", "Geography",
-         rf"\bis the (?:[a-z]+ )*capital(?: city)?(?: and [a-z -]+)? of (?:the )?(?P<a>{NAME})(?! [a-z]+ of\b)",
+         rf"\bis the (?:[a-z]+ )*capital(?: city)?(?: and [a-z -]+)? of (?:the )?(?P<a>{PROPER_NAME})(?! [a-z]+ of\b)",
          ("Of which country or state is {x} the capital?", "What is {x} the capital of?", "Whose capital is {x}?")),
     Rule("place", "Geography",
-         rf"^(?:(?:is|are|was|lies|sits)\b{WORDS}{{0,60}}?) (?:in|on|off) (?P<a>(?:the )?(?:[a-z-]*(?:south|"
+         rf"^(?:(?:is|are|was|lies|sits)\b{PHRASE_CHAR}{{0,60}}?) (?:in|on|off) (?P<a>(?:the )?(?:[a-z-]*(?:south|"
          rf"north|east|west|central)[\w-]* )?(?:(?:part|coast|corner|portion|side|shore|region|end|bank)s? of "
-         rf"(?:the )?)?{NAME}){AFTER}",
+         rf"(?:the )?)?{PROPER_NAME}){NAME_END}",
          ("Where is {x}?", "Where does {x} lie?", "In which part of the world is {x}?", "Where can {x} be found?",
           "Where is {x} located?")),
     Rule("capital", "Geography",
-         rf"\b(?:capital|largest city)\b(?: and [a-z]+ city)?(?: city)?(?: of {NAME})? is (?P<a>{NAME})",
+         rf"\b(?:capital|largest city)\b(?: and [a-z]+ city)?(?: city)?(?: of {PROPER_NAME})? is (?P<a>{PROPER_NAME})",
          ("What is the capital of {x}?", "Which city is the capital of {x}?", "Which is the chief city of {x}?")),
     Rule("population", "Geography",
          rf"\bpopulation (?:of|was|is)(?: about| approximately| around| estimated at| over)? (?P<a>{NUMBER})",
@@ -159,19 +176,19 @@ RULES = [
          rf"\b(?:height of|elevation of|altitude of|rises to|summit at)(?: about| approximately| around| over)* "
          rf"(?P<a>{NUMBER} (?:met\w+|m|feet|ft))\b",
          ("How high is {x}?", "What is the height of {x}?", "At what height above the sea is {x}?")),
-    Rule("tributary", "Geography", rf"\btributary (?:river )?of the (?P<a>{NAME})",
+    Rule("tributary", "Geography", rf"\btributary (?:river )?of the (?P<a>{PROPER_NAME})",
          ("Into which river does {x} flow?", "Of which river is {x} a tributary?")),
-    Rule("flows into", "Geography", rf"\b(?:flows|empties|drains|discharges) into (?P<a>(?:the )?{NAME})",
+    Rule("flows into", "Geography", rf"\b(?:flows|empties|drains|discharges) into (?P<a>(?:the )?{PROPER_NAME})",
          ("Into what does {x} flow?", "Where does {x} end?", "What does {x} drain into?")),
-    Rule("border", "Geography", rf"\bbordered (?:by|to the \w+ by) (?P<a>(?:the )?{NAME})",
+    Rule("border", "Geography", rf"\bbordered (?:by|to the \w+ by) (?P<a>(?:the )?{PROPER_NAME})",
          ("Which is a neighbour of {x}?", "What borders on {x}?", "Which country or region lies beside {x}?")),
-    Rule("family", "Biology and health sciences", rf"\bfamily (?P<a>{WORD}(?:ae|ini)\b)",
+    Rule("family", "Biology and health sciences", rf"\bfamily (?P<a>{CAPITALIZED_WORD}(?:ae|ini)\b)",
          ("To which family {do} {x} belong?", "In which family {is} {x}?", "What family {is} {x} part of?")),
-    Rule("order", "Biology and health sciences", rf"\border (?P<a>{WORD})",
+    Rule("order", "Biology and health sciences", rf"\border (?P<a>{CAPITALIZED_WORD})",
          ("To which order {do} {x} belong?", "In which order {is} {x}?", "Which order {is} {x} part of?")),
-    Rule("genus", "Biology and health sciences", rf"\bgenus (?P<a>{WORD})",
+    Rule("genus", "Biology and health sciences", rf"\bgenus (?P<a>{CAPITALIZED_WORD})",
          ("To which genus {do} {x} belong?", "In which genus {is} {x}?", "Which genus {is} {x} part of?")),
-    Rule("native", "Biology and health sciences", rf"\b(?:native|indigenous|endemic) to (?P<a>{LIST})",
+    Rule("native", "Biology and health sciences", rf"\b(?:native|indigenous|endemic) to (?P<a>{ENUMERATION})",
          ("Where {is} {x} native?", "Where {do} {x} come from?", "In which parts of the world {do} {x} live?",
           "What is the home of {x}?")),
     Rule("symbol", "Physical sciences", r"\b(?:symbol|sign) (?P<a>[A-Z][a-z]?)\b",
@@ -189,57 +206,62 @@ RULES = [
          ("What causes {x}?", "What {is} {x} caused by?", "What leads to {x}?", "Why {do} {x} happen?")),
     Rule("use", "", rf"^(?:is|are) (?:(?!not\b)\w+ )?used (?P<a>(?:for|to|as) {PHRASE})",
          ("What {is} {x} used for?", "For what do people use {x}?", "What can {x} be used for?")),
-    Rule("made of", "", rf"^(?:is|are) (?:\w+ )?(?:made|composed|formed|made up) (?:of|from) (?P<a>{LIST})",
+    Rule("made of", "", rf"^(?:is|are) (?:\w+ )?(?:made|composed|formed|made up) (?:of|from) (?P<a>{ENUMERATION})",
          ("What {is} {x} made of?", "Of what {do} {x} consist?", "What {is} {x} composed of?")),
-    Rule("parts", "", rf"^(?:\w+ )?consists? of (?P<a>{LIST})",
+    Rule("parts", "", rf"^(?:\w+ )?consists? of (?P<a>{ENUMERATION})",
          ("What {do} {x} consist of?", "What are the parts of {x}?", "What makes up {x}?")),
-    Rule("contains", "", rf"^(?:includes?|contains?|comprises|encompass(?:es)?) (?P<a>{LIST})",
+    Rule("contains", "", rf"^(?:includes?|contains?|comprises|encompass(?:es)?) (?P<a>{ENUMERATION})",
          ("What {do} {x} include?", "What {do} {x} contain?", "What belongs to {x}?")),
     Rule("derived", "",
          rf"^(?:(?:is|are|was|were|can be|has) )?(?:\w+ )?(?:derived|originated|evolved|descended|developed|"
          rf"obtained|extracted) from (?P<a>{PHRASE})",
          ("What {is} {x} derived from?", "From what did {x} develop?", "What {do} {x} come from?")),
-    Rule("defined by", "", rf"^(?:is|are|was|were){WORDS}{{0,60}}? characteri[sz]ed by (?P<a>{LIST})",
+    Rule("defined by", "", rf"^(?:is|are|was|were){PHRASE_CHAR}{{0,60}}? characteri[sz]ed by (?P<a>{ENUMERATION})",
          ("What {is} {x} characterized by?", "What is typical of {x}?", "By what can {x} be recognized?")),
     Rule("study", "",
-         rf"^is (?:the (?:scientific )?study of|(?:the|a) (?:branch|field) of {WORDS}{{0,40}}? (?:that|which|"
+         rf"^is (?:the (?:scientific )?study of|(?:the|a) (?:branch|field) of {PHRASE_CHAR}{{0,40}}? (?:that|which|"
          rf"concerned) (?:studies|concerns|deals with|with)) (?P<a>{PHRASE})",
          ("What does {x} study?", "What is {x} about?", "With what does {x} deal?")),
-    Rule("fought", "History", rf"\b(?:fought|conflicts?|war|battle)\b{WORDS}{{0,30}}? between (?P<a>(?!\d){LIST})",
+    Rule("fought", "History",
+         rf"\b(?:fought|conflicts?|war|battle)\b{PHRASE_CHAR}{{0,30}}? between (?P<a>(?!\d){ENUMERATION})",
          ("Who fought in {x}?", "Between whom was {x}?", "Who were the two sides in {x}?")),
     Rule("lasted", "History",
-         rf"^{WORDS}{{0,60}}?\b(?:lasted|fought|existed|ruled|reigned|took place|lasting|flourished|raged|ran) "
+         rf"^{PHRASE_CHAR}{{0,60}}?\b(?:lasted|fought|existed|ruled|reigned|took place|lasting|flourished|raged|ran) "
          rf"(?P<a>from (?:about )?{DATE} (?:to|until) (?:about )?{DATE}|between {DATE} and {DATE})",
          ("From when to when did {x} last?", "How long did {x} go on?", "In which years was {x}?")),
-    Rule("happened", "History", rf"\b(?:took place|occurred|fought|happened)\b{WORDS}{{0,40}}? (?:on|in) (?P<a>{DATE})",
+    Rule("happened", "History",
+         rf"\b(?:took place|occurred|fought|happened)\b{PHRASE_CHAR}{{0,40}}? (?:on|in) (?P<a>{DATE})",
          ("When did {x} take place?", "When was {x}?", "In which year was {x}?")),
     Rule("by whom", "",
-         rf"^(?:(?:is|are|was|were) |{A_THING}){FIRST}(?P<did>founded|established|created|invented|discovered|"
-         rf"introduced|designed|developed|built|proposed|coined|commissioned|described|published|painted|"
+         rf"^(?:(?:is|are|was|were) |{IS_A_THING}){MAYBE_ADVERB}(?P<did>founded|established|created|invented|"
+         rf"discovered|introduced|designed|developed|built|proposed|coined|commissioned|described|published|painted|"
          rf"composed|formulated|produced|named|led|conquered|ruled|popularized|pioneered|formed|patented)(?: "
-         rf"(?:in|on) (?:the )?(?:{DATE}|{NAME})| at {NAME}){{0,2}} by {MAKER}(?P<a>{NAMES}){AFTER}",
+         rf"(?:in|on) (?:the )?(?:{DATE}|{PROPER_NAME})| at {PROPER_NAME}){{0,2}} by {MAYBE_MAKER}"
+         rf"(?P<a>{PROPER_NAMES}){NAME_END}",
          ("Who {did} {x}?", "By whom was {x} {did}?", "Which person or people {did} {x}?")),
     Rule("passive year", "",
-         rf"^(?:(?:was|were) |{A_THING}){FIRST}{DONE}(?P<more>(?: (?!in\b|on\b|by\b|and\b)[\w'-]+){{0,5}})(?: "
-         rf"by {MAKER}{NAMES})? (?:in|on) (?P<a>{DATE})",
+         rf"^(?:(?:was|were) |{IS_A_THING}){MAYBE_ADVERB}{PARTICIPLE}"
+         rf"(?P<more>(?: (?!in\b|on\b|by\b|and\b)[\w'-]+){{0,5}})(?: by {MAYBE_MAKER}{PROPER_NAMES})?"
+         rf" (?:in|on) (?P<a>{DATE})",
          ("When {was} {x} {did}{more}?", "In which year {was} {x} {did}{more}?",
           "At what time {was} {x} {did}{more}?")),
     Rule("passive place", "",
-         rf"^(?:was|were) {FIRST}{DONE}(?: (?:in|on) {DATE})? (?:in|at) (?P<a>(?!{MONTH})(?:the )?{NAME}){AFTER}",
+         rf"^(?:was|were) {MAYBE_ADVERB}{PARTICIPLE}(?: (?:in|on) {DATE})? (?:in|at) "
+         rf"(?P<a>(?!{MONTH})(?:the )?{PROPER_NAME}){NAME_END}",
          ("Where {was} {x} {did}?", "In which place {was} {x} {did}?", "At which place {was} {x} {did}?")),
     Rule("when did", "",
-         rf"^(?P<verb>[a-z]+)(?P<more>(?: {WORDS}{{1,60}}?)?) (?:in|on) (?P<a>{DATE})(?=[,.;]| and| for|$)",
+         rf"^(?P<verb>[a-z]+)(?P<more>(?: {PHRASE_CHAR}{{1,60}}?)?) (?:in|on) (?P<a>{DATE})(?=[,.;]| and| for|$)",
          ("When did {x} {base}{more}?", "In which year did {x} {base}{more}?", "At what time did {x} {base}{more}?")),
     Rule("what did", "",
-         rf"^(?P<verb>[a-z]+) (?P<a>(?:the|an?|his|her|its|their|several|many|two|three) {WORDS}+?)(?= (?:in|on)"
+         rf"^(?P<verb>[a-z]+) (?P<a>(?:the|an?|his|her|its|their|several|many|two|three) {PHRASE_CHAR}+?)(?= (?:in|on)"
          rf" {DATE}|[.;]|, (?:which|where|who)\b| and \w+ed\b| and (?:became|made|won|wrote|led)\b)(?P<more>(?: "
          rf"(?:in|on) {DATE})?)",
          ("What did {x} {base}{more}?", "What was it that {x} {verb}{more}?")),
-    Rule("where did", "", rf"^(?P<verb>moved|emigrated|fled|went|returned) to (?P<a>(?:the )?{NAME}){AFTER}",
+    Rule("where did", "", rf"^(?P<verb>moved|emigrated|fled|went|returned) to (?P<a>(?:the )?{PROPER_NAME}){NAME_END}",
          ("Where did {x} {base} to?", "To which place did {x} {base}?")),
     Rule("studied", "People",
-         rf"^(?:\w+ )?(?:studied|educated|graduated|taught)(?: {WORDS}{{1,30}}?)? (?:at|from) (?P<a>(?:the "
-         rf")?{NAME})",
+         rf"^(?:\w+ )?(?:studied|educated|graduated|taught)(?: {PHRASE_CHAR}{{1,30}}?)? (?:at|from) (?P<a>(?:the "
+         rf")?{PROPER_NAME})",
          ("Where did {x} study or teach?", "At which school or university was {x}?")),
     Rule("died", "People",
          rf"^(?:\w+ )?(?:died|killed|assassinated|executed|beheaded)\b[^.;]{{0,30}}? (?:in|on) (?P<a>{DATE})",
@@ -254,11 +276,11 @@ RULES = [
          ("What {is} {x}?", "What kind of thing is {x}?", "How can {x} be defined?", "What is meant by {x}?")),
 ]  # fmt: skip
 
-# Rules over the whole of a sentence.
-WHOLE = [
+# Rules for a whole sentence, searched from its start.
+SENTENCE_RULES = [
     Rule("born place", "People",
          rf"^Born (?:(?:in|on) {DATE} )?(?:to [^,]+ )?(?:and raised )?(?:in|at) "
-         rf"(?P<a>(?!{MONTH}){NAME}(?:, {NAME})?)",
+         rf"(?P<a>(?!{MONTH}){PROPER_NAME}(?:, {PROPER_NAME})?)",
          ("Where was {x} born?", "What is the birthplace of {x}?", "In which place was {x} born?",
           "Where did {x} come into the world?")),
     Rule("born year", "People", rf"^Born (?:in|on) (?P<a>{DATE})",
@@ -275,7 +297,8 @@ WHOLE = [
          ("What is the official name of {x}?", "What {is} {x} called officially?")),
 ]  # fmt: skip
 
-VERBS = dict(re.findall(r"(\w+):(\w+)",
+# Past forms of verbs and their base forms. Rules with a group `verb` apply to these verbs only.
+BASE_FORMS = dict(re.findall(r"(\w+):(\w+)",
     "became:become received:receive won:win wrote:write made:make began:begin led:lead held:hold founded:found "
     "joined:join moved:move published:publish developed:develop succeeded:succeed established:establish "
     "gained:gain created:create produced:produce reached:reach introduced:introduce conquered:conquer "
@@ -296,8 +319,8 @@ VERBS = dict(re.findall(r"(\w+):(\w+)",
     "hit:hit"
 ))  # fmt: skip
 
-# Questions that a text does not answer if none of these words stands in it.
-SILENT = [
+# Questions that an article leaves unanswered if it does not contain the pattern (in upper or lower case).
+UNANSWERED_RULES = [
     Rule("born year", "People", r"born|birth|\d{3,4}\s*[–-]\s*\d",
          ("When was {x} born?", "In which year was {x} born?")),
     Rule("born place", "People", "born|birth|native|raised|grew|from",
@@ -346,6 +369,8 @@ SILENT = [
          ("When did {x} begin?", "In which year did {x} begin?")),
 ]  # fmt: skip
 
-ABOUT_PEOPLE = ("when did", "term", "begin", "end", "prize year", "prize reason")
+# Kinds of facts about one person that make an unanswerable question about another.
+FOREIGN_PEOPLE_KINDS = ("when did", "term", "begin", "end", "prize year", "prize reason")
 
-WHEN = next(rule for rule in RULES if rule.kind == "when did")
+# The rule whose question also fits a sentence that opens with a date: "In 1843, she published her notes".
+WHEN_DID_RULE = next(rule for rule in RULES if rule.kind == "when did")
