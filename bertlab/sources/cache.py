@@ -1,24 +1,31 @@
-"""sources.cache: TODO."""
+"""The cache: one folder per source, with a manifest of the size and sha256 of every file in it."""
 
 import contextlib
-import hashlib
+import functools
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from .. import files
 from .registry import Source, SourceError
 
 MANIFEST = ".manifest.json"
+NO_COPY = "no copy"
 
-ABSENT = "no copy"
 
-_verified: dict[Path, tuple] = {}  # entry -> (path, size, mtime) of its files when they were last digested
+def print_to_stderr(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Where the copies are, and whether they are intact
 
 
 def cache_folder() -> Path:
-    """BERTLAB_CACHE, or the platform's own cache folder. It need not exist yet."""
+    """BERTLAB_CACHE if it is set, else the platform's own cache folder. It need not exist yet."""
     if folder := os.environ.get("BERTLAB_CACHE"):
         return Path(folder).expanduser().absolute()
     import platformdirs
@@ -27,44 +34,54 @@ def cache_folder() -> Path:
 
 
 def locate_entry(source: Source) -> Path:
+    """The folder in the cache that holds the source's files, or will hold them."""
     return cache_folder() / f"{source.name}-{source.version}"
 
 
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+@functools.cache
+def hash_unchanged_file(path: Path, size: int, mtime_ns: int) -> str:
+    """The sha256 of a file, computed once per process as long as its size and time of change stay the same."""
+    return files.hash_file(path)
 
 
-def find_damage(entry: Path, source: Source, deep: bool = True) -> str | None:
-    """What is wrong with a cache entry, or None. `deep` digests each file, once a process unless it changed."""
+def find_file_damage(path: Path, size: int, sha256: str, check_sha256: bool) -> str | None:
+    """What is wrong with one cached file, or None."""
+    if not path.is_file():
+        return f"{path.name} is missing"
+    status = path.stat()
+    if status.st_size != size:
+        return f"{path.name} has {status.st_size:,} bytes, not {size:,}"
+    if check_sha256 and hash_unchanged_file(path, size, status.st_mtime_ns) != sha256:
+        return f"{path.name} does not have the sha256 that it was stored with"
+    return None
+
+
+def find_damage(entry: Path, source: Source, check_sha256: bool = True) -> str | None:
+    """What is wrong with a source's folder in the cache, or None. `NO_COPY` means that it does not exist."""
     if not entry.exists():
-        return ABSENT
+        return NO_COPY
     try:
-        manifest = json.loads((entry / MANIFEST).read_text(encoding="utf-8"))
-        pinned, files = manifest["sha256"], manifest["files"]
-        if pinned != source.sha256:
-            return f"it was made from another archive ({pinned[:12]}...)"
-        seen = []
-        for name, (size, _) in files.items():
-            if not (entry / name).is_file():
-                return f"{name} is missing"
-            status = (entry / name).stat()
-            if status.st_size != size:
-                return f"{name} has {status.st_size:,} bytes, not {size:,}"
-            seen.append((name, status.st_size, status.st_mtime_ns))
-        if deep and _verified.get(entry) != tuple(seen):
-            for name, (_, digest) in files.items():
-                if _sha256(entry / name) != digest:
-                    return f"{name} does not have the sha256 that it was stored with"
-            _verified[entry] = tuple(seen)
+        manifest = json.loads(files.read_text(entry / MANIFEST))
+        if manifest["sha256"] != source.sha256:
+            return f"it was made from another archive (sha256 {manifest['sha256'][:12]}...)"
+        for name, (size, sha256) in manifest["files"].items():
+            if damage := find_file_damage(entry / name, size, sha256, check_sha256):
+                return damage
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return f"its manifest cannot be read ({error})"
     return None
 
 
+# ---------------------------------------------------------------------------------------------------------
+# Writing to the cache
+
+
 @contextlib.contextmanager
 def lock_source(source: Source) -> Iterator[None]:
-    """Hold the source's lock: of two processes that fetch at once, the second waits and then finds the copy."""
+    """Hold the source's lock: if two processes fetch it at once, the second waits and then finds the copy.
+
+    Raises SourceError if the cache folder cannot be written.
+    """
     import filelock
 
     folder = cache_folder()
@@ -79,7 +96,7 @@ def lock_source(source: Source) -> Iterator[None]:
     except OSError as error:
         raise SourceError(
             f"the cache folder {folder} cannot be written ({error}); "
-            "set the environment variable BERTLAB_CACHE to a folder that can"
+            "set the environment variable BERTLAB_CACHE to a folder that you can write to"
         ) from error
     try:
         yield
@@ -87,28 +104,23 @@ def lock_source(source: Source) -> Iterator[None]:
         lock.release()
 
 
-def print_to_stderr(text: str) -> None:
-    print(text, file=sys.stderr)
+def remove_entry(entry: Path) -> None:
+    """Remove a damaged copy, and forget the sha256 of its files: the new ones may have the same size and time."""
+    hash_unchanged_file.cache_clear()
+    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
-def sync_to_disk(path: Path) -> None:
-    """Ask the disk to keep a file or folder before the rename makes it visible (Windows has no folder fsync)."""
-    with contextlib.suppress(OSError):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+def remove_unfinished_downloads(source: Source) -> None:
+    """Remove what killed processes left in the cache folder. Call it while you hold the source's lock."""
+    for unfinished in cache_folder().glob(f"{source.name}.part-*"):
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def store_files(files: Path, entry: Path, source: Source, origin: str) -> None:
-    """Write the manifest into the folder `files`, and move the folder to its place in the cache."""
-    names = sorted(path.relative_to(files).as_posix() for path in files.rglob("*") if path.is_file())
-    listed = {name: [(files / name).stat().st_size, _sha256(files / name)] for name in names}
-    manifest = {"source": source.name, "origin": origin, "sha256": source.sha256, "files": listed}
-    (files / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-    for path in files.rglob("*"):
-        sync_to_disk(path)
-    sync_to_disk(files)
-    os.replace(files, entry)
-    sync_to_disk(entry.parent)
+def store_files(folder: Path, entry: Path, source: Source) -> None:
+    """Write the manifest into the folder of unpacked files, and move the folder to its place in the cache."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    listed = {path.relative_to(folder).as_posix(): [path.stat().st_size, files.hash_file(path)] for path in paths}
+    for path in folder.rglob("*"):
+        files.sync_to_disk(path)
+    files.write_json(folder / MANIFEST, {"source": source.name, "sha256": source.sha256, "files": listed})
+    files.move_into_place(folder, entry)

