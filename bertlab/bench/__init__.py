@@ -1,78 +1,16 @@
-"""How fast our training is beside `transformers.Trainer`'s on this machine, and how far each gets in the same minutes."""
+"""The bench: how fast our training is beside `transformers.Trainer`'s on this machine, and how far each gets in the
+same minutes. `python -m bertlab bench` runs it."""
 
-from .curves import (
-    LEARNERS,
-    PUBLISHED,
-    TUNED,
-    Course,
-    TurnTaker,
-    draw_curves_figure,
-    evaluate_learner,
-    find_time_to_loss,
-    format_curves,
-    make_courses,
-    make_ordered_batches,
-    measure_curves,
-    serve_learner,
-    train_in_turns,
-)
-from .machine import count_useful_flops, get_peak_memory, measure_gemm_peak
-from .processes import Worker, serve_side, start_server
-from .settings import (
-    DYNAMIC,
-    GROUPED,
-    OURS,
-    SETTINGS,
-    SIDES,
-    BenchConfig,
-    Setting,
-    make_finetuning_setting,
-    save_with_dropout,
-)
-from .sides import Side, StepClock, fit_ours, fit_trainer, load_side_model, order_batches, spread_evenly
-from .speed import check_same_start, draw_speeds, format_speeds, measure_setting, measure_speeds, summarise_rounds
+from .curves import draw_curves_figure, format_curves, measure_curves
+from .settings import BenchConfig
+from .speed import draw_speeds, format_speeds, measure_speeds
 
 __all__ = [
     "BenchConfig",
-    "Course",
-    "DYNAMIC",
-    "GROUPED",
-    "LEARNERS",
-    "OURS",
-    "PUBLISHED",
-    "SETTINGS",
-    "SIDES",
-    "Setting",
-    "Side",
-    "StepClock",
-    "TUNED",
-    "TurnTaker",
-    "Worker",
-    "check_same_start",
-    "count_useful_flops",
     "draw_curves_figure",
     "draw_speeds",
-    "evaluate_learner",
-    "find_time_to_loss",
-    "fit_ours",
-    "fit_trainer",
     "format_curves",
     "format_speeds",
-    "get_peak_memory",
-    "load_side_model",
-    "make_courses",
-    "make_finetuning_setting",
-    "make_ordered_batches",
     "measure_curves",
-    "measure_gemm_peak",
-    "measure_setting",
     "measure_speeds",
-    "order_batches",
-    "save_with_dropout",
-    "serve_learner",
-    "serve_side",
-    "spread_evenly",
-    "start_server",
-    "summarise_rounds",
-    "train_in_turns",
 ]

@@ -1,24 +1,21 @@
-"""bench.processes: TODO."""
+"""Processes for the bench: each model that is measured lives in one of its own, and answers requests over a pipe."""
 
 import gc
 import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 
 import torch
-
-from .settings import Setting
-from .sides import Side
 
 
 @contextmanager
 def start_server() -> Iterator[multiprocessing.context.BaseContext]:
-    """Where the sides' processes come from. Each starts with the same libraries imported, and with nothing else.
+    """The context that all workers are started from. Each worker has the same libraries imported, and nothing else.
 
-    Where the system can fork, one clean process imports what both sides need, and each side is a copy of it; Windows
-    starts every process anew, and that takes longer. A GPU would take another bench: there is none here to try it on.
+    Where the system can fork, one clean process imports the libraries and each worker is a copy of it; Windows starts
+    every process anew, which takes longer. CPU only: the bench was not tried on a GPU, so GPUs are hidden.
     """
     wanted = {"CUDA_VISIBLE_DEVICES": "", "ACCELERATE_USE_CPU": "true", "TOKENIZERS_PARALLELISM": "false"}
     before = {name: os.environ.get(name) for name in wanted}
@@ -29,7 +26,7 @@ def start_server() -> Iterator[multiprocessing.context.BaseContext]:
             context.set_forkserver_preload(["bertlab.bench", "transformers.trainer"])
             from multiprocessing import forkserver  # not on Windows
 
-            forkserver.ensure_running()  # it imports while we read the text
+            forkserver.ensure_running()  # it imports while the parent reads the text
         else:
             context = multiprocessing.get_context("spawn")
         yield context
@@ -38,30 +35,42 @@ def start_server() -> Iterator[multiprocessing.context.BaseContext]:
             os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
-class Worker:
-    """The parent's end of a side: `ask` sends a question to its process and waits for the answer.
+@contextmanager
+def start_workers(
+    makers: dict[str, Callable], threads: int, processes: multiprocessing.context.BaseContext
+) -> Iterator[list["Worker"]]:
+    """Start one worker for each name and its `make_subject`; close all of them at the end."""
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(closing(Worker(name, make_subject, threads, processes)))
+            for name, make_subject in makers.items()
+        ]
 
-    The process runs `target(pipe, what, name, threads)`, which is `serve_side` for a Setting, `learn` for a Course.
+
+class Worker:
+    """The parent's end of a process: `ask` sends the name of a method and its arguments, and waits for the answer.
+
+    The methods are those of `make_subject(pipe)`, which is called in the process with its end of the pipe.
     """
 
-    def __init__(self, target: Callable, what, name: str, threads: int, processes: multiprocessing.context.BaseContext):
+    def __init__(self, name: str, make_subject: Callable, threads: int, processes: multiprocessing.context.BaseContext):
         self.name = name
-        self.pipe, theirs = processes.Pipe()
-        self.process = processes.Process(target=target, args=(theirs, what, name, threads), daemon=True)
+        self.pipe, child_pipe = processes.Pipe()
+        self.process = processes.Process(target=answer_requests, args=(child_pipe, make_subject, threads), daemon=True)
         self.process.start()
-        theirs.close()
+        child_pipe.close()
 
-    def ask(self, what: str, *arguments):
-        """Raises ChildProcessError when the process is gone or failed, with what it said."""
+    def ask(self, method: str, *arguments):
+        """Return the method's answer. Raises ChildProcessError when the method failed or the process ended."""
         try:
-            self.pipe.send((what, arguments))
-            fine, answer = self.pipe.recv()
+            self.pipe.send((method, arguments))
+            succeeded, answer = self.pipe.recv()
         except (EOFError, OSError):
             self.process.join(10)
             raise ChildProcessError(
                 f"the process of {self.name!r} ended with code {self.process.exitcode}; was there enough memory?"
             ) from None
-        if not fine:
+        if not succeeded:
             raise ChildProcessError(f"{self.name}: {answer}")
         return answer
 
@@ -74,23 +83,18 @@ class Worker:
         self.process.close()
 
 
-def prepare_process(threads: int) -> None:
-    """What every side's process does first."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's; it ends us
+def answer_requests(pipe, make_subject: Callable, threads: int) -> None:
+    """The loop of a worker's process: call the requested methods until the parent closes the pipe."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends this process
     torch.set_num_threads(threads)
-    gc.freeze()  # the Trainer collects garbage before each run, and would look through all that is imported
-
-
-def serve_side(pipe, setting: Setting, name: str, threads: int) -> None:
-    """The process of a side: build it, then answer until the parent closes the pipe."""
-    prepare_process(threads)
-    side = None
-    with suppress(EOFError, OSError):  # the parent is gone, or has heard enough
+    gc.freeze()  # the Trainer collects garbage before each run, and would search everything that was imported
+    subject = None
+    with suppress(EOFError, OSError):  # the parent closed the pipe, or ended
         while True:
-            what, arguments = pipe.recv()
+            method, arguments = pipe.recv()
             try:
-                side = side or Side(setting, name)
-                answer = (True, getattr(side, what)(*arguments))
-            except Exception as error:  # whatever it is, the parent tells it
+                subject = subject or make_subject(pipe)
+                answer = (True, getattr(subject, method)(*arguments))
+            except Exception as error:  # any error is raised again in the parent
                 answer = (False, f"{type(error).__name__}: {error}")
             pipe.send(answer)

