@@ -8,7 +8,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from bertlab.__main__ import parser
+from bertlab.__main__ import make_parser
 from bertlab.files import write_json
 from bertlab.tasks import FinetunePlan, gather_seeds
 
@@ -24,7 +24,7 @@ def command(plan: dict) -> str:
             value = f"{plan[name]:g}" if isinstance(plan[name], float) else plan[name]
             words.append(option if value is True else f"{option} {value}")
     line = " ".join(words)
-    parser().parse_args([*line.split()[3:], "--out", "anywhere"])  # it must be one that there is
+    make_parser().parse_args([*line.split()[3:], "--out", "anywhere"])  # it must be one that there is
     return line
 
 

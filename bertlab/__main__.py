@@ -1,23 +1,26 @@
-"""The command line: `python -m bertlab data`, `pretrain`, `fill_masks`, `finetune`, `predict`, `show_attention`, `measure_speeds`, `lab`.
+"""The command line: `python -m bertlab data`, `pretrain`, `fill`, `finetune`, `predict`, `attention`, `bench`, `lab`.
 
-The work is in the other modules.
+Each command is a function that adds its options and one that runs it; the work is in the other modules. Options that
+belong to a plan come from the plan's own fields (options.py), so that defaults and help stand in one place.
 """
 
 import argparse
+import json
 import sys
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from textwrap import shorten
 
 from . import __version__, sources
+from .options import CommandParser, add_plan_options, read_plan_options
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0, 1 with one line on what was wrong, 130 after Ctrl-C."""
-    options = parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    options = make_parser(arguments[0] if arguments else "").parse_args(arguments)
     try:
         options.run(options)
     except KeyboardInterrupt as stop:
@@ -36,196 +39,94 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def parser() -> argparse.ArgumentParser:
-    """All commands and their options."""
-    root = argparse.ArgumentParser(prog="python -m bertlab", description="A course and a workbench for BERT.")
+def make_parser(command: str = "") -> CommandParser:
+    """The parser of all commands. Only the options of `command` are filled in, as they import what they describe; ""
+    fills in those of all."""
+    root = CommandParser(prog="python -m bertlab", description="A course and a workbench for BERT.")
     root.add_argument("--version", action="version", version=f"bertlab {__version__}")
-    commands = root.add_subparsers(title="commands", required=True, metavar="command")
-
-    data = commands.add_parser("data", help="list the named data and models, or fetch some")
-    data.add_argument("names", nargs="*", metavar="name", help="what to fetch; without a name, all are listed")
-    data.add_argument("--small", action="store_true", help="fetch all small ones")
-    data.set_defaults(run=run_data)
-
-    pre = commands.add_parser(
-        "pretrain",
-        help="train a BERT from random weights on text",
-        description="Learn a vocabulary, train MLM and NSP, judge on held-out documents, save what transformers opens.",
-    )
-    pre.add_argument(
-        "--text", nargs="+", metavar="TEXT", help="named sources, .txt files, folders (default: sotu wiki)"
-    )
-    pre.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="where the run and the model go")
-    how_long = pre.add_mutually_exclusive_group()
-    how_long.add_argument(
-        "--minutes", type=float, help="of training; fixes the number of steps from the measured speed"
-    )
-    how_long.add_argument("--steps", type=int, help="of training")
-    pre.add_argument("--preset", choices=("tiny", "mini", "small", "medium", "base"), help="size (default: tiny)")
-    pre.add_argument("--resume", action="store_true", help="go on with the run in FOLDER, if it holds one")
-    pre.add_argument("--seed", type=int, help="of weights, pairs, masks and order (default: 0)")
-    for name, kind, text in (
-        ("vocab_size", int, "wordpieces to learn"),
-        ("length", int, "tokens a row"),
-        ("times", int, "go through the text so often, with other pairs each time, before rows come again"),
-        ("batch_size", int, "rows a step"),
-        ("learning_rate", float, "at the peak (default: by the preset)"),
-        ("masked", float, "share of the words to guess while training"),
-        ("dropout", float, "while training"),
-        ("held_out", float, "share of the documents to be judged by"),
-    ):
-        pre.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="N", help=text)
-    pre.add_argument("--same-source", action="store_true", default=None,
-                     help="take a random B from the same text as A: its kind does not give it away")  # fmt: skip
-    pre.add_argument("--whole-words", action="store_true", default=None, help="mask all pieces of a word or none")
-    pre.add_argument("--no-unigrams", dest="unigrams", action="store_false", default=None,
-                     help="start the MLM bias at zero, not at the log frequencies of the words")  # fmt: skip
-    pre.add_argument("--sinusoids", type=float, metavar="N",
-                     help="start positions from the sinusoids times N; 0: from random numbers")  # fmt: skip
-    pre.add_argument("--no-neighbours", dest="neighbours", action="store_false", default=None,
-                     help="start the heads from random numbers, not at the words beside")  # fmt: skip
-    pre.add_argument("--optimizer", choices=("muon", "adamw"), help="for the matrices of the layers (default: muon)")
-    pre.set_defaults(run=run_pretrain)
-
-    fill = commands.add_parser("fill", help="guess the words that are [MASK] in a text")
-    fill.add_argument("text")
-    fill.add_argument("--model", default="bertlab-mini", metavar="MODEL",
-                      help="a folder that pretrain made (default: bertlab-mini, which comes with bertlab)")  # fmt: skip
-    fill.add_argument("--top", type=int, default=5, metavar="N", help="guesses for each (default: 5)")
-    fill.set_defaults(run=run_fill)
-
-    look = commands.add_parser("attention", help="write a page that shows where each token of a text looks")
-    look.add_argument("text")
-    look.add_argument("--pair", metavar="TEXT", help="the second sentence")
-    look.add_argument("--model", default="minilm", metavar="MODEL",
-                      help="minilm, bertlab-mini, a folder, or a name on the hub (default: minilm)")  # fmt: skip
-    look.add_argument("--out", required=True, type=Path, metavar="FILE.html", help="the page, one file for any browser")
-    look.add_argument("--layer", type=int, default=0, metavar="N", help="opens on this one, from 0 (default: 0)")
-    look.add_argument("--head", type=int, default=0, metavar="N", help="and this one (default: 0)")
-    look.set_defaults(run=run_attention)
-
-    tune = commands.add_parser(
-        "finetune",
-        help="train a trained BERT for a task, on data of ours or of your own",
-        description="Read and check all data, train a head on the model, and compare it with simple baselines.",
-    )
-    tune.add_argument("task", help="sentiment, amazon, topic, pos, replies, bible or titles; or, with --train, "
-                      "classify, tag, read, reply or write")  # fmt: skip
-    tune.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="where the run and the model go")
-    tune.add_argument("--model", help='a folder, "minilm", "bertlab-mini", or a name on the hub (default: minilm)')
-    tune.add_argument("--train", metavar="FILE", help="to learn from: .csv, .tsv, .jsonl, CoNLL columns, .conllu, "
-                      "SQuAD JSON, a folder of a folder for each class, or hub:NAME[:CONFIG][@SPLIT]")  # fmt: skip
-    tune.add_argument("--eval", metavar="FILE", help="to be judged by at the end (default: a tenth of --train)")
-    tune.add_argument("--dev", metavar="FILE", help="to choose the best weights by (default: a tenth of --train)")
-    tune.add_argument("--columns", nargs="+", metavar="NAME=YOURS",
-                      help="what your file calls its columns, such as text=review label=stars")  # fmt: skip
-    tune.add_argument("--skip-bad-rows", action="store_true", default=None, help="leave them out, and say which")
-    tune.add_argument("--class-weights", action="store_true", default=None, help="rare classes count like others")
-    tune.add_argument("--label-on", choices=("first", "last", "all"), help="the piece that speaks for a word")
-    tune.add_argument("--whole", action="store_true", default=None,
-                      help="writing: leave out pairs of which something would be cut")  # fmt: skip
-    tune.add_argument("--resume", action="store_true", help="go on with the run in FOLDER, if it holds one")
-    for name, kind, text in (
-        ("epochs", float, "how often the training data is gone through (default: by the task)"),
-        ("length", int, "tokens a row at most; what is longer is cut, and counted (default: by the task)"),
-        ("batch_size", int, "rows a batch (default: 32)"),
-        ("accumulate", int, "batches a step (default: 1)"),
-        ("limit", int, "examples to learn from at most"),
-        ("learning_rate", float, "of the encoder, at the peak (default: 1e-4)"),
-        ("head_learning_rate", float, "of what is new (default: the same)"),
-        ("layer_decay", float, "each layer learns slower than the one above by this factor (default: 1)"),
-        ("freeze", int, "leave the embeddings and so many layers as they are; -1: the whole encoder"),
-        ("evaluations", int, "while training; the weights of the best one are kept (default: 4)"),
-        ("patience", int, "end after so many evaluations that were not the best"),
-        ("dropout", float, "while training (default: 0.1)"),
-        ("weight_decay", float, "of matrices (default: 0.01)"),
-        ("warmup", float, "share of the steps over which the rate rises (default: 0.1)"),
-        ("stride", int, "reading: how many tokens later the next window begins (default: half a window)"),
-        ("beams", int, "writing: texts that are carried on at a time (default: 1)"),
-        ("length_penalty", float, "writing: 0 prefers short texts, 1 takes the mean (default: 1)"),
-        ("seed", int, "of new weights, order and dropout (default: 0)"),
-    ):
-        tune.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="N", help=text)
-    tune.add_argument("--picture", type=Path, metavar="FILE.png", help="draw which label was taken for which, and how "
-                      "far the probabilities can be trusted")  # fmt: skip
-    tune.set_defaults(run=run_finetune)
-
-    say = commands.add_parser(
-        "predict",
-        help="use a model that finetune made",
-        description="A text, a file, or standard input, one text a line. Where a model reads two things, a tab parts "
-        "them: two texts, a question and its context, or what was said and the replies to choose from.",
-    )
-    say.add_argument("text", nargs="*", help="texts; or the name of one .txt or .tsv file; without any: standard input")
-    say.add_argument("--model", required=True, metavar="FOLDER", help="a folder that finetune made")
-    say.add_argument("--beams", type=int, metavar="N", help="writing: texts that are carried on at a time")
-    say.add_argument("--out", type=Path, metavar="FILE", help="write .csv or .jsonl, with all probabilities")
-    say.set_defaults(run=run_predict)
-
-    bench = commands.add_parser(
-        "bench",
-        help="measure our training beside transformers.Trainer's on this machine",
-        description="Both train the same weights on the same rows, each in a process of its own, in turn.",
-    )
-    bench.add_argument("--only", nargs="+", metavar="NAME",
-                       help="pretrain, finetune, sentences, packed, 8k, 30k, or packed-8k (default: all)")  # fmt: skip
-    bench.add_argument("--text", nargs="+", metavar="TEXT", help="to pre-train on (default: sotu wiki)")
-    bench.add_argument("--preset", help="size of what is pre-trained (default: mini)")
-    for name, kind, text in (
-        ("length", int, "tokens a row at most (default: 128)"),
-        ("batch_size", int, "rows a step (default: 32)"),
-        ("dropout", float, "on both sides (default: 0.1)"),
-        ("rounds", int, "measurements of each side (default: 3)"),
-        ("seconds", float, "of training a measurement, about (default: 1)"),
-        ("threads", int, "of each side (default: as many as torch takes)"),
-    ):
-        bench.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="N", help=text)
-    bench.add_argument("--curves", type=float, metavar="MINUTES",
-                       help="instead: how far each gets in so many minutes, by its own recipe (takes about 4 times as "
-                       "long; preset tiny, rows of 64 tokens, 64 a step, unless told otherwise)")  # fmt: skip
-    bench.add_argument("--json", metavar="FILE", help="write all numbers there; -: on the terminal, without the table")
-    bench.add_argument("--picture", type=Path, metavar="FILE.png", help="draw the speeds, or the curves")
-    bench.set_defaults(run=run_bench)
-
-    lab = commands.add_parser("lab", help="open the notebooks in JupyterLab")
-    lab.add_argument("rest", nargs=argparse.REMAINDER, help="options for jupyter lab")
-    lab.set_defaults(run=run_lab)
+    commands = root.add_subparsers(title="commands", required=True, metavar="command", parser_class=CommandParser)
+    for name, (summary, add_options, run, examples) in COMMANDS.items():
+        parser = commands.add_parser(
+            name,
+            help=summary,
+            description=f"{summary[0].upper()}{summary[1:]}.",
+            epilog="examples:\n" + "\n".join(f"  python -m bertlab {name} {example}".rstrip() for example in examples),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        parser.set_defaults(run=run, parser=parser)
+        if command in ("", name):
+            add_options(parser)
     return root
 
 
+def check_parent_folder(file: Path | None) -> None:
+    """Raise FileNotFoundError when the folder of a file to be written is not there: better now than after the work."""
+    if file is not None and not file.absolute().parent.is_dir():
+        raise FileNotFoundError(f"there is no folder for {file}")
+
+
+# ---- data ------------------------------------------------------------------------------------------------------------
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("names", nargs="*", metavar="name", help="what to fetch; without a name, all are listed")
+    parser.add_argument("--small", action="store_true", help="fetch all small ones")
+
+
 def run_data(options: argparse.Namespace) -> None:
-    names = options.names or [s.name for s in sources.available() if s.small and options.small]
+    names = options.names or [source.name for source in sources.available() if source.small and options.small]
     for name in names:
         sources.fetch(name)
     if not names:
-        rows = [("name", "what it is", "licence", "MB", "here")]
-        for source in sources.available():
-            what = shorten(source.what, 64, placeholder=" ...")
-            licence = shorten(source.licence, 24, placeholder=" ...")
-            cached = "yes" if sources.is_cached(source.name) else "no"
-            rows.append((source.name, what, licence, f"{source.bytes / 1e6:.1f}", cached))
-        widths = [max(len(row[column]) for row in rows) for column in range(4)]
-        for name, what, licence, size, cached in rows:
-            print(f"{name:<{widths[0]}}  {what:<{widths[1]}}  {licence:<{widths[2]}}  {size:>{widths[3]}}  {cached}")
-        print(f"\nKept in {sources.cache_folder()}. To fetch some: python -m bertlab data NAME ...")
-        print("Licences and citations in full: data/README.md")
+        print_sources()
+
+
+def print_sources() -> None:
+    """A table of the named data and models."""
+    rows = [("name", "what it is", "licence", "MB", "here")]
+    for row in sources.list_sources():
+        what, licence = shorten(row["what"], 64, placeholder=" ..."), shorten(row["licence"], 24, placeholder=" ...")
+        rows.append((row["name"], what, licence, f"{row['bytes'] / 1e6:.1f}", "yes" if row["cached"] else "no"))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    for name, what, licence, size, cached in rows:
+        print(f"{name:<{widths[0]}}  {what:<{widths[1]}}  {licence:<{widths[2]}}  {size:>{widths[3]}}  {cached}")
+    print(f"\nKept in {sources.cache_folder()}. To fetch some: python -m bertlab data NAME ...")
+    print("Licences and citations in full: data/README.md")
+
+
+# ---- pretrain and fill -----------------------------------------------------------------------------------------------
+
+
+def add_pretrain_options(parser: argparse.ArgumentParser) -> None:
+    from .pretrain import PretrainPlan
+
+    parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="where the run and the model go")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in FOLDER, if it holds one")
+    parser.add_argument("--minutes", type=float, metavar="N",
+                        help="of training, instead of --steps: the steps follow from the measured speed")  # fmt: skip
+    add_plan_options(parser, PretrainPlan)
 
 
 def run_pretrain(options: argparse.Namespace) -> None:
     from .pretrain import PretrainPlan, format_pretraining_results, pretrain
 
-    given = {
-        f.name: getattr(options, f.name) for f in fields(PretrainPlan) if getattr(options, f.name, None) is not None
-    }
-    if "text" in given:
-        given["text"] = tuple(given["text"])
+    if options.steps is not None and options.minutes is not None:
+        raise ValueError("--minutes and --steps both say how long to train: give one of them")
     if options.steps is not None and options.steps < 1:
         raise ValueError(f"--steps {options.steps}: a run has at least one step")
-    results = pretrain(PretrainPlan(**given), options.out, minutes=options.minutes, resume=options.resume)
+    plan = PretrainPlan(**read_plan_options(options, PretrainPlan))
+    results = pretrain(plan, options.out, minutes=options.minutes, resume=options.resume)
     print(format_pretraining_results(results))
     print(
         f'\nsaved in {options.out}; try: python -m bertlab fill "The [MASK] of the United States" --model {options.out}'
     )
+
+
+def add_fill_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("text", help="a text with [MASK] where a word is missing")
+    parser.add_argument("--model", default="bertlab-mini", metavar="MODEL",
+                        help="a folder that pretrain made (default: bertlab-mini, which comes with bertlab)")  # fmt: skip
+    parser.add_argument("--top", type=int, default=5, metavar="N", help="predictions for each (default: 5)")
 
 
 def run_fill(options: argparse.Namespace) -> None:
@@ -234,41 +135,61 @@ def run_fill(options: argparse.Namespace) -> None:
     from .weights import find_model_folder, load
     from .wordpiece import WordPiece
 
-    model, pieces = load(options.model, Pretraining), WordPiece.load(find_model_folder(options.model))
-    for number, guesses in enumerate(fill_masks(model, pieces, options.text, options.top), 1):
-        print(f"[MASK] {number}: " + ", ".join(f"{word} {100 * p:.1f}%" for word, p in guesses))
+    model, tokenizer = load(options.model, Pretraining), WordPiece.load(find_model_folder(options.model))
+    for number, predictions in enumerate(fill_masks(model, tokenizer, options.text, options.top), 1):
+        print(f"[MASK] {number}: " + ", ".join(f"{word} {100 * p:.1f}%" for word, p in predictions))
+
+
+# ---- attention -------------------------------------------------------------------------------------------------------
+
+
+def add_attention_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("text")
+    parser.add_argument("--pair", metavar="TEXT", help="the second sentence")
+    parser.add_argument("--model", default="minilm", metavar="MODEL",
+                        help="minilm, bertlab-mini, a folder, or a name on the hub (default: minilm)")  # fmt: skip
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="FILE.html", help="the page, one file for any browser"
+    )
+    parser.add_argument("--layer", type=int, default=0, metavar="N", help="opens on this one, from 0 (default: 0)")
+    parser.add_argument("--head", type=int, default=0, metavar="N", help="and this one (default: 0)")
 
 
 def run_attention(options: argparse.Namespace) -> None:
     from . import views, weights
     from .wordpiece import WordPiece
 
-    if not options.out.absolute().parent.is_dir():  # better now than after a download
-        raise FileNotFoundError(f"there is no folder for {options.out}")
+    check_parent_folder(options.out)
     if options.out.is_dir():
         raise IsADirectoryError(f"{options.out} is a folder: give the name of a file, {options.out / 'page.html'}")
     folder = weights.find_model_folder(options.model)
-    model, pieces = weights.load(folder), WordPiece.load(folder)
-    view = views.show_attention(model, pieces, options.text, options.pair, layer=options.layer, head=options.head)
+    model, tokenizer = weights.load(folder), WordPiece.load(folder)
+    view = views.show_attention(model, tokenizer, options.text, options.pair, layer=options.layer, head=options.head)
     size = view.save(options.out).stat().st_size
     (L, H), T = view.shape, len(view.tokens)
     print(f"{options.out}: {size / 1e6:.2f} MB, {L} layers, {H} heads, {T} tokens. Open it in a browser, offline too.")
 
 
-def run_finetune(options: argparse.Namespace) -> None:
-    from .tasks import FinetunePlan, draw_report, finetune, format_scores
+# ---- finetune and predict --------------------------------------------------------------------------------------------
 
-    given = {f.name: getattr(options, f.name) for f in fields(FinetunePlan) if getattr(options, f.name) is not None}
-    if "columns" in given:
-        pairs = tuple(tuple(pair.split("=", 1)) for pair in given["columns"])
-        if any(len(pair) != 2 for pair in pairs):
-            raise ValueError(f"--columns {' '.join(given['columns'])}: write NAME=YOURS, such as text=review")
-        given["columns"] = pairs
-    plan = FinetunePlan(**given)
-    if options.picture and plan.kind == "write":
-        raise ValueError("--picture draws labels and probabilities, and a writer has none")
-    if options.picture and not options.picture.absolute().parent.is_dir():  # better now than after the training
-        raise FileNotFoundError(f"there is no folder for {options.picture}")
+
+def add_finetune_options(parser: argparse.ArgumentParser) -> None:
+    from .tasks import FinetunePlan
+
+    parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="where the run and the model go")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in FOLDER, if it holds one")
+    drawn = "draw which label was predicted for which, and how far the probabilities can be trusted"
+    parser.add_argument("--picture", type=Path, metavar="FILE.png", help=drawn)
+    add_plan_options(parser, FinetunePlan)
+
+
+def run_finetune(options: argparse.Namespace) -> None:
+    from .tasks import FinetunePlan, draw_report, find_task, finetune, format_scores
+
+    plan = FinetunePlan(**read_plan_options(options, FinetunePlan))
+    if options.picture:
+        find_task(plan.task).check_report()
+    check_parent_folder(options.picture)
     results = finetune(plan, options.out, resume=options.resume)
     print(f"\n{format_scores(results)}\n\n{results['steps']:,} steps in {results['seconds']:.0f} seconds")
     if options.picture:
@@ -276,51 +197,77 @@ def run_finetune(options: argparse.Namespace) -> None:
     print(f"saved in {options.out}; to use it: python -m bertlab predict --model {options.out} TEXT")
 
 
-def run_predict(options: argparse.Namespace) -> None:
-    from .tasks import predict, read_inputs, write_predictions
+def add_predict_options(parser: argparse.ArgumentParser) -> None:
+    inputs = (
+        "texts; or the name of one .txt or .tsv file; without any: standard input, one text a line. Where a model reads
+        " "two things, a tab separates them: two texts, a question and its context, or what was said and the replies to
+        " "choose from"
+    )
+    parser.add_argument("text", nargs="*", help=inputs)
+    parser.add_argument("--model", required=True, metavar="FOLDER", help="a folder that finetune made")
+    parser.add_argument("--beams", type=int, metavar="N", help="write: texts that are carried on at a time")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write .csv or .jsonl, with all probabilities")
 
-    lines = read_inputs(options.text)
-    said = predict(options.model, lines, **({"beams": options.beams} if options.beams is not None else {}))
-    write_predictions(lines, said, options.out)
+
+def run_predict(options: argparse.Namespace) -> None:
+    from .tasks import load_predictor, predict, print_predictions, read_inputs, write_predictions
+
+    inputs = read_inputs(options.text)
+    more = {} if options.beams is None else {"beams": options.beams}
+    predictions = predict(options.model, inputs, **more)
+    if options.out is None:
+        print_predictions(load_predictor(options.model)[1], predictions)
+    else:
+        write_predictions(inputs, predictions, options.out)
+
+
+# ---- bench and lab ---------------------------------------------------------------------------------------------------
+
+
+def add_bench_options(parser: argparse.ArgumentParser) -> None:
+    from .bench import BenchConfig
+
+    add_plan_options(parser, BenchConfig)
+    parser.add_argument("--curves", type=float, metavar="MINUTES",
+                        help="instead: how far each gets in so many minutes, by its own recipe (takes about 4 times as "
+                        "long; preset tiny, rows of 64 tokens, 64 a step, unless told otherwise)")  # fmt: skip
+    parser.add_argument("--json", metavar="FILE", help="write all numbers there; -: on the terminal, without the table")
+    parser.add_argument("--picture", type=Path, metavar="FILE.png", help="draw the speeds, or the curves")
 
 
 def run_bench(options: argparse.Namespace) -> None:
-    import json
-
-    from .bench import (
-        BenchConfig,
-        draw_curves_figure,
-        draw_speeds,
-        format_curves,
-        format_speeds,
-        measure_curves,
-        measure_speeds,
-    )
+    from . import bench
+    from .files import write_json
     from .pretrain import PretrainPlan
 
-    given = {f.name: getattr(options, f.name) for f in fields(BenchConfig) if getattr(options, f.name) is not None}
-    given = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
-    threads = given.get("threads", 0)
-    config = BenchConfig(**given)
-    if options.curves is not None:
+    given = read_plan_options(options, bench.BenchConfig)
+    config = bench.BenchConfig(**given)
+    file = Path(options.json) if options.json not in (None, "-") else None
+    check_parent_folder(file)
+    check_parent_folder(options.picture)
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr)
+
+    if options.curves is None:
+        format_results, draw = bench.format_speeds, bench.draw_speeds
+        results = bench.measure_speeds(config, say)
+    else:
         for name in ("only", "rounds", "seconds", "dropout"):
             if name in given:
                 raise ValueError(f"--{name} does not go with --curves")
-        plan = PretrainPlan(**{name: value for name, value in given.items() if name != "threads"})
-        format_speeds, draw_speeds = format_curves, draw_curves_figure
-    for file in (options.json, options.picture):  # better now than after two minutes
-        if file not in (None, "-") and not Path(file).absolute().parent.is_dir():
-            raise FileNotFoundError(f"there is no folder for {file}")
-    say = lambda text: print(text, file=sys.stderr)  # noqa: E731
-    results = (
-        measure_speeds(config, say) if options.curves is None else measure_curves(plan, options.curves, threads, say)
-    )
-    numbers = json.dumps(results, indent=1)
-    print(numbers if options.json == "-" else format_speeds(results))
-    if options.json not in (None, "-"):
-        Path(options.json).write_text(numbers + "\n", encoding="utf-8")
+        format_results, draw = bench.format_curves, bench.draw_curves_figure
+        threads = given.pop("threads", 0)
+        results = bench.measure_curves(PretrainPlan(**given), options.curves, threads, say)
+    print(json.dumps(results, indent=1) if options.json == "-" else format_results(results))
+    if file is not None:
+        write_json(file, results)
     if options.picture:
-        draw_speeds(results).savefig(options.picture, dpi=150)
+        draw(results).savefig(options.picture, dpi=150)
+
+
+def add_lab_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help="options for jupyter lab")
 
 
 def run_lab(options: argparse.Namespace) -> None:
@@ -330,6 +277,59 @@ def run_lab(options: argparse.Namespace) -> None:
         raise FileNotFoundError(f"no notebooks in {NOTEBOOKS}: run this in a clone of the project")
     run_data(argparse.Namespace(names=[], small=True))
     raise SystemExit(subprocess.call([sys.executable, "-m", "jupyterlab", str(NOTEBOOKS), *options.rest]))
+
+
+# ---- All commands ----------------------------------------------------------------------------------------------------
+
+AddOptions, Run = Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], None]
+
+# name -> summary, what adds the options, what runs it, two examples
+COMMANDS: dict[str, tuple[str, AddOptions, Run, tuple[str, ...]]] = {
+    "data": ("list the named data and models, or fetch some", add_data_options, run_data, ("", "sotu wiki minilm")),
+    "pretrain": (
+        "train a BERT from random weights on text, with MLM and NSP, and judge it on held-out documents",
+        add_pretrain_options,
+        run_pretrain,
+        (
+            "--text sotu wiki --minutes 4 --out runs/first",
+            "--text my-texts/ --preset mini --steps 5000 --out runs/mine",
+        ),
+    ),
+    "fill": (
+        "predict the words that are [MASK] in a text",
+        add_fill_options,
+        run_fill,
+        ('"And God said, Let there be [MASK]."', '"The [MASK] of the United States" --model runs/first --top 3'),
+    ),
+    "attention": (
+        "write a page that shows where each token of a text looks",
+        add_attention_options,
+        run_attention,
+        ('"The cat sat on the mat." --out page.html', '"The cat sat." --pair "It slept." --layer 3 --out page.html'),
+    ),
+    "finetune": (
+        "train a trained BERT for a task, on data of ours or of your own, and compare it with simple baselines",
+        add_finetune_options,
+        run_finetune,
+        (
+            "sentiment --out runs/sentiment",
+            "classify --train reviews.csv --columns text=review label=stars --out runs/mine",
+        ),
+    ),
+    "predict": (
+        "use a model that finetune made on a text, a file, or standard input",
+        add_predict_options,
+        run_predict,
+        ('--model runs/sentiment "a dull and lifeless film"', "--model runs/sentiment texts.txt --out predictions.csv"),
+    ),
+    "bench": (
+        "measure our training beside transformers.Trainer's on this machine: the same weights and rows, in turn",
+        add_bench_options,
+        run_bench,
+        ("--only packed-8k", "--curves 4 --picture curves.png"),
+    ),
+    "lab": ("open the notebooks in JupyterLab", add_lab_options, run_lab, ("", "--no-browser")),
+}
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .suggestions import suggest_name
+
 
 @dataclass(frozen=True)
 class BertConfig:
@@ -57,7 +59,7 @@ class BertConfig:
         `BertConfig.preset("mini", vocab_size=8000)`. Raises ValueError for an unknown name.
         """
         if name not in PRESETS:
-            raise ValueError(f"no preset {name!r}; there are {', '.join(PRESETS)}")
+            raise ValueError(f"no preset {name!r}; there are {', '.join(PRESETS)}{suggest_name(name, PRESETS)}")
         layers, width = PRESETS[name]
         size = cls(num_hidden_layers=layers, hidden_size=width, num_attention_heads=width // 64,
                    intermediate_size=4 * width)  # fmt: skip

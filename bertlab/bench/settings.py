@@ -13,6 +13,7 @@ from ..corpus import encode_documents, pair_rows
 from ..heads import Classifier, Pretraining
 from ..masking import PretrainingCollate
 from ..model import BertConfig
+from ..options import option
 from ..wordpiece import WordPiece
 
 OURS, DYNAMIC, GROUPED = "bertlab", "Trainer, dynamic padding", "Trainer, grouped by length"
@@ -34,15 +35,18 @@ DOCUMENT_STRIDE = 4  # every fourth document is enough text, and takes a quarter
 class BenchConfig:
     """What is measured, and for how long. Raises ValueError for a value that is out of range."""
 
-    only: tuple[str, ...] = ()  # names of SETTINGS, or parts of them: "pretrain", "30k", "packed-8k"; none: all
-    preset: str = "mini"  # the size of the model that is pre-trained
-    text: tuple[str, ...] = ("sotu", "wiki")  # for pre-training: named sources, .txt files, folders
-    length: int = 128  # tokens a row at most
-    batch_size: int = 32
-    dropout: float = 0.1  # on both sides, hidden and attention, as published
-    rounds: int = 3  # measurements of each side
-    seconds: float = 1.0  # of training in each measurement, about; two steps of the Trainer may take much longer
-    threads: int = 0  # 0: torch's own choice
+    only: tuple[str, ...] = option((), "pretrain, finetune, sentences, packed, 8k, 30k, or packed-8k",
+                                   "what is measured", shown="all")  # fmt: skip
+    preset: str = option("mini", "size of the model that is pre-trained", "what is measured", metavar="SIZE")
+    text: tuple[str, ...] = option(("sotu", "wiki"), "to pre-train on: named sources, .txt files, folders",
+                                   "what is measured", metavar="TEXT")  # fmt: skip
+    length: int = option(128, "tokens a row at most", "what is measured")
+    batch_size: int = option(32, "rows a step", "what is measured")
+    dropout: float = option(0.1, "on both sides, hidden and attention, as published", "what is measured")
+    rounds: int = option(3, "measurements of each side", "how it is measured")
+    seconds: float = option(1.0, "of training in each measurement, about; two steps of the Trainer may take longer",
+                            "how it is measured")  # fmt: skip
+    threads: int = option(0, "of each side", "how it is measured", shown="as many as torch takes")
 
     def __post_init__(self):
         BertConfig.preset(self.preset, hidden_dropout_prob=self.dropout)  # raises for an unknown size or a bad dropout

@@ -8,19 +8,20 @@ from .annotations import (
     read_reading_test,
     split_words_and_tags,
 )
-from .base import PaddingCollate, Split, compute_class_weights, count_row_tokens, run_model, split_examples
+from .base import PaddingCollate, Split, Task, compute_class_weights, count_row_tokens, run_model, split_examples
 from .classification import Classification, LabelledText, read_labelled_texts, score_classes
-from .finetune import (
+from .finetuning import (
     FinetunePlan,
     check_data,
+    draw_report,
     finetune,
     freeze_layers,
     load_task_model,
-    new_task,
+    make_task,
     read_data,
     scale_learning_rates,
 )
-from .hub import read_hub
+from .hub import read_hub_examples
 from .metrics import (
     answer_f1,
     compute_bleu,
@@ -34,21 +35,25 @@ from .metrics import (
     normalize_answer,
     recall_at,
     score_entities,
-    split_words,
+    split_words_and_punctuation,
     to_iob1,
     to_iob2,
 )
+from .multilabel import MultiLabel, MultiLabelText, read_multilabel_texts
 from .named import (
     NAMED,
+    TASKS,
+    find_task,
     load_bibles,
     load_names,
     load_parts_of_speech,
     load_replies,
+    load_scores,
     load_sentiment,
     load_titles,
     load_topics,
 )
-from .predict import format_prediction, load_predictor, predict, read_inputs, write_predictions
+from .prediction import load_predictor, predict, print_predictions, read_inputs, write_predictions
 from .reading import (
     Question,
     Reading,
@@ -59,10 +64,11 @@ from .reading import (
     parse_articles,
     read_questions,
 )
+from .regression import Regression, ScoredText, read_scored_texts
 from .replies import ReplyChoice, find_rank
-from .report import draw_report, format_scores, gather_seeds, read_recorded_runs
+from .report import format_scores, gather_seeds, read_recorded_runs
 from .silver.names import collect_known_names, find_own_names, list_open_articles, make_silver_names, tag_names
-from .silver.question_rules import RULES, WORD
+from .silver.question_rules import CAPITALIZED_WORD, RULES
 from .silver.questions import (
     Fact,
     Subject,
@@ -77,6 +83,10 @@ from .tagging import TaggedSentence, Tagging, read_tagged_sentences
 from .writing import EncoderDecoderCollate, TextPair, Writing, read_text_pairs
 
 __all__ = [
+    "CAPITALIZED_WORD",
+    "NAMED",
+    "RULES",
+    "TASKS",
     "AnnotationError",
     "BadRows",
     "BadRowsError",
@@ -85,18 +95,20 @@ __all__ = [
     "Fact",
     "FinetunePlan",
     "LabelledText",
-    "NAMED",
+    "MultiLabel",
+    "MultiLabelText",
     "PaddingCollate",
     "Question",
-    "RULES",
     "Reading",
+    "Regression",
     "ReplyChoice",
+    "ScoredText",
     "Split",
     "Subject",
     "TaggedSentence",
     "Tagging",
+    "Task",
     "TextPair",
-    "WORD",
     "Writing",
     "answer_by_overlap",
     "answer_f1",
@@ -121,8 +133,8 @@ __all__ = [
     "find_own_names",
     "find_rank",
     "find_subject",
+    "find_task",
     "finetune",
-    "format_prediction",
     "format_scores",
     "freeze_layers",
     "gather_seeds",
@@ -134,25 +146,29 @@ __all__ = [
     "load_parts_of_speech",
     "load_predictor",
     "load_replies",
+    "load_scores",
     "load_sentiment",
     "load_task_model",
     "load_titles",
     "load_topics",
     "make_silver_names",
     "make_silver_questions",
+    "make_task",
     "measure_calibration",
-    "new_task",
     "normalize_answer",
     "parse_articles",
     "predict",
+    "print_predictions",
     "read_data",
-    "read_hub",
+    "read_hub_examples",
     "read_inputs",
     "read_labelled_texts",
+    "read_multilabel_texts",
     "read_names_test",
     "read_questions",
     "read_reading_test",
     "read_recorded_runs",
+    "read_scored_texts",
     "read_tagged_sentences",
     "read_text_pairs",
     "recall_at",
@@ -161,7 +177,7 @@ __all__ = [
     "score_classes",
     "score_entities",
     "split_examples",
-    "split_words",
+    "split_words_and_punctuation",
     "split_words_and_tags",
     "tag_names",
     "to_iob1",

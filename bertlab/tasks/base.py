@@ -1,39 +1,65 @@
-"""tasks.base: TODO."""
+"""What all tasks share: `Task`, the split into three sides, rows to batches, and running a model over rows.
+
+Dimension letters: B rows of a batch, T tokens, C classes.
+"""
 
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .. import weights
 from ..batches import IGNORE
 from ..corpus import hash_to_fraction
 from ..heads import Output
+from ..model import eval_mode
+from ..wordpiece import WordPiece, truncate_longest_first
+
+# ---- Examples --------------------------------------------------------------------------------------------------------
 
 
 class Split(NamedTuple):
-    """Examples to learn from, to choose by, and to be judged by at the end."""
+    """Examples to train on, to choose weights by, and to be judged by at the end."""
 
     train: list
     dev: list
     test: list
 
 
-def split_examples(examples: Sequence, key: Callable[[object], str]) -> Split:
-    """Eight tenths, one and one. The side of an example is a hash of its key in lower case: fixed for ever, and two
-    with the same key are never on two sides."""
+def split_examples(examples: Sequence, key: Callable[[Any], str]) -> Split:
+    """Eight tenths, one tenth, one tenth. The side of an example is a hash of its key in lower case: it never changes,
+    and two examples with the same key are always on the same side."""
     sides: dict[str, list] = {"train": [], "dev": [], "test": []}
     for example in examples:
-        where = hash_to_fraction(" ".join(key(example).lower().split()))
-        sides["test" if where < 0.1 else "dev" if where < 0.2 else "train"].append(example)
+        fraction = hash_to_fraction(" ".join(key(example).lower().split()))
+        sides["test" if fraction < 0.1 else "dev" if fraction < 0.2 else "train"].append(example)
     return Split(**sides)
 
 
+def sort_labels(labels: set[str]) -> list[str]:
+    """Labels in a fixed order: numbers by size, words by letter, "O" first."""
+    if all(re.fullmatch(r"-?\d+", label) for label in labels):
+        return sorted(labels, key=int)
+    return sorted(labels, key=lambda label: (label != "O", label))
+
+
+def compute_class_weights(labels: Sequence[str], observed: Sequence[str]) -> Tensor:
+    """(C,) a weight for each of the `labels` such that all classes count alike: N / (C * count), by the N
+    `observed`."""
+    counts = Counter(observed)
+    return torch.tensor([counts.total() / (len(labels) * max(1, counts[label])) for label in labels])
+
+
+# ---- Rows and batches ------------------------------------------------------------------------------------------------
+
+
 class PaddingCollate:
-    """Rows to a batch: `collate(rows, rng)` gives a dict of tensors of int64. It draws nothing.
+    """Rows to a batch: `collate(rows, rng)` gives a dict of tensors. It draws nothing from `rng`.
 
     A row is a dict; of it are taken `input_ids` (T,), `token_type_ids` (T,), `labels` (a number or (T,)),
     `start_positions` and `end_positions`. Lists are padded to the longest row: ids with `pad`, segments with 0, labels
@@ -51,7 +77,7 @@ class PaddingCollate:
         for name, filler in self.fill.items():
             if name in rows[0]:
                 values = [row[name] for row in rows]
-                if not isinstance(values[0], int):
+                if not isinstance(values[0], int | float):
                     values = [[*value, *[filler] * (T - len(value))] for value in values]  # (B, T)
                 batch[name] = torch.tensor(values)
         if min(sizes) < T:
@@ -59,22 +85,45 @@ class PaddingCollate:
         return batch
 
 
+def encode_texts(
+    tokenizer: WordPiece, texts: Sequence[str], pairs: Sequence[str | None], length: int
+) -> tuple[list[dict], int]:
+    """Rows [CLS] text [SEP], or [CLS] text [SEP] pair [SEP] where there is a pair, and how many were truncated.
+
+    The longer text of a pair is cut first. Without any pair the rows have no `token_type_ids`.
+    """
+    first, second = tokenizer.encode_bulk(texts), tokenizer.encode_bulk([pair or "" for pair in pairs])
+    cls, sep = tokenizer.cls_id, tokenizer.sep_id
+    any_pair = any(pair is not None for pair in pairs)
+    rows, truncated = [], 0
+    for a, b, pair in zip(first, second, pairs, strict=True):
+        parts = [a] if pair is None else [a, b]
+        room = length - 1 - len(parts)
+        if sum(map(len, parts)) > room:
+            parts, truncated = truncate_longest_first(parts, room), truncated + 1
+        row = {"input_ids": [cls, *parts[0], sep]}
+        segments = [0] * len(row["input_ids"])
+        if pair is not None:
+            row["input_ids"] += [*parts[1], sep]
+            segments += [1] * (len(parts[1]) + 1)
+        rows.append(row | ({"token_type_ids": segments} if any_pair else {}))
+    return rows, truncated
+
+
 def count_row_tokens(rows: Sequence[dict]) -> list[int]:
     """Tokens of each row, for `Batches(lengths=...)`."""
     return [len(row["input_ids"]) for row in rows]
 
 
-@torch.no_grad()
 def run_model(
-    model: nn.Module, rows: Sequence[dict], collate: PaddingCollate, tokens: int = 4096
+    model: nn.Module, rows: Sequence[dict], collate: Callable, tokens: int = 4096
 ) -> Iterator[tuple[list[int], Output]]:
-    """(numbers of the rows, what the model says of them) until all rows were read: those of like length together, about
-    `tokens` at a time. Labels are not shown. The model is in eval mode meanwhile."""
+    """(numbers of the rows, the model's output for them) until all rows were read, those of like length together, about
+    `tokens` at a time. The model does not see the labels. It is in eval mode meanwhile, without gradients."""
     sizes = count_row_tokens(rows)
     order = sorted(range(len(rows)), key=sizes.__getitem__)
-    device, training = next(model.parameters()).device, model.training
-    model.eval()
-    try:
+    device = next(model.parameters()).device
+    with eval_mode(model):
         while order:
             count = max(1, tokens // sizes[order[min(len(order), max(1, tokens // sizes[order[0]])) - 1]])
             chosen, order = order[:count], order[count:]
@@ -82,18 +131,150 @@ def run_model(
                 [{k: v for k, v in rows[i].items() if k in ("input_ids", "token_type_ids")} for i in chosen]
             )
             yield chosen, model(**{name: tensor.to(device) for name, tensor in batch.items()})
-    finally:
-        model.train(training)
 
 
-def sort_labels(values: set[str]) -> list[str]:
-    """Labels in a fixed order: numbers by size, words by letter, "O" first."""
-    if all(re.fullmatch(r"-?\d+", value) for value in values):
-        return sorted(values, key=int)
-    return sorted(values, key=lambda value: (value != "O", value))
+# ---- Task ------------------------------------------------------------------------------------------------------------
 
 
-def compute_class_weights(labels: Sequence[str], examples: Sequence) -> Tensor:
-    """(C,) a weight for each class, such that all classes count alike: N / (C * count)."""
-    counts = Counter(tag for e in examples for tag in ([e.label] if hasattr(e, "label") else e.tags))
-    return torch.tensor([counts.total() / (len(labels) * max(1, counts[label])) for label in labels])
+class Task:
+    """What `finetune`, `predict`, the report and the command line ask of a task.
+
+    A task is a subclass in a file of its own, and one line in `named.TASKS`. It says what an example is, how files
+    become examples and examples become rows, how a model's output becomes predictions, and how these are scored. The
+    methods that raise NotImplementedError must be written; the others have an answer that suits most tasks.
+    """
+
+    name: ClassVar[str]  # on the command line: classify, tag, ...
+    head: ClassVar[type[nn.Module]]
+    metric: str  # the score that chooses the best weights, and that results are compared by
+    units: ClassVar[dict[str, str]] = {}  # of scores that are no share from 0 to 1: "points" or "number"
+    selection: str = ""  # what chooses the best weights, where that is not the metric: a name that `validate` gives
+    default_length: ClassVar[int] = 128  # tokens of a row
+    default_epochs: ClassVar[float] = 2.0
+    options: ClassVar[tuple[str, ...]] = ()  # the fields of `FinetunePlan` that this task heeds and others do not
+    columns: ClassVar[tuple[str, ...]] = ()  # what --columns can name for its files
+    texts_recur: ClassVar[bool] = False  # whether one text belongs to several examples by its nature
+    labels: Sequence[str] = ()
+
+    def __init__(self, tokenizer: WordPiece, length: int):
+        self.tokenizer, self.length = tokenizer, length
+        self.collate: Callable = PaddingCollate(tokenizer.pad_id)
+        self.truncated = 0  # examples of the last `make_rows` that were too long
+
+    # Making a task
+
+    @classmethod
+    def derive_settings(cls, examples: Sequence) -> dict:
+        """What a task takes from its training examples, in plain values: it is kept in the run's `run.json`."""
+        return {}
+
+    @classmethod
+    def from_plan(cls, plan, tokenizer: WordPiece, settings: dict) -> "Task":
+        """The task of a `FinetunePlan`, with the `settings` that `derive_settings` gave."""
+        return cls(tokenizer, plan.length or cls.default_length)
+
+    @classmethod
+    def from_model(cls, model: nn.Module, tokenizer: WordPiece) -> "Task | None":
+        """The task of a model that transformers saved, or None when the model is not one for this task."""
+        return None
+
+    def load_model(self, folder: Path) -> nn.Module:
+        """The head of the task on the encoder in `folder`; what the file lacks starts from random weights."""
+        return weights.load(folder, self.head, new_heads=True)
+
+    def prepare_model(self, model: nn.Module, examples: Sequence, plan) -> None:
+        """Change what a new model starts from, by the training examples and the plan."""
+
+    # Examples
+
+    @classmethod
+    def read_file(cls, path: str | Path, skip_bad_rows: bool = False, say: Callable = print, **columns: str) -> list:
+        """Examples from a file or folder. Raises BadRowsError, OSError, ValueError."""
+        raise NotImplementedError
+
+    @classmethod
+    def read_dataset(cls, dataset, name: str, columns: dict[str, str]) -> list:
+        """Examples from a data set of the hub. Raises ValueError for columns that are not there."""
+        raise NotImplementedError
+
+    @classmethod
+    def parse_input(cls, given) -> Any:
+        """An example without an answer, from what `predict` was given. Raises ValueError."""
+        raise NotImplementedError
+
+    @classmethod
+    def get_text(cls, example) -> str:
+        """The words by which an example is recognised, on whatever side it is."""
+        raise NotImplementedError
+
+    @classmethod
+    def get_answer(cls, example) -> Any:
+        """What a model should say of an example, in plain values."""
+        raise NotImplementedError
+
+    @classmethod
+    def get_labels(cls, example) -> Sequence[str]:
+        """The labels in an example; none where a task has no labels."""
+        return ()
+
+    # Rows, predictions, scores
+
+    def make_rows(self, examples: Sequence) -> list[dict]:
+        """What batches are made of. It also counts what was lost, for `describe_losses`."""
+        raise NotImplementedError
+
+    def describe_losses(self, count: int) -> list[str]:
+        """What the last `make_rows` of `count` examples truncated or dropped, a sentence each."""
+        if not self.truncated:
+            return []
+        return [f"{self.truncated:,} of {count:,} examples are truncated: more than {self.length} tokens (--length)"]
+
+    def keep_whole(self, examples: Sequence) -> list:
+        """The examples of which nothing would be truncated."""
+        raise NotImplementedError
+
+    def predict(self, model: nn.Module, examples: Sequence, **options) -> list[dict]:
+        """The model's prediction for each example, as a dict of plain values."""
+        raise NotImplementedError
+
+    def predict_inputs(self, model: nn.Module, inputs: Sequence, **options) -> list[dict]:
+        """The same for what a user gives: texts, pairs of texts, lists of words."""
+        return self.predict(model, [self.parse_input(given) for given in inputs], **options)
+
+    def score(self, examples: Sequence, predictions: Sequence[dict]) -> dict[str, float]:
+        """The scores of predictions, by name."""
+        raise NotImplementedError
+
+    def validate(self, model: nn.Module, examples: Sequence) -> dict[str, float]:
+        """What is measured while training."""
+        return self.score(examples, self.predict(model, examples))
+
+    def choose_options(self, model: nn.Module, examples: Sequence) -> dict:
+        """Options of `predict` that the development examples decide, such as a threshold."""
+        return {}
+
+    def score_baselines(self, train: Sequence, test: Sequence) -> dict[str, dict[str, float]]:
+        """The scores of simple methods without a model, by name."""
+        raise NotImplementedError
+
+    # Reports
+
+    @classmethod
+    def get_unit(cls, score: str) -> str:
+        """ "%" for a share from 0 to 1, "points" for 0 to 100, "number" for anything else."""
+        return cls.units.get(score, "%")
+
+    @classmethod
+    def check_report(cls) -> None:
+        """Raise ValueError when there is nothing to draw of this task's predictions."""
+
+    @classmethod
+    def draw_report(cls, rows: Sequence[dict], most: int = 12):
+        """A matplotlib figure of the predictions in `test.jsonl`: rows with the `expected` answer and the
+        prediction."""
+        raise NotImplementedError
+
+    @classmethod
+    def format_prediction(cls, prediction: dict) -> str:
+        """A prediction on a line of the terminal."""
+        raise NotImplementedError

@@ -1,15 +1,27 @@
-"""tasks.named: TODO."""
+"""The tasks and the data of ours by the names that the command line knows.
+
+Named data is small, real, and cached on this machine (`bertlab.sources`); each set is split by a hash of its texts.
+"""
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
+from typing import NamedTuple
 
 from .. import sources
+from ..suggestions import suggest_name
 from . import annotations
-from .base import Split, split_examples
-from .classification import LabelledText
+from .base import Split, Task, split_examples
+from .classification import Classification, LabelledText
+from .multilabel import MultiLabel
+from .reading import Reading
+from .regression import Regression, ScoredText
+from .replies import ReplyChoice
 from .silver import names, questions
-from .tagging import TaggedSentence
-from .writing import TextPair
+from .tagging import TaggedSentence, Tagging
+from .writing import TextPair, Writing
+
+# ---- The data --------------------------------------------------------------------------------------------------------
 
 
 def load_sentiment(part: str = "movies", clear: float = 1.0) -> Split:
@@ -65,15 +77,58 @@ def load_titles() -> Split:
     return split_examples(rows, lambda example: example.source)
 
 
-# name -> (the task, its data, what the hub has in full size for a GPU)
-NAMED: dict[str, tuple[str, Callable[[], Split], str]] = {
-    "sentiment": ("classify", load_sentiment, "stanfordnlp/sst2, stanfordnlp/imdb"),
-    "amazon": ("classify", lambda: load_sentiment("amazon"), "fancyzhx/amazon_polarity"),
-    "topic": ("classify", load_topics, "fancyzhx/ag_news"),
-    "pos": ("tag", load_parts_of_speech, "universal-dependencies/universal_dependencies"),
-    "names": ("tag", load_names, "lukasgarbas/conll-03"),
-    "questions": ("read", questions.make_silver_questions, "rajpurkar/squad, rajpurkar/squad_v2"),
-    "replies": ("reply", load_replies, ""),
-    "bible": ("write", load_bibles, "Helsinki-NLP/opus-100, wmt/wmt14"),
-    "titles": ("write", load_titles, "EdinburghNLP/xsum, abisee/cnn_dailymail"),
+def load_scores(part: str = "movies") -> Split:
+    """Snippets of film reviews and the mean score that people gave them, from -4 (very negative) to 4."""
+    rows = [ScoredText(text, None, score) for text, score in sources.sentiment(part)]
+    return split_examples(rows, lambda example: example.text)
+
+
+# ---- The lists -------------------------------------------------------------------------------------------------------
+
+
+class NamedData(NamedTuple):
+    """Data of ours for a task: the task, what loads the examples, and what the hub has in full size for a GPU."""
+
+    task: type[Task]
+    load: Callable[[], Split]
+    hub: str
+
+
+NAMED = {
+    "sentiment": NamedData(Classification, load_sentiment, "stanfordnlp/sst2, stanfordnlp/imdb"),
+    "amazon": NamedData(Classification, partial(load_sentiment, "amazon"), "fancyzhx/amazon_polarity"),
+    "topic": NamedData(Classification, load_topics, "fancyzhx/ag_news"),
+    "scores": NamedData(Regression, load_scores, "sentence-transformers/stsb"),
+    "pos": NamedData(Tagging, load_parts_of_speech, "universal-dependencies/universal_dependencies"),
+    "names": NamedData(Tagging, load_names, "lukasgarbas/conll-03"),
+    "questions": NamedData(Reading, questions.make_silver_questions, "rajpurkar/squad, rajpurkar/squad_v2"),
+    "replies": NamedData(ReplyChoice, load_replies, ""),
+    "bible": NamedData(Writing, load_bibles, "Helsinki-NLP/opus-100, wmt/wmt14"),
+    "titles": NamedData(Writing, load_titles, "EdinburghNLP/xsum, abisee/cnn_dailymail"),
 }
+
+# Every task, by its name on the command line. A new task is a file, and a line here.
+TASKS: dict[str, type[Task]] = {
+    task.name: task
+    for task in (
+        Classification,
+        MultiLabel,
+        Regression,
+        Tagging,
+        Reading,
+        ReplyChoice,
+        Writing,
+    )
+}
+
+
+def find_task(name: str) -> type[Task]:
+    """The task of data of ours, or the task of this name. Raises ValueError with the nearest name."""
+    if name in NAMED:
+        return NAMED[name].task
+    if name not in TASKS:
+        raise ValueError(
+            f"task is {name!r}; it must be {', '.join(NAMED)}, or {', '.join(TASKS)} with a file"
+            + suggest_name(name, [*NAMED, *TASKS])
+        )
+    return TASKS[name]

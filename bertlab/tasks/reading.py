@@ -1,4 +1,7 @@
-"""tasks.reading: TODO."""
+"""The answer to a question as a span of a text: files as SQuAD lays them out, windows over long texts, no-answer.
+
+Dimension letters: B rows of a batch, T tokens.
+"""
 
 import json
 import math
@@ -15,9 +18,10 @@ from torch import Tensor, nn
 from .. import files, sources
 from ..heads import SpanFinder
 from ..wordpiece import WordPiece
-from .base import PaddingCollate, run_model
-from .classification import Classification
-from .metrics import answer_f1, exact_match, split_words
+from .base import Task, run_model
+from .hub import choose_column
+from .metrics import answer_f1, exact_match, split_words_and_punctuation
+from .report import draw_calibration_report
 from .tables import BadRows, get_text
 
 
@@ -30,37 +34,36 @@ class Question(NamedTuple):
     answers: list[tuple[int, str]]
 
 
-def read_questions(
-    where: str | Path, skip_bad_rows: bool = False, say: Callable[[str], None] = print
-) -> list[Question]:
+def read_questions(path: str | Path, skip_bad_rows: bool = False, say: Callable[[str], None] = print) -> list[Question]:
     """Questions from a file in the format of SQuAD 1.1 or 2.0 (Rajpurkar et al. 2016, 2018).
 
-    Raises BadRowsError for a question without a text, or whose answer does not stand in its context where it says.
+    Raises BadRowsError for a question without a text, or whose answer is not in its context at the character that it
+    names.
     """
-    problems = BadRows(where)
+    problems = BadRows(path)
     try:
-        articles = json.loads(files.read_text(Path(where)))["data"]
+        articles = json.loads(files.read_text(Path(path)))["data"]
         if not isinstance(articles, list):
             raise TypeError
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(
-            f"{where} is not laid out as SQuAD: an object with a list 'data' is needed ({error!r})"
+            f"{path} is not laid out as SQuAD: an object with a list 'data' is needed ({error!r})"
         ) from None
-    found = parse_articles(articles, problems)
-    problems.settle(len(found), skip_bad_rows, say)
-    return found
+    questions = parse_articles(articles, problems)
+    problems.settle(len(questions), skip_bad_rows, say)
+    return questions
 
 
 def parse_articles(articles: list, problems: BadRows) -> list[Question]:
-    """The questions of SQuAD's `data`; what is wrong is told to `problems` by the question's id."""
-    found, seen = [], set()
+    """The questions of SQuAD's `data`; faults are added to `problems`, by the question's id."""
+    questions, seen = [], set()
     for number, article in enumerate(articles, 1):
         try:
-            asked = [(paragraph["context"], qa) for paragraph in article["paragraphs"] for qa in paragraph["qas"]]
+            pairs = [(paragraph["context"], qa) for paragraph in article["paragraphs"] for qa in paragraph["qas"]]
         except (KeyError, TypeError) as error:
             problems.add(f"article {number}", f"there is no {error}")
             continue
-        for context, qa in asked:
+        for context, qa in pairs:
             name = str(qa.get("id", "")) if isinstance(qa, dict) else ""
             try:
                 if not name or name in seen:
@@ -70,118 +73,193 @@ def parse_articles(articles: list, problems: BadRows) -> list[Question]:
                     raise ValueError("there is no answer, and is_impossible is false")
                 if not answers and "is_impossible" not in qa:
                     raise ValueError("there is no answer, and no is_impossible as in SQuAD 2.0")
-                found.append(Question(name, get_text(qa, "question"), context, answers))
+                questions.append(Question(name, get_text(qa, "question"), context, answers))
                 seen.add(name)
             except (ValueError, TypeError, KeyError) as error:
                 problems.add(f"question {name or number}", str(error))
-    return found
+    return questions
 
 
 def parse_answer(answer: dict, context: str) -> tuple[int, str]:
     """(first character, text) of an answer. Raises ValueError when it is not there."""
     start, text = answer["answer_start"], answer["text"]
     if not isinstance(start, int) or not text or context[max(0, start) : start + len(text)] != text:
-        there = [match.start() for match in re.finditer(re.escape(text), context)] if text else []
-        hint = f"it stands at {', '.join(map(str, there[:3]))}" if there else "it is not in the context at all"
-        raise ValueError(f"the answer {text!r} does not stand at character {start}: {hint}")
+        starts = [match.start() for match in re.finditer(re.escape(text), context)] if text else []
+        hint = f"it is at {', '.join(map(str, starts[:3]))}" if starts else "it is not in the context at all"
+        raise ValueError(f"the answer {text!r} is not at character {start}: {hint}")
     return start, text
 
 
-class Reading:
+class Reading(Task):
     """An answer as a span of the context. A context that is too long is read in windows that overlap."""
 
-    kind, head, metric = "read", SpanFinder, "f1"
-    labels = ()
+    name, head, metric = "read", SpanFinder, "f1"
+    default_length = 256
+    options = ("stride",)
+    texts_recur = True  # many questions have the same context
 
     def __init__(
-        self, pieces: WordPiece, length: int = 256, stride: int = 0, longest: int = 30, no_answer: bool = False
+        self, tokenizer: WordPiece, length: int = 256, stride: int = 0, longest: int = 30, no_answer: bool = False
     ):
         """`stride` is how many tokens later the next window begins (0: half a window), `longest` the most tokens of an
         answer. With `no_answer` it may say that there is none: "" (Devlin et al. 2018, section 4.3)."""
-        self.pieces, self.length, self.longest, self.no_answer = pieces, length, longest, no_answer
-        self.stride = stride or length // 2
-        self.collate = PaddingCollate(pieces.pad_id)
-        self.cut = 0  # questions of the last `rows` that were too long themselves
-        self.lost = 0  # answers of the last `rows` that are whole in no window
+        super().__init__(tokenizer, length)
+        self.longest, self.no_answer, self.stride = longest, no_answer, stride or length // 2
+        self.lost = 0  # answers of the last `make_rows` that are whole in no window
 
-    def rows(self, examples: Sequence[Question]) -> list[dict]:
+    @classmethod
+    def derive_settings(cls, examples: Sequence[Question]) -> dict:
+        return {"no_answer": any(not example.answers for example in examples)}
+
+    @classmethod
+    def from_plan(cls, plan, tokenizer: WordPiece, settings: dict) -> "Reading":
+        return cls(tokenizer, plan.length or cls.default_length, plan.stride, no_answer=settings["no_answer"])
+
+    @classmethod
+    def from_model(cls, model: nn.Module, tokenizer: WordPiece) -> "Reading | None":
+        if type(model) is not SpanFinder:
+            return None
+        return cls(tokenizer, min(384, model.config.max_position_embeddings), no_answer=True)
+
+    read_file = staticmethod(read_questions)
+
+    @classmethod
+    def read_dataset(cls, dataset, name: str, columns: dict[str, str]) -> list[Question]:
+        id_, question, context, answers = (
+            choose_column(dataset, name, columns, column) for column in ("id", "question", "context", "answers")
+        )
+        return [
+            Question(row[id_], row[question], row[context],
+                     list(zip(row[answers]["answer_start"], row[answers]["text"], strict=True)))
+            for row in dataset
+        ]  # fmt: skip
+
+    @classmethod
+    def parse_input(cls, given) -> Question:
+        if isinstance(given, str) or len(given) != 2:
+            raise ValueError(f"{given!r:.60}: a reader needs a question and a context, separated by a tab")
+        return Question("", *given, [])
+
+    @classmethod
+    def get_text(cls, example: Question) -> str:
+        return example.context
+
+    @classmethod
+    def get_answer(cls, example: Question) -> list[str]:
+        return [text for _, text in example.answers]
+
+    def make_rows(self, examples: Sequence[Question]) -> list[dict]:
         """A row for each window: [CLS] question [SEP] part of the context [SEP], and the tokens of the first answer.
         Both positions are 0 in a window that does not hold all of it. `offsets` are the characters of each context
         token. A question may take half of the row; the rest of it is cut."""
-        rust = self.pieces.bulk()
-        questions = self.pieces.encode_bulk([example.question for example in examples])
+        rust = self.tokenizer.bulk()
+        questions = self.tokenizer.encode_bulk([example.question for example in examples])
         contexts = {c: rust.encode(c, add_special_tokens=False) for c in {example.context for example in examples}}
-        rows, self.cut, self.lost = [], 0, 0
-        for of, (example, asked) in enumerate(zip(examples, questions, strict=True)):
-            half = self.length // 2 - 2
-            self.cut += len(asked) > half
-            head = [self.pieces.cls_id, *asked[:half], self.pieces.sep_id]
-            room = self.length - len(head) - 1
+        half = self.length // 2 - 2
+        rows, self.truncated, self.lost = [], 0, 0
+        for number, (example, ids) in enumerate(zip(examples, questions, strict=True)):
+            self.truncated += len(ids) > half
+            head = [self.tokenizer.cls_id, *ids[:half], self.tokenizer.sep_id]
             context = contexts[example.context]
             span = find_answer_tokens(context.offsets, *example.answers[0]) if example.answers else None
-            held = False
-            for start in range(0, max(1, len(context.ids)), min(self.stride, room)):
-                ids = context.ids[start : start + room]
-                row = {
-                    "input_ids": [*head, *ids, self.pieces.sep_id],
-                    "token_type_ids": [0] * len(head) + [1] * (len(ids) + 1),
-                    "start_positions": 0,
-                    "end_positions": 0,
-                    "question": of,
-                    "first": len(head),
-                    "offsets": context.offsets[start : start + room],
-                }
-                if span and start <= span[0] and span[1] < start + len(ids):
-                    row["start_positions"], row["end_positions"] = (at - start + len(head) for at in span)
-                    held = True
-                rows.append(row)
-                if start + room >= len(context.ids):
-                    break
-            self.lost += bool(example.answers) and not held
+            windows = self._make_windows(head, context, span)
+            self.lost += bool(example.answers) and not any(row["start_positions"] for row in windows)
+            rows += [row | {"question": number} for row in windows]
         return rows
+
+    def _make_windows(self, head: list[int], context, span: tuple[int, int] | None) -> list[dict]:
+        """The rows of one question: `head` and each window of the encoded context, with the tokens of `span` in it."""
+        windows = []
+        room = self.length - len(head) - 1
+        for start in range(0, max(1, len(context.ids)), min(self.stride, room)):
+            ids = context.ids[start : start + room]
+            row = {
+                "input_ids": [*head, *ids, self.tokenizer.sep_id],
+                "token_type_ids": [0] * len(head) + [1] * (len(ids) + 1),
+                "start_positions": 0,
+                "end_positions": 0,
+                "first": len(head),
+                "offsets": context.offsets[start : start + room],
+            }
+            if span and start <= span[0] and span[1] < start + len(ids):
+                row["start_positions"], row["end_positions"] = (token - start + len(head) for token in span)
+            windows.append(row)
+            if start + room >= len(context.ids):
+                break
+        return windows
+
+    def describe_losses(self, count: int) -> list[str]:
+        losses = []
+        if self.truncated:
+            half = f"more than half of {self.length} tokens (--length)"
+            losses.append(f"{self.truncated:,} of {count:,} questions are truncated: {half}")
+        if self.lost:
+            losses.append(
+                f"{self.lost:,} answers are longer than a window or lie across two: trained as if there were none there"
+            )
+        return losses
 
     def predict(self, model: nn.Module, examples: Sequence[Question], threshold: float = 0.0) -> list[dict]:
         """For each question the `answer`, its `start` in the context, its `probability` among the 20 best spans, and
         `gap`: how much higher than the best span "no answer" scores. With `no_answer` the answer is "" if that is above
         `threshold`. The score of a span is the sum of its two ends', that of no answer the lowest of all windows'."""
-        rows = self.rows(examples)
+        rows = self.make_rows(examples)
         spans: list[list[tuple[float, int, int]]] = [[] for _ in examples]  # (score, first character, after the last)
         null = [math.inf] * len(examples)
         for chosen, output in run_model(model, rows, self.collate):
             starts, ends = output.start_logits.float().cpu(), output.end_logits.float().cpu()  # (B, T), (B, T)
             for i, start, end in zip(chosen, starts, ends, strict=True):
-                row = rows[i]
-                of, offsets, first = row["question"], row["offsets"], row["first"]
-                null[of] = min(null[of], float(start[0] + end[0]))
+                question, offsets, first = (rows[i][name] for name in ("question", "offsets", "first"))
+                null[question] = min(null[question], float(start[0] + end[0]))
                 inside = slice(first, first + len(offsets))
-                spans[of] += [(score, offsets[a][0], offsets[b][1])
-                              for score, a, b in find_best_spans(start[inside], end[inside], self.longest)]  # fmt: skip
-        said = []
-        for example, found, nothing in zip(examples, spans, null, strict=True):
-            best = sorted(set(found), reverse=True)[:20]
-            scores = [score for score, *_ in best] + ([nothing] if self.no_answer or not best else [])
-            shares = torch.tensor(scores, dtype=torch.float64).softmax(0).tolist()
-            gap = nothing - best[0][0] if best else 1e9  # JSON knows no infinity
-            if not best or (self.no_answer and gap > threshold):
-                said.append({"answer": "", "start": -1, "probability": shares[-1], "gap": gap})
-            else:
-                _, start, end = best[0]
-                answer = example.context[start:end]
-                said.append({"answer": answer, "start": start, "probability": shares[0], "gap": gap})
-        return said
+                best = find_best_spans(start[inside], end[inside], self.longest)
+                spans[question] += [(score, offsets[a][0], offsets[b][1]) for score, a, b in best]
+        return [
+            self._choose_answer(example, candidates, no_answer_score, threshold)
+            for example, candidates, no_answer_score in zip(examples, spans, null, strict=True)
+        ]
 
-    def score(self, examples: Sequence[Question], said: Sequence[dict]) -> dict[str, float]:
+    def _choose_answer(
+        self, example: Question, candidates: list[tuple[float, int, int]], null: float, threshold: float
+    ) -> dict:
+        """The prediction for one question, from its (score, start, end) candidates and the score of no answer."""
+        best = sorted(set(candidates), reverse=True)[:20]
+        scores = [score for score, *_ in best] + ([null] if self.no_answer or not best else [])
+        shares = torch.tensor(scores, dtype=torch.float64).softmax(0).tolist()
+        gap = null - best[0][0] if best else 1e9  # JSON knows no infinity
+        if not best or (self.no_answer and gap > threshold):
+            return {"answer": "", "start": -1, "probability": shares[-1], "gap": gap}
+        _, start, end = best[0]
+        return {"answer": example.context[start:end], "start": start, "probability": shares[0], "gap": gap}
+
+    def score(self, examples: Sequence[Question], predictions: Sequence[dict]) -> dict[str, float]:
         """Exact match and F1 as SQuAD has them; where some questions have no answer, also the F1 of each kind."""
-        return score_answers(examples, [s["answer"] for s in said])
+        return score_answers(examples, [prediction["answer"] for prediction in predictions])
 
-    judge = Classification.judge
+    def choose_options(self, model: nn.Module, examples: Sequence[Question]) -> dict:
+        """The `threshold` with the best F1: by how much "no answer" must beat the best span. 0 where every question has
+        an answer."""
+        if not self.no_answer:
+            return {"threshold": 0.0}
+        predictions = self.predict(model, examples, threshold=float("inf"))
+        best = find_best_threshold(examples, predictions, [prediction["answer"] for prediction in predictions])
+        return {"threshold": max(-1e9, min(1e9, best))}  # JSON knows no infinity
 
-    def baselines(self, train: Sequence[Question], test: Sequence[Question]) -> dict[str, dict[str, float]]:
+    def score_baselines(self, train: Sequence[Question], test: Sequence[Question]) -> dict[str, dict[str, float]]:
         """No answer at all, and words by rule: of the sentence that shares most words with the question, the
         longest run of words that it does not share."""
         guesses = [answer_by_overlap(example.question, example.context) for example in test]
-        found = {"word overlap": score_answers(test, guesses)}
-        return ({"always no answer": score_answers(test, [""] * len(test))} if self.no_answer else {}) | found
+        scores = {"word overlap": score_answers(test, guesses)}
+        return ({"always no answer": score_answers(test, [""] * len(test))} if self.no_answer else {}) | scores
+
+    @classmethod
+    def draw_report(cls, rows: Sequence[dict], most: int = 12):
+        correct = [bool(exact_match(row["answer"], row["expected"])) for row in rows]
+        return draw_calibration_report([row["probability"] for row in rows], correct)
+
+    @classmethod
+    def format_prediction(cls, prediction: dict) -> str:
+        return f"{100 * prediction['probability']:5.1f}%  {prediction['answer'] or '(no answer)'}"
 
 
 def find_answer_tokens(offsets: Sequence[tuple[int, int]], start: int, text: str) -> tuple[int, int] | None:
@@ -201,33 +279,39 @@ def find_best_spans(start: Tensor, end: Tensor, longest: int, most: int = 20) ->
     return [(score, at // T, at % T) for score, at in zip(best.values.tolist(), best.indices.tolist(), strict=True)]
 
 
-def score_answers(examples: Sequence[Question], said: Sequence[str]) -> dict[str, float]:
-    right = [[text for _, text in example.answers] for example in examples]
-    exact = [exact_match(guess, true) for guess, true in zip(said, right, strict=True)]
-    f1 = [answer_f1(guess, true) for guess, true in zip(said, right, strict=True)]
-    found = {"exact": float(np.mean(exact)), "f1": float(np.mean(f1))}
-    if not all(right):
-        for name, wanted in (("f1_answer", True), ("f1_no_answer", False)):
-            some = [value for value, true in zip(f1, right, strict=True) if bool(true) == wanted]
-            found |= {name: float(np.mean(some))} if some else {}
-    return found
+def score_answers(examples: Sequence[Question], predicted: Sequence[str]) -> dict[str, float]:
+    """Mean exact match and F1; where some questions have no answer, also the F1 of those with and without one."""
+    expected = [[text for _, text in example.answers] for example in examples]
+    exact = [exact_match(guess, true) for guess, true in zip(predicted, expected, strict=True)]
+    f1 = [answer_f1(guess, true) for guess, true in zip(predicted, expected, strict=True)]
+    scores = {"exact": float(np.mean(exact)), "f1": float(np.mean(f1))}
+    if not all(expected):
+        for name, has_answer in (("f1_answer", True), ("f1_no_answer", False)):
+            values = [value for value, true in zip(f1, expected, strict=True) if bool(true) == has_answer]
+            scores |= {name: float(np.mean(values))} if values else {}
+    return scores
 
 
-def find_best_threshold(examples: Sequence[Question], said: Sequence[dict], model_answers: Sequence[str]) -> float:
-    """The `threshold` of `Read.predict` with the highest F1 on these: `model_answers` are what it says without one."""
-    gaps = [s["gap"] for s in said]
-    right = [[text for _, text in example.answers] for example in examples]
-    with_, without = ([answer_f1(guess, true) for guess, true in zip(guesses, right, strict=True)]
-                      for guesses in (model_answers, [""] * len(examples)))  # fmt: skip
-    cuts = [-math.inf, *sorted(set(gaps))]
-    sums = [sum(w if gap <= cut else n for gap, w, n in zip(gaps, with_, without, strict=True)) for cut in cuts]
-    return cuts[int(np.argmax(sums))]
+def find_best_threshold(examples: Sequence[Question], predictions: Sequence[dict], spans: Sequence[str]) -> float:
+    """The `threshold` of `Reading.predict` with the highest F1 on these examples: `spans` are the answers that the
+    model gives when it must give one."""
+    gaps = [prediction["gap"] for prediction in predictions]
+    expected = [[text for _, text in example.answers] for example in examples]
+    with_span, without = ([answer_f1(guess, true) for guess, true in zip(guesses, expected, strict=True)]
+                          for guesses in (spans, [""] * len(examples)))  # fmt: skip
+    thresholds = [-math.inf, *sorted(set(gaps))]
+    sums = [
+        sum(a if gap <= threshold else b for gap, a, b in zip(gaps, with_span, without, strict=True))
+        for threshold in thresholds
+    ]
+    return thresholds[int(np.argmax(sums))]
 
 
 def answer_by_overlap(question: str, context: str) -> str:
-    asked = set(split_words(question.lower()))
+    """Of the sentence that shares most words with the question, the longest run of words that it does not share."""
+    asked = set(split_words_and_punctuation(question.lower()))
     sentences = sources.split_sentences(context) or [""]
-    best = max(sentences, key=lambda sentence: len(asked & set(split_words(sentence.lower()))))
-    runs = groupby(split_words(best), lambda word: word.lower() in asked or not word[0].isalnum())
-    rest = [list(run) for shared, run in runs if not shared]
-    return " ".join(max(rest, key=len)) if rest else ""
+    best = max(sentences, key=lambda sentence: len(asked & set(split_words_and_punctuation(sentence.lower()))))
+    runs = groupby(split_words_and_punctuation(best), lambda word: word.lower() in asked or not word[0].isalnum())
+    new = [list(run) for shared, run in runs if not shared]
+    return " ".join(max(new, key=len)) if new else ""

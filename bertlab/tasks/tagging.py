@@ -1,4 +1,4 @@
-"""tasks.tagging: TODO."""
+"""A tag for each word: parts of speech, names. Files in columns (CoNLL), CoNLL-U and JSON lines."""
 
 import re
 from collections import Counter, defaultdict
@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 from torch import nn
 
-from .. import files
+from .. import files, weights
 from ..batches import IGNORE
 from ..heads import Tagger
 from ..wordpiece import WordPiece
-from .base import PaddingCollate, run_model, sort_labels
-from .classification import Classification
-from .metrics import are_entity_tags, score_entities, to_iob2
+from .base import Task, compute_class_weights, run_model, sort_labels
+from .hub import choose_column, make_label_reader
+from .metrics import are_entity_tags, score_entities, split_words_and_punctuation, to_iob2
+from .report import draw_label_report
 from .tables import BadRows, read_table
 
 
@@ -27,43 +28,50 @@ class TaggedSentence(NamedTuple):
 
 
 def read_tagged_sentences(
-    where: str | Path, column: str = "", skip_bad_rows: bool = False, say: Callable[[str], None] = print
+    path: str | Path, column: str = "", skip_bad_rows: bool = False, say: Callable[[str], None] = print
 ) -> list[TaggedSentence]:
     """Tagged sentences from CoNLL columns, CoNLL-U (.conllu) or JSON lines.
 
-    Columns are parted by tabs or spaces: the word first, the tag last, a blank line after each sentence; -DOCSTART- is
-    left out. Of CoNLL-U the `column` is "upos" (the default) or "xpos"; lines of several words and empty nodes are left
-    out. A line of JSON holds lists `words` (or `tokens`) and `tags` (or `labels`). Tags of names may be IOB1, IOB2
+    Columns are separated by tabs or spaces: the word first, the tag last, a blank line after each sentence; -DOCSTART-
+    is left out. Of CoNLL-U the `column` is "upos" (the default) or "xpos"; lines of several words and empty nodes are
+    left out. A line of JSON holds lists `words` (or `tokens`) and `tags` (or `labels`). Tags of names may be IOB1, IOB2
     or BIOES; they become IOB2 (`to_iob2`). Errors as for `read_labelled_texts`; a bad row is a sentence.
     """
-    where = Path(where)
-    problems, found = BadRows(where), []
-    if where.suffix in (".jsonl", ".json"):
-        for line, row in read_table(where, problems):
+    path = Path(path)
+    problems, sentences = BadRows(path), []
+    if path.suffix in (".jsonl", ".json"):
+        for line, row in read_table(path, problems):
             words, tags = row.get("words", row.get("tokens")), row.get("tags", row.get("labels"))
             if not isinstance(words, list) or not isinstance(tags, list):
                 problems.add(line, f"needs lists 'words' and 'tags'; there are {', '.join(row)}")
             elif not words or len(words) != len(tags) or not all(isinstance(w, str) and w.strip() for w in words):
                 problems.add(line, f"{len(words)} words and {len(tags)} tags; each word needs one, and none is empty")
             else:
-                found.append(TaggedSentence([w.strip() for w in words], [str(tag) for tag in tags]))
+                sentences.append(TaggedSentence([w.strip() for w in words], [str(tag) for tag in tags]))
     else:
-        at = {"": 3, "upos": 3, "xpos": 4}.get(column.lower())
-        if at is None:
+        tag_column = {"": 3, "upos": 3, "xpos": 4}.get(column.lower())
+        if tag_column is None:
             raise ValueError(f"column is {column!r}; of CoNLL-U it is upos or xpos")
-        lines = enumerate(files.read_text(where).split("\n"), 1)
+        lines = enumerate(files.read_text(path).split("\n"), 1)
         for blank, block in groupby(lines, lambda numbered: not numbered[1].strip()):
             if not blank:
-                read_column_block(list(block), where.suffix == ".conllu", at, problems, found)
-    problems.settle(len(found), skip_bad_rows, say)
-    tags = {tag for sentence in found for tag in sentence.tags}
-    return [TaggedSentence(words, to_iob2(tags)) for words, tags in found] if are_entity_tags(tags) else found
+                read_column_block(list(block), path.suffix == ".conllu", tag_column, problems, sentences)
+    problems.settle(len(sentences), skip_bad_rows, say)
+    return convert_to_iob2(sentences)
+
+
+def convert_to_iob2(sentences: list[TaggedSentence]) -> list[TaggedSentence]:
+    """The same names in IOB2 where the tags are those of names; other tags stay as they are."""
+    if not are_entity_tags({tag for sentence in sentences for tag in sentence.tags}):
+        return sentences
+    return [TaggedSentence(words, to_iob2(tags)) for words, tags in sentences]
 
 
 def read_column_block(
-    lines: list[tuple[int, str]], conllu: bool, at: int, problems: BadRows, found: list[TaggedSentence]
+    lines: list[tuple[int, str]], conllu: bool, tag_column: int, problems: BadRows, sentences: list[TaggedSentence]
 ) -> None:
-    """One sentence of a file of columns: its (number, line)s are put to `found`, or to `problems`."""
+    """One sentence of a file in columns, as (number, line) pairs: it is added to `sentences`, or its fault to
+    `problems`."""
     words, tags = [], []
     for number, line in lines:
         if conllu and line.startswith("#"):
@@ -79,99 +87,178 @@ def read_column_block(
             if not re.fullmatch(r"\d+[-.]\d+", columns[0]):
                 return problems.add(number, f"{columns[0]!r} is no number of a word")
             continue
-        word, tag = (columns[1], columns[at]) if conllu else (columns[0], columns[-1])
+        word, tag = (columns[1], columns[tag_column]) if conllu else (columns[0], columns[-1])
         if not word.strip() or not tag.strip() or (conllu and tag == "_"):
             return problems.add(number, "there is no word" if not word.strip() else f"{word!r} has no tag")
         words.append(word.strip())
         tags.append(tag.strip())
-    return found.append(TaggedSentence(words, tags)) if words else None
+    return sentences.append(TaggedSentence(words, tags)) if words else None
 
 
-class Tagging:
-    """A tag for each word. `label_on` says which of its pieces speaks for a word: "first", "last" or "all"."""
+class Tagging(Task):
+    """A tag for each word. `label_on` says which piece carries the label of a word: "first", "last" or "all"."""
 
-    kind, head = "tag", Tagger
+    name, head = "tag", Tagger
+    options = ("class_weights", "label_on")
+    columns = ("column",)
 
-    def __init__(self, pieces: WordPiece, labels: Sequence[str], length: int = 128, label_on: str = "first"):
+    def __init__(self, tokenizer: WordPiece, labels: Sequence[str], length: int = 128, label_on: str = "first"):
         if label_on not in ("first", "last", "all"):
             raise ValueError(f"label_on is {label_on!r}; it is first, last or all")
-        self.pieces, self.labels, self.length, self.label_on = pieces, list(labels), length, label_on
-        self.collate = PaddingCollate(pieces.pad_id)
-        self.names = are_entity_tags(set(labels))
-        self.metric = "f1" if self.names else "accuracy"
-        self.cut = 0  # sentences of the last `rows` that are read in parts
+        super().__init__(tokenizer, length)
+        self.labels, self.label_on = list(labels), label_on
+        self.tags_entities = are_entity_tags(set(labels))
+        self.metric = "f1" if self.tags_entities else "accuracy"
 
-    @staticmethod
-    def labels_of(examples: Sequence[TaggedSentence]) -> list[str]:
-        """The tags of the training data. Raises ValueError when there are not two."""
-        found = sort_labels({tag for example in examples for tag in example.tags})
-        if len(found) < 2:
-            raise ValueError(f"all words have the tag {found[0]!r}: there is nothing to tell apart")
-        return found
+    @classmethod
+    def list_labels(cls, examples: Sequence[TaggedSentence]) -> list[str]:
+        """The tags of the training data, in a fixed order. Raises ValueError when there are not two."""
+        labels = sort_labels({tag for example in examples for tag in example.tags})
+        if len(labels) < 2:
+            raise ValueError(f"all words have the tag {labels[0]!r}: there is nothing to tell apart")
+        return labels
 
-    def rows(self, examples: Sequence[TaggedSentence]) -> list[dict]:
+    @classmethod
+    def derive_settings(cls, examples: Sequence[TaggedSentence]) -> dict:
+        return {"labels": cls.list_labels(examples)}
+
+    @classmethod
+    def from_plan(cls, plan, tokenizer: WordPiece, settings: dict) -> "Tagging":
+        return cls(tokenizer, settings["labels"], plan.length or cls.default_length, plan.label_on)
+
+    @classmethod
+    def from_model(cls, model: nn.Module, tokenizer: WordPiece) -> "Tagging | None":
+        if type(model) is not Tagger:
+            return None
+        return cls(tokenizer, model.labels, min(512, model.config.max_position_embeddings))
+
+    def load_model(self, folder: Path) -> nn.Module:
+        return weights.load(folder, Tagger, num_labels=len(self.labels), new_heads=True)
+
+    def prepare_model(self, model: nn.Module, examples: Sequence[TaggedSentence], plan) -> None:
+        if plan.class_weights:
+            model.class_weights = compute_class_weights(self.labels, [tag for e in examples for tag in e.tags])
+
+    read_file = staticmethod(read_tagged_sentences)
+
+    @classmethod
+    def read_dataset(cls, dataset, name: str, columns: dict[str, str]) -> list[TaggedSentence]:
+        words = choose_column(dataset, name, columns, "words tokens")
+        tags = choose_column(dataset, name, columns, "tags ner_tags upos xpos pos_tags labels")
+        read_label = make_label_reader(dataset.features[tags])
+        sentences = [
+            TaggedSentence(list(row[words]), [read_label(tag) for tag in row[tags]]) for row in dataset if row[words]
+        ]
+        return convert_to_iob2(sentences)
+
+    @classmethod
+    def parse_input(cls, given) -> TaggedSentence:
+        words = split_words_and_punctuation(given) if isinstance(given, str) else list(given)
+        if not words:
+            raise ValueError("there is no word to tag")
+        return TaggedSentence(words, [""] * len(words))
+
+    @classmethod
+    def get_text(cls, example: TaggedSentence) -> str:
+        return " ".join(example.words)
+
+    @classmethod
+    def get_answer(cls, example: TaggedSentence) -> list[str]:
+        return example.tags
+
+    @classmethod
+    def get_labels(cls, example: TaggedSentence) -> Sequence[str]:
+        return example.tags
+
+    def make_rows(self, examples: Sequence[TaggedSentence]) -> list[dict]:
         """Rows with a label on one piece (or all) of each word, -100 elsewhere. A sentence that is too long is read in
-        several rows. `words` of a row are (number of the sentence, its first word, where each word speaks)."""
-        kinds = list({word for example in examples for word in example.words})
-        cut_up = dict(zip(kinds, self.pieces.encode_bulk(kinds), strict=True))
+        several rows. `words` of a row are (number of the sentence, its first word, the position that speaks for each
+        word)."""
+        distinct = list({word for example in examples for word in example.words})
+        ids_of = dict(zip(distinct, self.tokenizer.encode_bulk(distinct), strict=True))
         number = {label: i for i, label in enumerate(self.labels)}
         room = self.length - 2
-        rows, self.cut = [], 0
-        for of, example in enumerate(examples):
+        rows, self.truncated = [], 0
+        for sentence, example in enumerate(examples):
             begun = len(rows)
             for i, (word, tag) in enumerate(zip(example.words, example.tags, strict=True)):
-                ids = cut_up[word][:room] or [self.pieces.unk_id]  # what is invisible is a word all the same
+                ids = ids_of[word][:room] or [self.tokenizer.unk_id]  # what is invisible is a word all the same
                 if len(rows) == begun or len(rows[-1]["input_ids"]) - 1 + len(ids) > room:
-                    rows.append({"input_ids": [self.pieces.cls_id], "labels": [IGNORE], "words": (of, i, [])})
-                row, label = rows[-1], number.get(tag, IGNORE)
-                speaks = len(ids) - 1 if self.label_on == "last" else 0
-                row["words"][2].append(len(row["input_ids"]) + speaks)
-                row["input_ids"] += ids
-                row["labels"] += [label if self.label_on == "all" or j == speaks else IGNORE for j in range(len(ids))]
-            self.cut += len(rows) - begun > 1
+                    rows.append({"input_ids": [self.tokenizer.cls_id], "labels": [IGNORE], "words": (sentence, i, [])})
+                self._add_word(rows[-1], ids, number.get(tag, IGNORE))
+            self.truncated += len(rows) - begun > 1
         for row in rows:
-            row["input_ids"].append(self.pieces.sep_id)
+            row["input_ids"].append(self.tokenizer.sep_id)
             row["labels"].append(IGNORE)
         return rows
 
+    def _add_word(self, row: dict, ids: Sequence[int], label: int) -> None:
+        """Append the pieces of a word to a row, with its label on the first, the last or all of them."""
+        speaks = len(ids) - 1 if self.label_on == "last" else 0
+        row["words"][2].append(len(row["input_ids"]) + speaks)
+        row["input_ids"] += ids
+        row["labels"] += [label if self.label_on == "all" or j == speaks else IGNORE for j in range(len(ids))]
+
+    def describe_losses(self, count: int) -> list[str]:
+        if not self.truncated:
+            return []
+        return [
+            f"{self.truncated:,} of {count:,} sentences are read in parts: more than {self.length} tokens (--length)"
+        ]
+
     def predict(self, model: nn.Module, examples: Sequence[TaggedSentence]) -> list[dict]:
         """For each sentence its `words`, their `tags`, and the `probability` of each tag."""
-        rows = self.rows(examples)
-        said = [{"words": e.words, "tags": ["O"] * len(e.words), "probability": [0.0] * len(e.words)} for e in examples]
+        rows = self.make_rows(examples)
+        predictions = [
+            {"words": e.words, "tags": ["O"] * len(e.words), "probability": [0.0] * len(e.words)} for e in examples
+        ]
         for chosen, output in run_model(model, rows, self.collate):
             shares, best = output.logits.float().softmax(-1).max(-1)  # (B, T), (B, T)
             for i, p, tags in zip(chosen, shares.tolist(), best.tolist(), strict=True):
-                of, first, places = rows[i]["words"]
-                for word, at in enumerate(places, first):
-                    said[of]["tags"][word], said[of]["probability"][word] = self.labels[tags[at]], p[at]
-        return said
+                sentence, first, positions = rows[i]["words"]
+                for word, at in enumerate(positions, first):
+                    predictions[sentence]["tags"][word] = self.labels[tags[at]]
+                    predictions[sentence]["probability"][word] = p[at]
+        return predictions
 
-    def score(self, examples: Sequence[TaggedSentence], said: Sequence[dict]) -> dict[str, float]:
+    def score(self, examples: Sequence[TaggedSentence], predictions: Sequence[dict]) -> dict[str, float]:
         """Accuracy over words; for names also F1, precision and recall of whole names."""
-        return self.tag_scores(examples, [s["tags"] for s in said])
+        return self.score_tags(examples, [prediction["tags"] for prediction in predictions])
 
-    def tag_scores(self, examples: Sequence[TaggedSentence], said: Sequence[Sequence[str]]) -> dict[str, float]:
-        right = [example.tags for example in examples]
-        same = [a == b for true, guess in zip(right, said, strict=True) for a, b in zip(true, guess, strict=True)]
+    def score_tags(self, examples: Sequence[TaggedSentence], predicted: Sequence[Sequence[str]]) -> dict[str, float]:
+        """The same for tags alone, a list for each sentence."""
+        expected = [example.tags for example in examples]
+        same = [a == b for true, guess in zip(expected, predicted, strict=True)
+                for a, b in zip(true, guess, strict=True)]  # fmt: skip
         accuracy = {"accuracy": sum(same) / len(same)}
-        return (score_entities(right, said) | accuracy) if self.names else accuracy
+        return (score_entities(expected, predicted) | accuracy) if self.tags_entities else accuracy
 
-    judge = Classification.judge
-
-    def baselines(self, train: Sequence[TaggedSentence], test: Sequence[TaggedSentence]) -> dict[str, dict[str, float]]:
-        """The commonest tag, and a dictionary: each word's commonest tag (else that of it in lower case, else the
-        commonest of words that were seen once; for names: O)."""
+    def score_baselines(
+        self, train: Sequence[TaggedSentence], test: Sequence[TaggedSentence]
+    ) -> dict[str, dict[str, float]]:
+        """The most frequent tag, and a dictionary: each word's most frequent tag (else that of the word in lower case,
+        else the most frequent one of words that were seen once; for names: O)."""
         counts: dict[str, Counter] = defaultdict(Counter)
         for example in train:
             for word, tag in zip(example.words, example.tags, strict=True):
                 counts[word][tag] += 1
         best = {word: tags.most_common(1)[0][0] for word, tags in counts.items()}
-        common = Counter(tag for example in train for tag in example.tags).most_common(1)[0][0]
+        frequent = Counter(tag for example in train for tag in example.tags).most_common(1)[0][0]
         once = Counter(tag for tags in counts.values() if tags.total() == 1 for tag in tags.elements())
-        other = "O" if self.names else (once or Counter([common])).most_common(1)[0][0]
+        other = "O" if self.tags_entities else (once or Counter([frequent])).most_common(1)[0][0]
         by_word = [[best.get(word, best.get(word.lower(), other)) for word in example.words] for example in test]
-        by_word = [to_iob2(tags) for tags in by_word] if self.names else by_word
+        by_word = [to_iob2(tags) for tags in by_word] if self.tags_entities else by_word
         return {
-            "most frequent tag": self.tag_scores(test, [[common] * len(example.words) for example in test]),
-            "dictionary of words": self.tag_scores(test, by_word),
+            "most frequent tag": self.score_tags(test, [[frequent] * len(example.words) for example in test]),
+            "dictionary of words": self.score_tags(test, by_word),
         }
+
+    @classmethod
+    def draw_report(cls, rows: Sequence[dict], most: int = 12):
+        lists = ([row[name] for row in rows] for name in ("expected", "tags", "probability"))
+        expected, predicted, confidence = ([value for values in column for value in values] for column in lists)
+        return draw_label_report(expected, predicted, confidence, most)
+
+    @classmethod
+    def format_prediction(cls, prediction: dict) -> str:
+        return " ".join(f"{word}/{tag}" for word, tag in zip(prediction["words"], prediction["tags"], strict=True))

@@ -1,4 +1,7 @@
-"""tasks.writing: TODO."""
+"""A text from a text: translation into modern English, titles. An encoder writes by its attention mask (UniLM).
+
+Dimension letters: B rows of a batch, S tokens of a source, T tokens of a target.
+"""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,11 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from ..batches import IGNORE
+from ..model import eval_mode
 from ..wordpiece import WordPiece
 from ..writing import Writer
-from .base import PaddingCollate
+from .base import PaddingCollate, Task
+from .hub import choose_column
 from .metrics import compute_bleu, compute_chrf, compute_rouge_l, split_words_and_punctuation
 from .tables import BadRows, get_text, read_table
+
+# ---- Examples --------------------------------------------------------------------------------------------------------
 
 
 class TextPair(NamedTuple):
@@ -24,7 +31,7 @@ class TextPair(NamedTuple):
 
 
 def read_text_pairs(
-    where: str | Path,
+    path: str | Path,
     source: str = "source",
     target: str = "target",
     skip_bad_rows: bool = False,
@@ -32,43 +39,78 @@ def read_text_pairs(
 ) -> list[TextPair]:
     """Sources and targets from a .tsv, .csv or .jsonl file. A TSV or CSV may have two columns and no header. Errors as
     for `read_labelled_texts`."""
-    problems, found = BadRows(where), []
-    for line, row in read_table(Path(where), problems, (source, target)):
+    problems, pairs = BadRows(path), []
+    for line, row in read_table(Path(path), problems, (source, target)):
         try:
-            found.append(TextPair(get_text(row, source), get_text(row, target)))
+            pairs.append(TextPair(get_text(row, source), get_text(row, target)))
         except ValueError as error:
             problems.add(line, str(error))
-    problems.settle(len(found), skip_bad_rows, say)
-    return found
+    problems.settle(len(pairs), skip_bad_rows, say)
+    return pairs
 
 
-class Writing:
+# ---- The task --------------------------------------------------------------------------------------------------------
+
+
+class Writing(Task):
     """A text from a text. Source and target may each take half of the `length`; the rest is cut."""
 
-    kind, head, metric = "write", Writer, "chrf"
-    labels = ()
+    name, head, metric = "write", Writer, "chrf"
+    units = dict.fromkeys(("chrf", "bleu", "rouge_l"), "points")
+    selection = "dev_loss"
+    default_epochs = 5.0
+    options = ("beams", "length_penalty", "whole")
+    columns = ("source", "target")
 
-    def __init__(self, pieces: WordPiece, length: int = 128, beams: int = 1, length_penalty: float = 1.0):
-        self.pieces, self.length, self.beams, self.length_penalty = pieces, length, beams, length_penalty
-        self.collate = PaddingCollate(pieces.pad_id)
-        self.never = [pieces.pad_id, pieces.unk_id, pieces.cls_id, pieces.mask_id]  # these are not written
-        self.cut = 0  # pairs of the last `rows` of which something was cut
+    def __init__(self, tokenizer: WordPiece, length: int = 128, beams: int = 1, length_penalty: float = 1.0):
+        super().__init__(tokenizer, length)
+        self.beams, self.length_penalty = beams, length_penalty
+        self.never = [tokenizer.pad_id, tokenizer.unk_id, tokenizer.cls_id, tokenizer.mask_id]  # are not written
 
-    def sources(self, examples: Sequence[TextPair]) -> list[list[int]]:
-        """[CLS] source [SEP] of each."""
-        room = self.length // 2 - 2
-        cls, sep = self.pieces.cls_id, self.pieces.sep_id
-        return [[cls, *ids[:room], sep] for ids in self.pieces.encode_bulk([example.source for example in examples])]
+    @classmethod
+    def from_plan(cls, plan, tokenizer: WordPiece, settings: dict) -> "Writing":
+        return cls(tokenizer, plan.length or cls.default_length, plan.beams, plan.length_penalty)
 
-    def rows(self, examples: Sequence[TextPair]) -> list[dict]:
+    read_file = staticmethod(read_text_pairs)
+
+    @classmethod
+    def read_dataset(cls, dataset, name: str, columns: dict[str, str]) -> list[TextPair]:
+        if "translation" in dataset.column_names:
+            named = columns.get("source"), columns.get("target")
+            languages = named if all(named) else list(dataset[0]["translation"])[:2]
+            return [TextPair(*(row["translation"][language] for language in languages)) for row in dataset]
+        source = choose_column(dataset, name, columns, "source article document text dialogue")
+        target = choose_column(dataset, name, columns, "target highlights summary title")
+        return [TextPair(row[source], row[target]) for row in dataset]
+
+    @classmethod
+    def parse_input(cls, given) -> TextPair:
+        return TextPair(given, "")
+
+    @classmethod
+    def get_text(cls, example: TextPair) -> str:
+        return example.source
+
+    @classmethod
+    def get_answer(cls, example: TextPair) -> str:
+        return example.target
+
+    def encode_sources(self, examples: Sequence[TextPair]) -> list[list[int]]:
+        """[CLS] source [SEP] of each, cut to its half of the row."""
+        return [self._wrap_source(ids) for ids in self.tokenizer.encode_bulk([example.source for example in examples])]
+
+    def _wrap_source(self, ids: Sequence[int]) -> list[int]:
+        return [self.tokenizer.cls_id, *ids[: self.length // 2 - 2], self.tokenizer.sep_id]
+
+    def make_rows(self, examples: Sequence[TextPair]) -> list[dict]:
         """[CLS] source [SEP] target [SEP]; the labels are the target and the [SEP] that ends it."""
         room = self.length // 2 - 1
-        rows, self.cut = [], 0
-        targets = self.pieces.encode_bulk([example.target for example in examples])
-        longest = self.pieces.encode_bulk([example.source for example in examples])
-        for source, target, all_ in zip(self.sources(examples), targets, longest, strict=True):
-            self.cut += len(target) > room or len(all_) > len(source) - 2
-            target = [*target[:room], self.pieces.sep_id]
+        rows, self.truncated = [], 0
+        sources = self.tokenizer.encode_bulk([example.source for example in examples])
+        targets = self.tokenizer.encode_bulk([example.target for example in examples])
+        for ids, target in zip(sources, targets, strict=True):
+            self.truncated += len(target) > room or len(ids) > room - 1
+            source, target = self._wrap_source(ids), [*target[:room], self.tokenizer.sep_id]
             rows.append({
                 "input_ids": source + target,
                 "token_type_ids": [0] * len(source) + [1] * len(target),
@@ -76,89 +118,95 @@ class Writing:
             })  # fmt: skip
         return rows
 
-    def whole(self, examples: Sequence[TextPair]) -> list[TextPair]:
-        """Those of which nothing would be cut."""
-        sides = ([example.source for example in examples], self.length // 2 - 2), (
-            [example.target for example in examples], self.length // 2 - 1)  # fmt: skip
-        fits = [[len(ids) <= room for ids in self.pieces.encode_bulk(texts)] for texts, room in sides]
-        return [example for example, *fit in zip(examples, *fits, strict=True) if all(fit)]
+    def keep_whole(self, examples: Sequence[TextPair]) -> list[TextPair]:
+        """The pairs of which nothing would be cut."""
+        room = self.length // 2 - 1
+        sources = self.tokenizer.encode_bulk([example.source for example in examples])
+        targets = self.tokenizer.encode_bulk([example.target for example in examples])
+        fits = [len(a) <= room - 1 and len(b) <= room for a, b in zip(sources, targets, strict=True)]
+        return [example for example, fit in zip(examples, fits, strict=True) if fit]
 
-    def predict(self, model: Writer, examples: Sequence[TextPair], batch: int = 32, **search) -> list[dict]:
+    def predict(self, model: Writer, examples: Sequence[TextPair], batch_size: int = 32, **search) -> list[dict]:
         """For each source the `text`, and its `score`: log p by length. `search` are options of `beam_search`."""
         options = {"beams": self.beams, "length_penalty": self.length_penalty} | search
-        ids = self.sources(examples)
+        ids = self.encode_sources(examples)
         order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
-        device, training = next(model.parameters()).device, model.training
-        said: list[dict] = [{}] * len(ids)
-        model.eval()
-        try:
-            for at in range(0, len(order), batch):
-                chosen = order[at : at + batch]
-                tensors = self.collate([{"input_ids": ids[i]} for i in chosen])
-                tensors = {name: tensor.to(device) for name, tensor in tensors.items()}
-                found = model.generate(
-                    **tensors, end=self.pieces.sep_id, most=self.length // 2, never=self.never, **options
+        device = next(model.parameters()).device
+        predictions: list[dict] = [{}] * len(ids)
+        with eval_mode(model):
+            for start in range(0, len(order), batch_size):
+                chosen = order[start : start + batch_size]
+                batch = self.collate([{"input_ids": ids[i]} for i in chosen])
+                batch = {name: tensor.to(device) for name, tensor in batch.items()}
+                texts = model.generate(
+                    **batch, end=self.tokenizer.sep_id, most=self.length // 2, never=self.never, **options
                 )
-                for i, texts in zip(chosen, found, strict=True):
-                    score, words = texts[0]
-                    said[i] = {"text": self.pieces.decode(words), "score": score}
-        finally:
-            model.train(training)
-        return said
+                for i, ranked in zip(chosen, texts, strict=True):
+                    score, written = ranked[0]
+                    predictions[i] = {"text": self.tokenizer.decode(written), "score": score}
+        return predictions
 
-    def score(self, examples: Sequence[TextPair], said: Sequence[dict]) -> dict[str, float]:
+    def score(self, examples: Sequence[TextPair], predictions: Sequence[dict]) -> dict[str, float]:
         """chrF, BLEU and ROUGE-L against the targets."""
-        return self.text_scores(examples, [s["text"] for s in said])
+        return self.score_texts(examples, [prediction["text"] for prediction in predictions])
 
-    def text_scores(self, examples: Sequence[TextPair], said: Sequence[str]) -> dict[str, float]:
-        """The scores; case is not counted when the model's vocabulary has none."""
-        case = str.lower if self.pieces.lower else str
-        said, right = [case(text) for text in said], [case(example.target) for example in examples]
+    def score_texts(self, examples: Sequence[TextPair], texts: Sequence[str]) -> dict[str, float]:
+        """The same for texts alone; case is not counted when the model's vocabulary has none."""
+        case = str.lower if self.tokenizer.lower else str
+        predicted, expected = [case(text) for text in texts], [case(example.target) for example in examples]
         return {
-            "chrf": compute_chrf(said, right),
-            "bleu": compute_bleu(said, right),
-            "rouge_l": compute_rouge_l(said, right),
+            "chrf": compute_chrf(predicted, expected),
+            "bleu": compute_bleu(predicted, expected),
+            "rouge_l": compute_rouge_l(predicted, expected),
         }
 
-    def judge(self, model: Writer, examples: Sequence[TextPair]) -> dict[str, float]:
+    def validate(self, model: Writer, examples: Sequence[TextPair]) -> dict[str, float]:
         """While training: the loss, mean nats a token of the targets. It takes one pass where writing takes many."""
         total = count = 0.0
-        rows, training = self.rows(examples), model.training
-        device = next(model.parameters()).device
-        model.eval()
-        try:
+        rows, device = self.make_rows(examples), next(model.parameters()).device
+        with eval_mode(model):
             for start in range(0, len(rows), 32):
                 batch = {name: tensor.to(device) for name, tensor in self.collate(rows[start : start + 32]).items()}
                 labels = int((batch["labels"] != IGNORE).sum())
-                with torch.no_grad():
-                    total, count = total + float(model(**batch).loss) * labels, count + labels
-        finally:
-            model.train(training)
+                total, count = total + float(model(**batch).loss) * labels, count + labels
         return {"dev_loss": total / count}
 
-    def baselines(self, train: Sequence[TextPair], test: Sequence[TextPair]) -> dict[str, dict[str, float]]:
-        """The source as it stands, and as many of its first words as a target has on average."""
+    def score_baselines(self, train: Sequence[TextPair], test: Sequence[TextPair]) -> dict[str, dict[str, float]]:
+        """The unchanged source, and as many of its first words as a target has on average."""
         words = round(np.mean([len(split_words_and_punctuation(example.target)) for example in train]))
         first = [" ".join(split_words_and_punctuation(example.source)[:words]) for example in test]
         return {
-            "copy of the source": self.text_scores(test, [example.source for example in test]),
-            f"its first {words} words": self.text_scores(test, first),
+            "copy of the source": self.score_texts(test, [example.source for example in test]),
+            f"its first {words} words": self.score_texts(test, first),
         }
+
+    @classmethod
+    def check_report(cls) -> None:
+        raise ValueError("a writer gives texts, without a label or a probability: there is nothing to draw")
+
+    @classmethod
+    def draw_report(cls, rows: Sequence[dict], most: int = 12):
+        cls.check_report()
+
+    @classmethod
+    def format_prediction(cls, prediction: dict) -> str:
+        return prediction["text"]
 
 
 class EncoderDecoderCollate:
     """Rows of `Writing` to batches for an encoder with a decoder, such as transformers' `EncoderDecoderModel`.
 
     The source (B, S) is in `input_ids`, with its `attention_mask` (B, S) where something is padded; `labels` (B, T) are
-    the target and its [SEP], then -100. The model moves them by one itself, with its `decoder_start_token_id` in front.
+    the target and its [SEP], then -100. The model shifts them by one itself, with its `decoder_start_token_id` in
+    front.
     """
 
     def __init__(self, pad: int):
         self.collate = PaddingCollate(pad)
 
     def __call__(self, rows: Sequence[dict], rng: np.random.Generator | None = None) -> dict[str, Tensor]:
-        begins = [row["token_type_ids"].index(1) for row in rows]  # of the targets
-        sources = [{"input_ids": row["input_ids"][:at]} for row, at in zip(rows, begins, strict=True)]
-        targets = [torch.tensor(row["labels"][at:]) for row, at in zip(rows, begins, strict=True)]
+        starts = [row["token_type_ids"].index(1) for row in rows]  # of the targets
+        sources = [{"input_ids": row["input_ids"][:start]} for row, start in zip(rows, starts, strict=True)]
+        targets = [torch.tensor(row["labels"][start:]) for row, start in zip(rows, starts, strict=True)]
         labels = nn.utils.rnn.pad_sequence(targets, batch_first=True, padding_value=IGNORE)  # (B, T)
         return self.collate(sources) | {"labels": labels}

@@ -6,8 +6,8 @@ from functools import partial
 import pytest
 import torch
 
-from bertlab import weights
-from bertlab.__main__ import parser
+from bertlab import weight_names
+from bertlab.__main__ import make_parser
 from bertlab.bench import curves
 from bertlab.bench.curves import (
     LEARNERS,
@@ -111,7 +111,7 @@ def test_the_tuned_trainer_starts_where_we_do_and_the_published_one_as_published
     assert [one.recipe.optimizer for one in plans.values()] == ["muon", "adamw", "adamw"]
     assert (published.recipe.learning_rate, published.recipe.warmup, published.recipe.beta2) == (1e-4, 0.01, 0.999)
     models = [load_side_model(ours.setting, OURS), load_side_model(tuned.setting, TUNED)]
-    tuned_weights = weights.from_hf_names(models[1].state_dict())
+    tuned_weights = weight_names.from_hf_names(models[1].state_dict())
     assert all(torch.equal(tensor, tuned_weights[name]) for name, tensor in models[0].state_dict().items())
     assert models[1].config.hidden_dropout_prob == 0
     other = load_side_model(published.setting, PUBLISHED)
@@ -158,7 +158,7 @@ def test_figure_shows_all_curves_against_seconds_and_steps():
 
 def test_the_curves_of_notebook_09_come_from_a_command_that_exists():
     recorded = json.loads((ROOT / "data" / "curves.json").read_text(encoding="utf-8"))
-    options = parser().parse_args(recorded["command"].split()[3:])
+    options = make_parser().parse_args(recorded["command"].split()[3:])
     assert options.curves == recorded["minutes"]
     assert recorded["machine"]["load"] < 1, "the machine was busy with something else"
     table = format_curves(recorded)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from bertlab import weights
+from bertlab import weight_names
 from bertlab.batches import Batches
 from bertlab.bench import sides
 from bertlab.bench.settings import DYNAMIC, GROUPED, OURS, SIDES
@@ -90,7 +90,7 @@ def test_ours_and_the_trainer_take_the_same_steps(tmp_path):
             assert 0 < clock.get_seconds() < time.perf_counter() - began
         assert losses[0] == pytest.approx(losses[1], abs=1e-5)
     assert (ours.output.weight - before).abs().max() > 2e-3
-    trained = weights.from_hf_names(theirs.state_dict())
+    trained = weight_names.from_hf_names(theirs.state_dict())
     for name, tensor in ours.state_dict().items():
         assert torch.allclose(tensor, trained[name], atol=5e-6), name
 

@@ -101,21 +101,21 @@ FILMS = [
 
 def test_classify_rows_literally():
     task = Classification(PIECES, ["neg", "pos"], length=6)
-    assert task.rows(FILMS[:1]) == [{"input_ids": [CLS, *ids("good film"), SEP], "labels": 1}]
-    rows = task.rows([LabelledText("the cat sat on", "a dog ran", "?"), LabelledText("", None, "neg")])
+    assert task.make_rows(FILMS[:1]) == [{"input_ids": [CLS, *ids("good film"), SEP], "labels": 1}]
+    rows = task.make_rows([LabelledText("the cat sat on", "a dog ran", "?"), LabelledText("", None, "neg")])
     assert rows[0] == {
         "input_ids": [CLS, *ids("the cat"), SEP, *ids("a"), SEP], "token_type_ids": [0, 0, 0, 0, 1, 1],
         "labels": IGNORE}  # fmt: skip
     assert rows[1] == {"input_ids": [CLS, SEP], "token_type_ids": [0, 0], "labels": 0}
-    assert task.cut == 1
+    assert task.truncated == 1
     assert count_row_tokens(rows) == [6, 2]
 
 
 def test_classes_of_the_data():
-    assert Classification.labels_of([LabelledText("", None, label) for label in ("10", "9", "2")]) == ["2", "9", "10"]
-    assert Classification.labels_of([LabelledText("", None, label) for label in ("b", "a", "b")]) == ["a", "b"]
+    assert Classification.list_labels([LabelledText("", None, label) for label in ("10", "9", "2")]) == ["2", "9", "10"]
+    assert Classification.list_labels([LabelledText("", None, label) for label in ("b", "a", "b")]) == ["a", "b"]
     with pytest.raises(ValueError, match="all 2 texts have the label 'a': there is nothing to tell apart"):
-        Classification.labels_of([LabelledText("x", None, "a"), LabelledText("y", None, "a")])
+        Classification.list_labels([LabelledText("x", None, "a"), LabelledText("y", None, "a")])
     weights = compute_class_weights(["neg", "pos"], FILMS)
     assert weights.tolist() == pytest.approx([3 / (2 * 2), 3 / (2 * 1)])
 
@@ -140,7 +140,7 @@ def test_baselines_of_classification():
         LabelledText("bad film", None, "neg"),
         LabelledText("bad cat", None, "neg"),
     ] * 5
-    found = Classification(PIECES, ["neg", "pos"]).baselines(train, FILMS)
+    found = Classification(PIECES, ["neg", "pos"]).score_baselines(train, FILMS)
     assert found["most frequent label"]["accuracy"] == pytest.approx(2 / 3)
     assert found["TF-IDF + logistic regression"]["accuracy"] == 1
 
@@ -156,8 +156,8 @@ PLAYS = TaggedSentence(["cats", "playing", "\u200b", "."], ["N", "V", "X", "P"])
 )
 def test_tag_rows_literally(label_on, labels):
     """Pieces of one word; a word that is invisible is [UNK]; labels sorted N, P, V, X."""
-    task = Tagging(PIECES, Tagging.labels_of([PLAYS]), label_on=label_on)
-    [row] = task.rows([PLAYS])
+    task = Tagging(PIECES, Tagging.list_labels([PLAYS]), label_on=label_on)
+    [row] = task.make_rows([PLAYS])
     assert row["input_ids"] == [CLS, *ids("cat ##s play ##ing [UNK] ."), SEP]
     assert row["labels"] == [IGNORE, *labels, IGNORE]
     at = [2, 4, 5, 6] if label_on == "last" else [1, 3, 5, 6]
@@ -167,11 +167,11 @@ def test_tag_rows_literally(label_on, labels):
 def test_a_long_sentence_is_read_in_parts():
     task = Tagging(PIECES, ["N", "V"], length=5)
     long = TaggedSentence(["cat", "cats", "playing", "dog"], ["N", "V", "N", "V"])
-    rows = task.rows([TaggedSentence(["dog"], ["N"]), long])
+    rows = task.make_rows([TaggedSentence(["dog"], ["N"]), long])
     assert [row["input_ids"] for row in rows] == [[CLS, *ids(text), SEP] for text in
                                                   ("dog", "cat cat ##s", "play ##ing dog")]  # fmt: skip
     assert [row["words"] for row in rows] == [(0, 0, [1]), (1, 0, [1, 2]), (1, 2, [1, 3])]
-    assert task.cut == 1
+    assert task.truncated == 1
     said = task.predict(Tagger(SMALL, 2), [TaggedSentence(["dog"], ["N"]), long])
     assert [len(one["tags"]) for one in said] == [1, 4]
     assert all(0.5 <= p <= 1 for one in said for p in one["probability"])
@@ -179,8 +179,8 @@ def test_a_long_sentence_is_read_in_parts():
 
 def test_tag_predicts_what_the_labelled_piece_says():
     model = Tagger(SMALL, 4).eval()
-    task = Tagging(PIECES, Tagging.labels_of([PLAYS]), label_on="last")
-    [row] = task.rows([PLAYS])
+    task = Tagging(PIECES, Tagging.list_labels([PLAYS]), label_on="last")
+    [row] = task.make_rows([PLAYS])
     logits = model(torch.tensor([row["input_ids"]])).logits[0]
     expected = [task.labels[i] for i in logits[row["words"][2]].argmax(-1).tolist()]
     assert task.predict(model, [PLAYS])[0]["tags"] == expected
@@ -191,12 +191,12 @@ def test_tag_predicts_what_the_labelled_piece_says():
 def test_baselines_of_tagging():
     train = [TaggedSentence(["Cat", "ran"], ["N", "V"]), TaggedSentence(["cat", "sat", "dog"], ["N", "V", "N"])]
     test = [TaggedSentence(["CAT", "dog", "mat"], ["N", "N", "N"]), TaggedSentence(["ran", "sat"], ["V", "V"])]
-    found = Tagging(PIECES, ["N", "V"]).baselines(train, test)
+    found = Tagging(PIECES, ["N", "V"]).score_baselines(train, test)
     assert found["most frequent tag"] == {"accuracy": 3 / 5}
     assert found["dictionary of words"] == {"accuracy": 1.0}  # CAT as cat; mat as most words that were seen once
     train = [TaggedSentence(["Ada", "Byron", "ran"], ["B-P", "I-P", "O"])]
     test = [TaggedSentence(["Byron", "Ada", "sat"], ["B-P", "O", "O"])]
-    found = Tagging(PIECES, Tagging.labels_of(train)).baselines(train, test)["dictionary of words"]
+    found = Tagging(PIECES, Tagging.list_labels(train)).score_baselines(train, test)["dictionary of words"]
     assert found == {"f1": pytest.approx(2 / 3), "precision": 0.5, "recall": 1.0, "accuracy": 2 / 3}
 
 
@@ -208,7 +208,7 @@ CONTEXT = "The cat sat on a mat. The  DOG ran 1999."
 
 def test_read_rows_map_to_characters_exactly():
     task = Reading(PIECES, length=64)
-    [row] = task.rows([Question("1", "who?", CONTEXT, [(27, "DOG ran")])])
+    [row] = task.make_rows([Question("1", "who?", CONTEXT, [(27, "DOG ran")])])
     first = row["first"]
     assert row["input_ids"][:first] == [CLS, *ids("who ?"), SEP]
     span = row["offsets"][row["start_positions"] - first : row["end_positions"] - first + 1]
@@ -223,21 +223,21 @@ def test_windows_overlap_and_hold_the_answer_or_say_that_there_is_none():
     task = Reading(PIECES, length=10, stride=3)  # [CLS] who ? [SEP], 5 of the context, [SEP]
     context = "a cat sat on the mat . a dog ran"
     example = Question("1", "who?", context, [(context.index("the mat"), "the mat")])
-    rows = task.rows([example])
+    rows = task.make_rows([example])
     texts = [PIECES.decode(row["input_ids"][4:-1]) for row in rows]
     assert texts == ["a cat sat on the", "on the mat. a", ". a dog ran"]
     assert [(row["start_positions"], row["end_positions"]) for row in rows] == [(0, 0), (5, 6), (0, 0)]
     assert all(len(row["input_ids"]) <= 10 for row in rows)
     assert task.lost == 0
-    task.rows([example._replace(answers=[(0, "a cat sat on the mat")])])
+    task.make_rows([example._replace(answers=[(0, "a cat sat on the mat")])])
     assert task.lost == 1  # longer than any window
-    task.rows([example._replace(question="who who who who who who ?")])
-    assert task.cut == 1
+    task.make_rows([example._replace(question="who who who who who who ?")])
+    assert task.truncated == 1
 
 
 def test_a_question_of_any_length_and_an_empty_context():
     task = Reading(PIECES, length=16, no_answer=True)
-    rows = task.rows([Question("1", "who " * 50, "a cat", []), Question("2", "who?", "", [])])
+    rows = task.make_rows([Question("1", "who " * 50, "a cat", []), Question("2", "who?", "", [])])
     assert [len(row["input_ids"]) for row in rows] == [11, 5]
     said = task.predict(SpanFinder(SMALL), [Question("2", "who?", "", [])])
     assert said[0]["answer"] == ""
@@ -297,7 +297,7 @@ def test_scores_and_baselines_of_reading():
     task = Reading(PIECES, no_answer=True)
     found = task.score(asked, [{"answer": "the cat"}, {"answer": "dog"}])
     assert found == {"exact": 0.5, "f1": 0.5, "f1_answer": 1.0, "f1_no_answer": 0.0}
-    found = task.baselines(asked, asked)
+    found = task.score_baselines(asked, asked)
     assert found["always no answer"]["exact"] == 0.5
     assert found["word overlap"]["f1_answer"] == 1.0  # "The cat"
 
@@ -314,7 +314,7 @@ TALK = [
 
 def test_reply_draws_wrong_ones_that_are_wrong():
     task = ReplyChoice(PIECES, wrong=5)
-    rows = task.rows(TALK)
+    rows = task.make_rows(TALK)
     batch = task.collate(rows, np.random.default_rng(0))
     assert batch["labels"].tolist() == [1, 0, 0, 0, 0, 0] * 4
     texts = [PIECES.decode(row) for row in batch["input_ids"].tolist()]
@@ -328,12 +328,12 @@ def test_reply_draws_wrong_ones_that_are_wrong():
 
 def test_choices_are_fixed_and_hold_the_right_one():
     task = ReplyChoice(PIECES, candidates=3)
-    some = task.choices(TALK)
-    assert some == task.choices(TALK)
+    some = task.list_candidates(TALK)
+    assert some == task.list_candidates(TALK)
     assert all(len(one) == len(set(one)) == 3 and pair.target in one for one, pair in zip(some, TALK, strict=True))
     assert "a dog." not in some[0]  # it fits as well
     with pytest.raises(ValueError, match="2 other replies are too few to judge among 10"):
-        ReplyChoice(PIECES).choices(TALK)
+        ReplyChoice(PIECES).list_candidates(TALK)
 
 
 def test_ranks():
@@ -342,12 +342,12 @@ def test_ranks():
     task = ReplyChoice(PIECES, candidates=3)
     said = task.predict(Classifier(SMALL, 2), TALK)
     assert all(0 <= one["rank"] < 3 for one in said)
-    for pair, one, some in zip(TALK, said, task.choices(TALK), strict=True):
+    for pair, one, some in zip(TALK, said, task.list_candidates(TALK), strict=True):
         torch.manual_seed(0)
-        ranked = task.rank(Classifier(SMALL, 2), pair.source, some)
+        ranked = task.rank_replies(Classifier(SMALL, 2), pair.source, some)
         assert len(ranked) == 3 and ranked[0][0] >= ranked[1][0], one  # noqa: PT018
     assert task.score(TALK, [{"rank": 0}, {"rank": 4}, {"rank": 5}, {"rank": 0}]) == {"recall@1": 0.5, "recall@5": 0.75}
-    assert task.baselines(TALK, TALK)["chance"] == {"recall@1": 1 / 3, "recall@5": 1.0}
+    assert task.score_baselines(TALK, TALK)["chance"] == {"recall@1": 1 / 3, "recall@5": 1.0}
 
 
 # ---- Write -----------------------------------------------------------------------------------------------------------
@@ -355,26 +355,26 @@ def test_ranks():
 
 def test_write_rows_literally():
     task = Writing(PIECES, length=10)
-    [row] = task.rows([TextPair("the cat", "a dog")])
+    [row] = task.make_rows([TextPair("the cat", "a dog")])
     target = [*ids("a dog"), SEP]
     assert row["input_ids"] == [CLS, *ids("the cat"), SEP, *target]
     assert row["token_type_ids"] == [0, 0, 0, 0, 1, 1, 1]
     assert row["labels"] == [IGNORE] * 4 + target
-    assert task.cut == 0
-    [row] = task.rows([TextPair("the cat sat on", "a dog ran on a mat")])
+    assert task.truncated == 0
+    [row] = task.make_rows([TextPair("the cat sat on", "a dog ran on a mat")])
     assert row["input_ids"] == [CLS, *ids("the cat sat"), SEP, *ids("a dog ran on"), SEP]
-    assert task.cut == 1
+    assert task.truncated == 1
 
 
 def test_whole_pairs_are_those_that_are_not_cut():
     task = Writing(PIECES, length=10)
     fits = [TextPair("the cat sat", "a dog ran on"), TextPair("a", "")]
     pairs = [fits[0], TextPair("the cat sat on", "a"), TextPair("a", "a dog ran on a"), fits[1]]
-    assert task.whole(pairs) == fits
-    task.rows(task.whole(pairs))
-    assert task.cut == 0
-    task.rows(pairs)
-    assert task.cut == 2
+    assert task.keep_whole(pairs) == fits
+    task.make_rows(task.keep_whole(pairs))
+    assert task.truncated == 0
+    task.make_rows(pairs)
+    assert task.truncated == 2
 
 
 def test_a_writer_learns_to_copy():
@@ -382,14 +382,14 @@ def test_a_writer_learns_to_copy():
     torch.manual_seed(0)
     task, model = Writing(PIECES, length=12), Writer(SMALL)
     pairs = [TextPair(word, word) for word in ("cat", "dog", "mat", "film")]
-    rows = task.rows(pairs)
-    before = task.judge(model, pairs)["dev_loss"]
+    rows = task.make_rows(pairs)
+    before = task.validate(model, pairs)["dev_loss"]
     optimizer = torch.optim.AdamW(model.parameters(), 3e-3)
     for _ in range(60):
         model(**task.collate(rows)).loss.backward()
         optimizer.step()
         optimizer.zero_grad()
-    assert task.judge(model, pairs)["dev_loss"] < before / 4
+    assert task.validate(model, pairs)["dev_loss"] < before / 4
     said = task.predict(model, [TextPair("dog", ""), TextPair("cat", ""), TextPair("film", "")], beams=2)
     assert [one["text"] for one in said] == ["dog", "cat", "film"]
     assert model.training
@@ -398,9 +398,9 @@ def test_a_writer_learns_to_copy():
 
 def test_scores_of_writing_do_not_count_case_that_is_not_there():
     task = Writing(PIECES)
-    assert task.text_scores([TextPair("", "The CAT sat on a mat.")], ["the cat sat on a mat ."])[
+    assert task.score_texts([TextPair("", "The CAT sat on a mat.")], ["the cat sat on a mat ."])[
         "bleu"
     ] == pytest.approx(100)
-    found = task.baselines([TextPair("x", "a b")], [TextPair("the cat sat", "the cat")])
+    found = task.score_baselines([TextPair("x", "a b")], [TextPair("the cat sat", "the cat")])
     assert found["its first 2 words"]["chrf"] == pytest.approx(100)
     assert found["copy of the source"]["chrf"] < 100

@@ -10,7 +10,7 @@ from bertlab.tasks import (
     Question,
     TaggedSentence,
     TextPair,
-    read_hub,
+    read_hub_examples,
     read_labelled_texts,
     read_questions,
     read_tagged_sentences,
@@ -208,10 +208,10 @@ def test_squad_1_and_2(tmp_path):
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (qa(start=5), "question 1: the answer 'cat' does not stand at character 5: it stands at 4, 26"),
-        (qa(text="cow"), "the answer 'cow' does not stand at character 4: it is not in the context at all"),
-        (qa(start=-3), "does not stand at character -3"),
-        (qa(start="4"), "does not stand at character 4"),
+        (qa(start=5), "question 1: the answer 'cat' is not at character 5: it is at 4, 26"),
+        (qa(text="cow"), "the answer 'cow' is not at character 4: it is not in the context at all"),
+        (qa(start=-3), "is not at character -3"),
+        (qa(start="4"), "is not at character 4"),
         (qa(text=""), "the answer '' does not stand"),
         (qa(question=" "), "question is empty"),
         (qa("2"), "question 2: its id is that of another one"),
@@ -247,7 +247,7 @@ def test_data_sets_of_the_hub(tmp_path):
     data = datasets.Dataset.from_dict({"sentence": ["good", "bad", "?"], "label": [1, 0, -1]}, features)
     (tmp_path / "texts").mkdir()
     data.to_parquet(tmp_path / "texts/train-00000-of-00001.parquet")
-    assert read_hub("classify", str(tmp_path / "texts"), "train") == [
+    assert read_hub_examples("classify", str(tmp_path / "texts"), "train") == [
         LabelledText("good", None, "pos"),
         LabelledText("bad", None, "neg"),
     ]
@@ -258,17 +258,19 @@ def test_data_sets_of_the_hub(tmp_path):
     )
     (tmp_path / "tags").mkdir()
     data.to_parquet(tmp_path / "tags/train-00000-of-00001.parquet")
-    assert read_hub("tag", str(tmp_path / "tags"), "train") == [TaggedSentence(["a", "b"], ["O", "B-P"])]
+    assert read_hub_examples("tag", str(tmp_path / "tags"), "train") == [TaggedSentence(["a", "b"], ["O", "B-P"])]
     rows = [{"id": "1", "question": "q", "context": "a b", "answers": {"text": ["b"], "answer_start": [2]}},
             {"id": "2", "question": "q", "context": "a b", "answers": {"text": [], "answer_start": []}}]  # fmt: skip
     (tmp_path / "read").mkdir()
     datasets.Dataset.from_list(rows).to_parquet(tmp_path / "read/train-00000-of-00001.parquet")
-    found = read_hub("read", str(tmp_path / "read"), "train")
+    found = read_hub_examples("read", str(tmp_path / "read"), "train")
     assert [question.answers for question in found] == [[(2, "b")], []]
     written(tmp_path, "write/train.jsonl", '{"translation": {"en": "a", "de": "b"}}\n')
-    assert read_hub("write", str(tmp_path / "write"), "train") == [TextPair("a", "b")]
-    assert read_hub("write", str(tmp_path / "write"), "train", source="de", target="en") == [TextPair("b", "a")]
+    assert read_hub_examples("write", str(tmp_path / "write"), "train") == [TextPair("a", "b")]
+    assert read_hub_examples("write", str(tmp_path / "write"), "train", source="de", target="en") == [
+        TextPair("b", "a")
+    ]
     with pytest.raises(ValueError, match="has no column text or sentence.*only id, question, context, answers"):
-        read_hub("classify", str(tmp_path / "read"), "train")
+        read_hub_examples("classify", str(tmp_path / "read"), "train")
     with pytest.raises(OSError, match="could not be loaded"):
-        read_hub("classify", str(tmp_path / "none"), "train")
+        read_hub_examples("classify", str(tmp_path / "none"), "train")

@@ -13,8 +13,8 @@ from dataclasses import asdict
 import pytest
 import torch
 
-from bertlab import weights
-from bertlab.__main__ import main, parser
+from bertlab import tasks, weights
+from bertlab.__main__ import main, make_parser
 from bertlab.heads import Classifier, Pretraining, SpanFinder, Tagger
 from bertlab.model import BertConfig
 from bertlab.progress import quiet
@@ -26,19 +26,18 @@ from bertlab.tasks import (
     TaggedSentence,
     TextPair,
     finetune,
-    format_prediction,
     format_scores,
     freeze_layers,
     load_predictor,
     load_task_model,
-    new_task,
+    make_task,
     predict,
     scale_learning_rates,
 )
 from bertlab.wordpiece import SPECIAL_TOKENS, WordPiece
 from bertlab.writing import Writer
 
-from .conftest import ROOT
+from ..conftest import ROOT
 
 WORDS = "the cat dog mat sat ran film good bad fine poor was a who where in on rome oslo ada bob . ? ##s"
 PIECES = WordPiece([*SPECIAL_TOKENS, *WORDS.split()])
@@ -180,14 +179,14 @@ def test_rates_by_layer():
 def test_dropout_and_class_weights_reach_the_model(small):
     examples = data("classify").train
     settings = plan("classify", small, dropout=0.3, class_weights=True)
-    task = new_task(settings, PIECES, examples)
+    task = make_task(settings, PIECES, examples)
     model = load_task_model(settings, task, small, examples)
     dropouts = [part.p for part in model.modules() if isinstance(part, torch.nn.Dropout)]
     assert set(dropouts) == {0.3}
     assert {layer.attention.dropout for layer in model.bert.layers} == {0.3}
     counts = [sum(e.label == label for e in examples) for label in ("neg", "pos")]
     assert model.class_weights.tolist() == pytest.approx([64 / (2 * count) for count in counts])
-    with pytest.raises(ValueError, match="class_weights are for classify and tag, not for write"):
+    with pytest.raises(ValueError, match="class_weights is for classify and tag, not for write"):
         run("write", small, "never", class_weights=True)
     with pytest.raises(ValueError, match="length is 65, but .* has 64 positions: --length 64 or less"):
         run("classify", small, "never", length=65)
@@ -199,21 +198,21 @@ def test_what_was_said_of_the_test_is_kept_and_drawn(tmp_path):
         (tmp_path / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         return tasks.draw_report(tmp_path, most=2)
 
-    rows = [{"right": a, "label": b, "probability": 0.9} for a, b in ("xx", "xy", "yy", "yx", "zx", "xx")]
+    rows = [{"expected": a, "label": b, "probability": 0.9} for a, b in ("xx", "xy", "yy", "yx", "zx", "xx")]
     confused, trusted = told("classify", rows).axes[:2]
     assert [text.get_text() for text in confused.texts] == ["2", "1", "0", "1", "1", "0", "1", "0", "0"]
     assert [label.get_text() for label in confused.get_yticklabels()] == ["x", "y", "others"]
     assert "40.0 points" in trusted.get_title()  # three of six are right
-    rows = [{"right": ["A", "B"], "tags": ["A", "A"], "probability": [1.0, 0.5]}]
+    rows = [{"expected": ["A", "B"], "tags": ["A", "A"], "probability": [1.0, 0.5]}]
     confused, trusted = told("tag", rows).axes[:2]
     assert [text.get_text() for text in confused.texts] == ["1", "0", "1", "0"]
     assert "25.0 points" in trusted.get_title()
     rows = [
-        {"right": ["the cat"], "answer": "cat", "probability": 1.0},
-        {"right": [], "answer": "", "probability": 0.5},
+        {"expected": ["the cat"], "answer": "cat", "probability": 1.0},
+        {"expected": [], "answer": "", "probability": 0.5},
     ]
     assert "25.0 points" in told("read", rows).axes[0].get_title()
-    assert "0.0 points" in told("reply", [{"right": "a", "rank": 0, "probability": 1.0}]).axes[0].get_title()
+    assert "0.0 points" in told("reply", [{"expected": "a", "rank": 0, "probability": 1.0}]).axes[0].get_title()
     with pytest.raises(ValueError, match="nothing to draw"):
         told("write", [])
 
@@ -285,7 +284,7 @@ def test_what_is_doubtful_is_said():
     )
     tasks.check_data(FinetunePlan(task="classify", train="f"), split, said.append)
     assert said == [
-        "1 of 3 test examples stand in the training data as well: the score flatters",
+        "1 of 3 test examples are in the training data as well: the score flatters",
         "test has labels that the training data does not have, and counts them as wrong: 'new' (2)",
     ]
     with pytest.raises(ValueError, match="no example is left for dev"):
@@ -379,7 +378,7 @@ def test_seeds_of_one_task_are_gathered_and_shown_with_their_spread():
 
 def test_the_runs_that_the_notebooks_show_come_from_commands_that_there_are():
     for task, found in tasks.read_recorded_runs().items():
-        options = parser().parse_args([*found["command"].split()[3:], "--out", "anywhere"])
+        options = make_parser().parse_args([*found["command"].split()[3:], "--out", "anywhere"])
         assert options.task == task == found["task"]
         assert all(len(scores) == len(found["seeds"]) for scores in found["model"].values())
         assert found["metric"] in tasks.format_scores(found)
@@ -415,7 +414,7 @@ def test_spoiled_rows_by_command(small, tmp_path, capsys):
     assert "write NAME=YOURS, such as text=review" in capsys.readouterr().err
     arguments = ["finetune", "read", "--train", str(file), "--columns", "text=a", "--out", "x"]
     assert main(arguments) == 1
-    assert "a read has no columns text to name" in capsys.readouterr().err
+    assert "a read has no columns text to name; there are none" in capsys.readouterr().err
 
 
 def test_pairs_that_would_be_cut_are_left_out(small, tmp_path, capsys):
@@ -428,11 +427,11 @@ def test_pairs_that_would_be_cut_are_left_out(small, tmp_path, capsys):
     arguments = ["finetune", "write", "--train", str(file), "--eval", str(file), "--model", str(small),
                  "--length", "32", "--epochs", "1", "--batch-size", "4", "--evaluations", "0"]  # fmt: skip
     assert main([*arguments, "--out", str(tmp_path / "all")]) == 0
-    assert "examples are cut" in capsys.readouterr().out
+    assert "examples are truncated" in capsys.readouterr().out
     assert main([*arguments, "--whole", "--out", str(tmp_path / "whole")]) == 0
     said = capsys.readouterr().out
     assert "pairs are left out: more than 32 tokens (--length)" in said
-    assert "examples are cut" not in said
+    assert "examples are truncated" not in said
     rows = [json.loads((tmp_path / name / "results.json").read_text())["rows"]["test"] for name in ("all", "whole")]
     assert rows == [49, 40]
     with pytest.raises(ValueError, match="whole is for write, not for classify"):
@@ -446,14 +445,14 @@ def test_predictions_of_the_other_tasks(small, tmp_path):
         run(kind, small, tmp_path / kind, epochs=0.5)
     [said] = predict(tmp_path / "tag", ["ada sat in rome."])
     assert said["words"] == ["ada", "sat", "in", "rome", "."]
-    assert format_prediction(said).count("/") == 5
+    assert tasks.Tagging.format_prediction(said).count("/") == 5
     [said] = predict(tmp_path / "read", [("where ?", "the Cat sat in Rome .")])
     assert said["answer"] in "the Cat sat in Rome ."
     [said] = predict(tmp_path / "reply", [("a cat ?", "a cat sat", "a dog ran", "the mat")])
     assert said["ranking"][0] == [said["reply"], said["probability"]]
     assert predict(tmp_path / "reply", [("a cat ?", ["a cat sat", "a dog ran", "the mat"])]) == [said]
     [said] = predict(tmp_path / "write", ["cat"], beams=3)
-    assert format_prediction(said) == said["text"]
+    assert tasks.Writing.format_prediction(said) == said["text"]
     for kind, wrong, message in (("read", "who ?", "a reader needs a question and a context"),
                                  ("reply", "a cat ?", "give what was said, and replies"),
                                  ("tag", " ", "there is no word to tag")):  # fmt: skip

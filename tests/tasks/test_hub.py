@@ -12,7 +12,7 @@ from bertlab.model import BertConfig
 from bertlab.weights import save
 from bertlab.wordpiece import SPECIAL_TOKENS, WordPiece
 
-from .conftest import ROOT
+from ..conftest import ROOT
 from .hub import Hub
 
 datasets = pytest.importorskip("datasets")
@@ -74,14 +74,14 @@ def python(hub: Hub, cache, *command: str, succeeds: bool = True) -> str:
 def test_every_kind_of_data_set_is_read_from_a_hub(hub, tmp_path):
     code = """
 import json
-from bertlab.readers import read_hub
+from bertlab.tasks import TASKS, read_hub_examples
 asked = [("classify", "we/films", "test", None, {}), ("classify", "we/pairs", "train", "two", {}),
          ("read", "we/squad", "train", None, {}), ("tag", "we/names", "train", None, {}),
          ("write", "we/wmt", "train", None, {}), ("write", "we/wmt", "train", None, {"source": "en", "target": "de"})]
-found = [read_hub(kind, name, split, config, **columns) for kind, name, split, config, columns in asked]
+found = [read_hub_examples(TASKS[kind], name, split, config, **columns) for kind, name, split, config, columns in asked]
 for name, split in (("we/script", "train"), ("we/nothing", "train"), ("we/films", "dev"), ("we/pairs", "train")):
     try:
-        read_hub("classify", name, split)
+        read_hub_examples(TASKS["classify"], name, split)
     except OSError as error:
         found.append(str(error))
 print(json.dumps(found))

@@ -1,0 +1,107 @@
+"""The options of a command, taken from the fields of the plan that it makes: each default and each help text stands
+once."""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import MISSING, Field, field, fields
+from typing import Any, get_args, get_origin, get_type_hints
+
+from .suggestions import suggest_name
+
+
+def option(default: Any, help: str, group: str = "options", **more) -> Any:
+    """A field of a plan with its help text, for a frozen dataclass: `steps: int = option(1000, "steps to take")`.
+
+    `group` is the heading in `--help`. `more` may hold `metavar`, `shown` (what help says of the default, instead of
+    its value), `positional=True`, and `tasks`, the names of the fine-tuning tasks that heed the field (none: all do).
+    """
+    return field(default=default, metadata={"help": help, "group": group} | more)
+
+
+def add_plan_options(parser: argparse.ArgumentParser, plan: type) -> None:
+    """Add an option for each field of the dataclass `plan` that was made by `option`, in groups, in the fields' order.
+
+    `--batch-size N` stands for the field `batch_size`. A field that is False by default is a switch, one that is True
+    has a switch `--no-...`. What was not given is None, so that the plan's own default holds.
+    """
+    types, groups = get_type_hints(plan), {}
+    for one in fields(plan):
+        if not one.metadata:
+            continue
+        title = one.metadata["group"]
+        if title not in groups:
+            groups[title] = parser.add_argument_group(title)
+        _add_option(groups[title], one, types[one.name])
+
+
+def _add_option(group, one: Field, kind: Any) -> None:
+    name, text = f"--{one.name.replace('_', '-')}", one.metadata["help"]
+    if kind is bool:
+        if one.default:
+            name = f"--no-{name.removeprefix('--')}"
+        group.add_argument(name, dest=one.name, action="store_const", const=not one.default, help=text)
+        return
+    default = one.metadata.get("shown", one.default)
+    if isinstance(default, tuple):
+        default = " ".join(default)
+    shown = f"{text} (default: {default})" if default not in ("", None) else text
+    many = get_origin(kind) is tuple
+    metavar = one.metadata.get("metavar", "N" if kind in (int, float) else "NAME")
+    arguments = {"help": shown.replace("%", "%%"), "metavar": metavar, "type": str if many else kind}
+    if many:
+        arguments["nargs"] = "+"
+    if one.metadata.get("positional"):
+        group.add_argument(one.name, **arguments)
+    else:
+        group.add_argument(name, dest=one.name, **arguments)
+
+
+def read_plan_options(options: argparse.Namespace, plan: type) -> dict[str, Any]:
+    """The fields of `plan` that were given on the command line; lists become tuples.
+
+    A field of pairs (`tuple[tuple[str, str], ...]`) is given as NAME=YOURS. Raises ValueError for one without "=".
+    """
+    types, given = get_type_hints(plan), {}
+    for one in fields(plan):
+        value = getattr(options, one.name, None)
+        if value is None or value is MISSING:
+            continue
+        if get_origin(types[one.name]) is tuple:
+            value = tuple(value)
+            if get_origin(get_args(types[one.name])[0]) is tuple:
+                value = _split_pairs(one.name, value)
+        given[one.name] = value
+    return given
+
+
+def _split_pairs(name: str, texts: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    pairs = tuple(tuple(text.split("=", 1)) for text in texts)
+    if any(len(pair) != 2 for pair in pairs):
+        raise ValueError(f"--{name} {' '.join(texts)}: write NAME=YOURS, such as text=review")
+    return pairs
+
+
+class CommandParser(argparse.ArgumentParser):
+    """argparse's parser, which also names the nearest command or option to one that was misspelt."""
+
+    def parse_args(self, arguments=None, namespace=None) -> argparse.Namespace:
+        options, unknown = self.parse_known_args(arguments, namespace)
+        if unknown:
+            parser = getattr(options, "parser", self)
+            known = [name for action in parser._actions for name in action.option_strings]
+            bad = next((text for text in unknown if text.startswith("-")), unknown[0])
+            parser.error(f"unrecognized arguments: {' '.join(unknown)}{suggest_name(bad.partition('=')[0], known)}")
+        return options
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            hint = suggest_name(str(value), map(str, action.choices))
+            raise argparse.ArgumentError(action, f"there is no {value!r}; there are {', '.join(action.choices)}{hint}")
+
+
+def describe_field(plan: type, name: str) -> str:
+    """The help text of a field, for a test or a message."""
+    return next(one.metadata["help"] for one in fields(plan) if one.name == name)
+
+
+Command = Callable[[argparse.Namespace], None]

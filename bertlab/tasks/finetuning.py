@@ -1,0 +1,366 @@
+"""Fine-tuning from examples to a folder: data, a head on a trained encoder, training, and scores beside the baselines.
+
+`python -m bertlab finetune` calls `finetune`; notebooks 10 to 13 take the same steps one at a time. Nothing here knows
+a particular task: whatever differs between tasks is asked of the `Task`.
+"""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from hashlib import sha256
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from .. import weights
+from ..batches import Batches
+from ..corpus import hash_to_fraction
+from ..files import write_json, write_text
+from ..options import option
+from ..train import TrainConfig, train
+from ..wordpiece import WordPiece
+from .base import Split, Task, count_row_tokens, split_examples
+from .hub import read_hub_examples
+from .named import NAMED, TASKS, find_task
+
+
+@dataclass(frozen=True)
+class FinetunePlan:
+    """Everything that a run depends on. It is kept in the run's folder as `run.json`, so a run can go on from there.
+
+    `task` is the name of data of ours (`NAMED`: sentiment, topic, pos, ...), or of a task (`TASKS`: classify, tag, ...)
+    for files of your own: then `train` is needed, and `eval`, else a tenth of `train` is held out to be judged by.
+    "hub:NAME" or "hub:NAME:CONFIG" takes a data set of the Hugging Face hub: its split train, test or validation for
+    `train`, `eval` and `dev`, or another one: "hub:stanfordnlp/sst2@validation".
+    """
+
+    task: str = option("sentiment", f"{', '.join(NAMED)}; or, with --train, {', '.join(TASKS)}", "what to learn",
+                       positional=True, metavar="task", shown="")  # fmt: skip
+    model: str = option("minilm", 'what to start from: a folder, "minilm", "bertlab-mini", or a name on the hub',
+                        "what to learn", metavar="MODEL")  # fmt: skip
+    train: str = option(
+        "", "to learn from: .csv, .tsv, .jsonl, CoNLL columns, .conllu, SQuAD JSON, a folder with a folder for each class, "
+        "or hub:NAME[:CONFIG][@SPLIT]", "data of your own", metavar="FILE")  # fmt: skip
+    eval: str = option("", "what the scores in the table are of (default: a tenth of --train)", "data of your own",
+                       metavar="FILE")  # fmt: skip
+    dev: str = option("", "what the best weights are chosen by (default: a tenth of --train)", "data of your own",
+                      metavar="FILE")  # fmt: skip
+    columns: tuple[tuple[str, str], ...] = option(
+        (), "what your file calls its columns, such as text=review label=stars", "data of your own",
+        metavar="NAME=YOURS")  # fmt: skip
+    skip_bad_rows: bool = option(False, "leave rows out that cannot be used, and say which", "data of your own")
+    limit: int = option(0, "examples to learn from at most", "data of your own", shown="all")
+    epochs: float = option(0.0, "how often the training data is gone through", "training", shown="by the task")
+    length: int = option(0, "tokens a row at most; what is longer is cut, and counted", "training", shown="by the task")
+    batch_size: int = option(32, "rows a batch", "training")
+    accumulate: int = option(1, "batches a step", "training")
+    learning_rate: float = option(1e-4, "of the encoder at the peak; 5e-5 or less for bert-base", "training")
+    head_learning_rate: float = option(0.0, "of what is new", "training", shown="as the encoder's")
+    layer_decay: float = option(1.0, "each layer learns slower than the one above it by this factor", "training")
+    freeze: int = option(0, "leave the embeddings and so many layers as they are; -1: the whole encoder", "training")
+    dropout: float = option(0.1, "while training", "training")
+    weight_decay: float = option(0.01, "of matrices", "training")
+    warmup: float = option(0.1, "share of the steps over which the rate rises", "training")
+    evaluations: int = option(4, "on the dev examples while training; the weights of the best one are kept", "training")
+    patience: int = option(
+        0, "end after so many evaluations in a row that were not the best", "training", shown="never"
+    )
+    seed: int = option(0, "of new weights, order and dropout", "training")
+    class_weights: bool = option(False, "classify, tag: rare classes count as much as frequent ones", "for some tasks")
+    label_on: str = option("first", "tag: the piece that carries the label of a word: first, last or all",
+                           "for some tasks", metavar="PIECE")  # fmt: skip
+    stride: int = option(
+        0, "read: how many tokens later the next window begins", "for some tasks", shown="half a window"
+    )
+    beams: int = option(1, "write: texts that are carried on at a time", "for some tasks")
+    length_penalty: float = option(1.0, "write: 0 prefers short texts, 1 takes the mean", "for some tasks")
+    whole: bool = option(False, "write: leave out pairs of which something would be cut", "for some tasks")
+
+    def __post_init__(self):
+        task = find_task(self.task)
+        if (self.task in TASKS) != bool(self.train):
+            raise ValueError(
+                f"{self.task} needs a file to learn from: give train"
+                if self.task in TASKS
+                else f"{self.task} brings its own data: leave train out, or take {task.name}"
+            )
+        for name in ("limit", "length", "epochs", "evaluations", "head_learning_rate"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must not be below 0")
+        if not 0 < self.layer_decay <= 1:
+            raise ValueError(f"layer_decay is {self.layer_decay}; a factor above 0 and up to 1")
+        if self.freeze < -1:
+            raise ValueError(f"freeze is {self.freeze}; a number of layers, or -1 for all")
+        if self.patience and not self.evaluations:
+            raise ValueError("patience counts evaluations: there must be some")
+        self._check_task_options(task)
+        make_finetuning_config(self, 1, "accuracy")  # raises for what cannot be
+
+    def _check_task_options(self, task: type[Task]) -> None:
+        """Raise ValueError for an option that was set and that the task does not heed."""
+        for one in fields(self):
+            heeding = [other.name for other in TASKS.values() if one.name in other.options]
+            if heeding and task.name not in heeding and getattr(self, one.name) != one.default:
+                raise ValueError(f"{one.name} is for {' and '.join(heeding)}, not for {task.name}")
+
+
+# ---- The whole -------------------------------------------------------------------------------------------------------
+
+
+def finetune(
+    plan: FinetunePlan,
+    folder: str | Path,
+    *,
+    data: Split | None = None,
+    resume: bool = False,
+    watch: Callable[[dict, dict], None] | None = None,
+    say: Callable[[str], None] = print,
+) -> dict:
+    """Fine-tune a model into `folder`, and return its results (also in `results.json`): the scores of `model` and of
+    each of the `baselines` on data that was not trained on, `rows` of each side, `steps` and `seconds`.
+
+    `data` replaces what the plan names. All of the data is read and checked before the training starts. The folder then
+    opens in transformers and in `predict`: config.json with the labels, model.safetensors, the tokenizer's files.
+    `test.jsonl` holds the prediction for each test example and the expected answer; `draw_report` draws them.
+    `resume=True` goes on with the run in `folder`, or begins it. Raises FileExistsError when the folder holds a run and
+    `resume` is False, ValueError for data that cannot be used or has changed.
+    """
+    folder = Path(folder)
+    facts = read_facts(folder, resume)
+    if facts:
+        plan = parse_plan(facts)
+        say(f"going on with the run in {folder.name}")
+    data = read_data(plan, say) if data is None else data
+    check_data(plan, data, say)
+    fingerprint = sha256(json.dumps([list(side) for side in data]).encode("utf-8", "surrogatepass")).hexdigest()
+    if facts and facts["data_sha256"] != fingerprint:
+        raise ValueError(f"the data is not what the run in {folder} began with: give it back, or start anew")
+
+    start = weights.find_model_folder(plan.model)
+    tokenizer = WordPiece.load(start)
+    settings = find_task(plan.task).derive_settings(data.train)
+    task = make_task(plan, tokenizer, settings)
+    model = load_task_model(plan, task, start, data.train)
+    data = leave_out_cut(plan, task, data, say) if plan.whole else data
+    batches, config = prepare_training(plan, task, data, say)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not facts:
+        write_json(folder / "run.json", {"plan": asdict(plan), "data_sha256": fingerprint} | settings)
+
+    begun = time.perf_counter()
+    validate = (lambda model: task.validate(model, data.dev)) if plan.evaluations else None
+    scale = scale_learning_rates(plan, model.config.num_hidden_layers)
+    train(model, batches, config, evaluate=validate, folder=folder, resume=resume, watch=watch, scale=scale)
+    seconds = time.perf_counter() - begun
+    labels = list(task.labels) or None
+    weights.save(model.cpu(), folder, tokenizer, labels=labels)
+    results = judge_model(plan, task, model, data, folder)
+    results |= {"steps": config.steps, "seconds": round(seconds, 1)}
+    write_json(folder / "results.json", results)
+    return results
+
+
+def judge_model(plan: FinetunePlan, task: Task, model: nn.Module, data: Split, folder: Path) -> dict:
+    """The scores of the model and the baselines on the test examples; the predictions are written to `test.jsonl`."""
+    chosen = task.choose_options(model, data.dev)
+    predictions = task.predict(model, data.test, **chosen)
+    lines = [
+        json.dumps({"expected": task.get_answer(example)} | prediction, ensure_ascii=False) + "\n"
+        for example, prediction in zip(data.test, predictions, strict=True)
+    ]
+    write_text(folder / "test.jsonl", "".join(lines))
+    scores = task.score(data.test, predictions)
+    return {
+        "task": plan.task,
+        "metric": task.metric,
+        "units": {name: task.get_unit(name) for name in scores},
+        "model": scores,
+        "baselines": task.score_baselines(data.train, data.test),
+        "rows": {name: len(side) for name, side in data._asdict().items()},
+    } | chosen
+
+
+def draw_report(folder: str | Path, most: int = 12):
+    """The predictions of the run in `folder` for its test examples, as a matplotlib figure: which label was predicted
+    for which (the `most` frequent ones; classify and tag), and how far the probabilities can be trusted.
+
+    Raises ValueError for a writer, which gives no probabilities, OSError for a run that has not ended.
+    """
+    folder = Path(folder)
+    task = find_task(parse_plan(json.loads((folder / "run.json").read_text("utf-8"))).task)
+    rows = [json.loads(line) for line in (folder / "test.jsonl").read_text("utf-8").splitlines()]
+    return task.draw_report(rows, most)
+
+
+# ---- The steps of a run ----------------------------------------------------------------------------------------------
+
+
+def read_facts(folder: Path, resume: bool) -> dict | None:
+    """What `run.json` in the folder holds, None for a new run. Raises FileExistsError unless the run is to go on."""
+    recorded = folder / "run.json"
+    if not recorded.exists():
+        return None
+    if not resume:
+        raise FileExistsError(f"{folder} holds a run already: go on with it (--resume), or name another folder")
+    return json.loads(recorded.read_text("utf-8"))
+
+
+def parse_plan(facts: dict) -> FinetunePlan:
+    """The plan in a `run.json`."""
+    return FinetunePlan(**facts["plan"] | {"columns": tuple(map(tuple, facts["plan"]["columns"]))})
+
+
+def read_data(plan: FinetunePlan, say: Callable[[str], None] = print) -> Split:
+    """The examples that a plan names. Without an `eval` a tenth of the training file is held out, without a `dev`
+    another one: by a hash of the text, so that the same rows are always held out."""
+    task = find_task(plan.task)
+    if plan.task in NAMED:
+        data = NAMED[plan.task].load()
+    else:
+        held_out = split_examples(read_examples(plan, plan.train, "train", say), task.get_text)
+        training, dev, test = held_out
+        if plan.eval:
+            training, test = training + test, read_examples(plan, plan.eval, "test", say)
+        if plan.dev:
+            training, dev = training + held_out.dev, read_examples(plan, plan.dev, "validation", say)
+        data = Split(training, dev, test)
+    if plan.limit:  # files may be sorted by label: take any rows, but those of a smaller limit among them
+        shuffled = sorted(data.train, key=lambda example: hash_to_fraction(f"limit {task.get_text(example)}"))
+        data = data._replace(train=shuffled[: plan.limit])
+    return data
+
+
+def read_examples(plan: FinetunePlan, origin: str, split: str, say: Callable[[str], None]) -> list:
+    """Examples of the plan's task from a file, a folder, or the hub. Raises ValueError for a column that the task's
+    files do not have, and what the readers raise."""
+    task, columns = find_task(plan.task), dict(plan.columns)
+    if origin.startswith("hub:"):
+        origin, _, other = origin.partition("@")
+        name, _, config = origin.removeprefix("hub:").partition(":")
+        return read_hub_examples(task, name, other or split, config or None, **columns)
+    unknown = [name for name in columns if name not in task.columns]
+    if unknown:
+        known = f"there are {', '.join(task.columns)}" if task.columns else "there are none"
+        raise ValueError(f"a {task.name} has no columns {', '.join(unknown)} to name; {known}")
+    return task.read_file(origin, skip_bad_rows=plan.skip_bad_rows, say=say, **columns)
+
+
+def check_data(plan: FinetunePlan, data: Split, say: Callable[[str], None] = print) -> None:
+    """ValueError for data that nothing can be learned from; `say` what is doubtful: labels that training does not have,
+    texts that are on both sides."""
+    task = find_task(plan.task)
+    for name, side in data._asdict().items():
+        if not side:
+            raise ValueError(f"no example is left for {name}: give more data, or a file of its own (--eval, --dev)")
+    known_texts = {task.get_text(example) for example in data.train}
+    known_labels = {label for example in data.train for label in task.get_labels(example)}
+    for name, side in (("dev", data.dev), ("test", data.test)):
+        repeated = sum(task.get_text(example) in known_texts for example in side)
+        if repeated and not task.texts_recur:
+            say(f"{repeated:,} of {len(side):,} {name} examples are in the training data as well: the score flatters")
+        counts = Counter(label for example in side for label in task.get_labels(example) if label not in known_labels)
+        if counts:
+            listed = ", ".join(f"{label!r} ({count})" for label, count in sorted(counts.items()))
+            say(f"{name} has labels that the training data does not have, and counts them as wrong: {listed}")
+
+
+def make_task(plan: FinetunePlan, tokenizer: WordPiece, settings: dict) -> Task:
+    """The task of a plan, with the settings that `Task.derive_settings` took from the training examples."""
+    return find_task(plan.task).from_plan(plan, tokenizer, settings)
+
+
+def load_task_model(plan: FinetunePlan, task: Task, start: Path, examples: Sequence = ()) -> nn.Module:
+    """The task's head on the encoder in `start`; what the file lacks begins at random, by the plan's seed."""
+    with torch.random.fork_rng():
+        torch.manual_seed(plan.seed)
+        model = task.load_model(start)
+    most = model.config.max_position_embeddings
+    if task.length > most:
+        raise ValueError(f"length is {task.length}, but {plan.model} has {most} positions: --length {most} or less")
+    model.labels = tuple(task.labels)
+    set_dropout(model, plan.dropout)
+    task.prepare_model(model, examples, plan)
+    freeze_layers(model, plan.freeze)
+    return model
+
+
+def set_dropout(model: nn.Module, dropout: float) -> None:
+    """The same dropout everywhere in a model, attention's included."""
+    model.config = replace(model.config, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)
+    for part in model.modules():
+        if isinstance(part, nn.Dropout):
+            part.p = dropout
+        elif hasattr(part, "dropout") and isinstance(part.dropout, float):  # attention's
+            part.dropout = dropout
+
+
+def freeze_layers(model: nn.Module, layers: int) -> None:
+    """Leave the embeddings and the first so many `layers` of a model as they are; -1: the whole encoder. Raises
+    ValueError when there are fewer."""
+    own = model.bert.layers
+    if layers > len(own):
+        raise ValueError(f"freeze is {layers}, but the model has {len(own)} layers")
+    if layers:
+        for part in (model.bert.embeddings, *own[: None if layers < 0 else layers]):
+            part.requires_grad_(False)
+
+
+def leave_out_cut(plan: FinetunePlan, task: Task, data: Split, say: Callable[[str], None]) -> Split:
+    """The data without the examples of which something would be cut, on all sides; `say` how many those are."""
+    count = sum(map(len, data))
+    data = Split(*(task.keep_whole(side) for side in data))
+    say(f"{count - sum(map(len, data)):,} of {count:,} pairs are left out: more than {task.length} tokens (--length)")
+    check_data(plan, data, lambda text: None)
+    return data
+
+
+def prepare_training(
+    plan: FinetunePlan, task: Task, data: Split, say: Callable[[str], None]
+) -> tuple[Batches, TrainConfig]:
+    """The batches of the training examples, and the settings of the loop; `say` what was truncated, and the sizes."""
+    rows = task.make_rows(data.train)
+    for loss in task.describe_losses(len(data.train)):
+        say(loss)
+    size = min(plan.batch_size, len(rows))
+    batches = Batches(rows, task.collate, size, seed=plan.seed, lengths=count_row_tokens(rows))
+    epochs = plan.epochs or task.default_epochs
+    steps = max(1, round(len(rows) * epochs / (size * plan.accumulate)))
+    say(
+        f"{len(data.train):,} examples to learn from, {len(data.dev):,} to choose by, {len(data.test):,} to be judged "
+        f"by; {steps:,} steps of {size * plan.accumulate} rows"
+    )
+    return batches, make_finetuning_config(plan, steps, task.selection or task.metric)
+
+
+def scale_learning_rates(plan: FinetunePlan, layers: int) -> Callable[[str], float] | None:
+    """The factor by which the learning rate of a parameter differs, by its name; None when all learn alike."""
+    if plan.layer_decay == 1 and not plan.head_learning_rate:
+        return None
+
+    def get_factor(name: str) -> float:
+        if not name.startswith("bert."):
+            return plan.head_learning_rate / plan.learning_rate if plan.head_learning_rate else 1.0
+        number = int(name.split(".")[2]) if name.startswith("bert.layers.") else -1
+        return plan.layer_decay ** (layers - 1 - number)
+
+    return get_factor
+
+
+def make_finetuning_config(plan: FinetunePlan, steps: int, selection: str) -> TrainConfig:
+    """The plan's part that the loop needs to know. `selection` is the number that the best weights are chosen by."""
+    return TrainConfig(
+        steps=steps,
+        learning_rate=plan.learning_rate,
+        warmup=plan.warmup,
+        weight_decay=plan.weight_decay,
+        accumulate=plan.accumulate,
+        seed=plan.seed,
+        log_every=max(1, steps // 50),
+        evaluate_every=max(1, steps // plan.evaluations) if plan.evaluations else 0,
+        keep_best=selection if plan.evaluations else "",
+        patience=plan.patience,
+        checkpoint_seconds=60.0,  # a checkpoint holds the best weights too
+    )
