@@ -124,8 +124,8 @@ def run_pretrain(options: argparse.Namespace) -> None:
 
 def add_fill_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("text", help="a text with [MASK] where a word is missing")
-    parser.add_argument("--model", default="bertlab-mini", metavar="MODEL",
-                        help="a folder that pretrain made (default: bertlab-mini, which comes with bertlab)")  # fmt: skip
+    model = "a folder that pretrain made (default: bertlab-mini, which comes with bertlab)"
+    parser.add_argument("--model", default="bertlab-mini", metavar="MODEL", help=model)
     parser.add_argument("--top", type=int, default=5, metavar="N", help="predictions for each (default: 5)")
 
 
@@ -199,9 +199,9 @@ def run_finetune(options: argparse.Namespace) -> None:
 
 def add_predict_options(parser: argparse.ArgumentParser) -> None:
     inputs = (
-        "texts; or the name of one .txt or .tsv file; without any: standard input, one text a line. Where a model reads
-        " "two things, a tab separates them: two texts, a question and its context, or what was said and the replies to
-        " "choose from"
+        "texts; or the name of one .txt or .tsv file; without any: standard input, one text a line. Where a model "
+        "reads two things, a tab separates them: two texts, a question and its context, or what was said and the "
+        "replies to choose from"
     )
     parser.add_argument("text", nargs="*", help=inputs)
     parser.add_argument("--model", required=True, metavar="FOLDER", help="a folder that finetune made")

@@ -48,11 +48,15 @@ class PretrainPlan:
     preset: str = option("tiny", f"size: {', '.join(PRESETS)}", "model", metavar="SIZE")
     unigrams: bool = option(True, "start the MLM bias at zero, not at the log frequencies of the words", "model")
     sinusoids: float = option(
-        0.1, "start the position table from the sinusoids times N; 0: from random numbers, as Google did", "model")  #
-        fmt: skip
+        0.1,
+        "start the position table from the sinusoids times N; 0: from random numbers, as Google did",
+        "model",
+    )
     neighbours: bool = option(
-        True, "start the heads from random numbers, not at neighbouring tokens (which needs the sinusoids)", "model")  #
-        fmt: skip
+        True,
+        "start the heads from random numbers, not at neighbouring tokens (which needs the sinusoids)",
+        "model",
+    )
     steps: int = option(0, "of training", "training", shown="by --minutes")
     batch_size: int = option(64, "rows a step", "training")
     masked: float = option(0.4, "share of the words to predict while training; judged is always at 15%", "training")
