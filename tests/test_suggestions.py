@@ -23,5 +23,5 @@ def test_the_nearest_name_is_suggested(name, expected):
 
 
 def test_the_suggestion_keeps_the_case_of_the_option():
-    assert suggest_name("pretrainng", iter(["Classifier", "Pretraining"])) == '; did you mean "Pretraining"?'
+    assert suggest_name("brt", iter(["Classifier", "BERT"])) == '; did you mean "BERT"?'
     assert suggest_name("sotu", []) == ""
