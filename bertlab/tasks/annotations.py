@@ -1,4 +1,4 @@
-"""Our own two test sets, in data/: names in sentences, and questions on articles, both annotated on Wikipedia summaries.
+"""Our own two test sets, in data/: names in sentences and questions on articles, annotated on Wikipedia summaries.
 
 The files hold positions of characters and no text; reading them joins them to the summaries and checks that they fit.
 """
@@ -64,7 +64,9 @@ def _read_annotations(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise AnnotationError(f"the annotations cannot be read ({error}); reinstall or re-clone bertlab") from error
+        raise AnnotationError(
+            f"the annotations cannot be read ({error}); reinstall bertlab, or restore its data folder"
+        ) from error
 
 
 def _parse_object(text: str, location: str) -> dict:
@@ -176,9 +178,9 @@ def _add_answer_texts(qa: dict, context: str, file_name: str) -> dict:
 def read_reading_test(articles: Sequence[dict] | None = None, path: Path | None = None) -> dict:
     """The reading test in the layout of SQuAD 2.0 (Rajpurkar et al., 2018), with the texts filled in.
 
-    {"version", "data": [{"title", "paragraphs": [{"context", "qas": [...]}]}]}, one paragraph per article. A question is
-    {"id", "question", "answers": [{"text", "answer_start"}, ...], "is_impossible"}. Every listed answer is correct. A
-    question without an answer has [] and also "plausible_answers", which a careless reader may give.
+    {"version", "data": [{"title", "paragraphs": [{"context", "qas": [...]}]}]}, one paragraph per article. A question
+    is {"id", "question", "answers": [{"text", "answer_start"}, ...], "is_impossible"}. Every listed answer is correct.
+    A question without an answer has [] and also "plausible_answers", which a careless reader may give.
 
     Arguments and errors are those of `read_names_test`. Raises AnnotationError also if `is_impossible` contradicts the
     answers, or if two questions have the same id.
@@ -205,7 +207,7 @@ def read_reading_test(articles: Sequence[dict] | None = None, path: Path | None 
 
 
 def list_held_out_titles() -> frozenset[str]:
-    """The titles of all articles in the two tests. Whatever is trained or tuned on the summaries must leave them out."""
+    """The titles of all articles in the two tests. Training and tuning on the summaries must leave them out."""
     names = _read_annotations(sources.data_folder() / "names_test.jsonl").splitlines()
     reading = _parse_object(_read_annotations(sources.data_folder() / "reading_test.json"), "reading_test.json")
     return frozenset(json.loads(line)["title"] for line in names) | {entry["title"] for entry in reading["data"]}

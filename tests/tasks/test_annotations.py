@@ -1,4 +1,4 @@
-"""annotations.py: the two files of ours joined to small articles, each kind of damage, then the real files and text."""
+"""Our two annotated files: joined to small articles, each kind of damage, then the real files and texts."""
 
 import functools
 import json
@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from bertlab import sources, tasks
+from bertlab import sources
 from bertlab.tasks import (
     AnnotationError,
     hash_summary,
@@ -15,6 +15,7 @@ from bertlab.tasks import (
     read_reading_test,
     split_words_and_tags,
 )
+from bertlab.tasks.annotations import WORD_PATTERN
 
 TEXT = "Ada Lovelace lived in London. She worked with Charles Babbage, an English engineer, until 1852."
 ARTICLES = [
@@ -55,10 +56,10 @@ def names(tmp_path):
     """Read the names file that holds these lines (dicts, or text as it is)."""
 
     def read(*lines):
-        file = tmp_path / "names.jsonl"
+        path = tmp_path / "names.jsonl"
         texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
-        file.write_text("\n".join(texts) + "\n", encoding="utf-8")
-        return read_names_test(ARTICLES, file)
+        path.write_text("\n".join(texts) + "\n", encoding="utf-8")
+        return read_names_test(ARTICLES, path)
 
     return read
 
@@ -69,9 +70,9 @@ def reading(tmp_path):
 
     def read(*qas, **changes):
         entry = {"title": "Ada", "sha256": hash_summary(TEXT), "paragraphs": [{"qas": list(qas)}]} | changes
-        file = tmp_path / "reading.json"
-        file.write_text(json.dumps({"version": "v", "data": [entry]}), encoding="utf-8")
-        return read_reading_test(ARTICLES, file)
+        path = tmp_path / "reading.json"
+        path.write_text(json.dumps({"version": "v", "data": [entry]}), encoding="utf-8")
+        return read_reading_test(ARTICLES, path)
 
     return read
 
@@ -102,7 +103,7 @@ def test_words_and_tags():
     assert split_words_and_tags("", []) == ([], [])
 
 
-def test_reading_is_laid_out_as_squad(reading):
+def test_reading_has_the_layout_of_squad(reading):
     assert reading(question(), unanswerable()) == {
         "version": "v",
         "data": [
@@ -140,21 +141,27 @@ def test_reading_is_laid_out_as_squad(reading):
     ("lines", "message"),
     [
         (["{"], r"names.jsonl, line 1: not JSON"),
-        (["[]"], r"line 1: an object is needed, not '\[\]'"),
-        ([sentence(title="Eve")], r"line 1: the source holds no article 'Eve'"),
-        ([sentence(sha256="0" * 16)], r"the text of 'Ada' is not the one annotated .* or annotate it anew"),
-        ([sentence(), sentence()], r"line 2: this sentence of 'Ada' stands in the file already"),
+        (["[]"], r"line 1: expected a JSON object, not '\[\]'"),
+        ([sentence(title="Eve")], r"line 1: the source has no article 'Eve'"),
+        (
+            [sentence(sha256="0" * 16)],
+            r"the text of 'Ada' is not the one that was annotated .* or annotate the article again",
+        ),
+        ([sentence(), sentence()], r"line 2: this sentence of 'Ada' is already in the file"),
         ([{key: value for key, value in sentence().items() if key != "entities"}], r'needs "start", "end", and "ent'),
         ([sentence(entities=[[46, 61]])], r'line 1: needs "start"'),
         ([sentence(entities=[["46", 61, "PER"]])], r'line 1: needs "start"'),
-        ([sentence(end=9_999)], r"30 to 9999 is not a piece of a text of 95 characters"),
+        ([sentence(end=9_999)], r"30 to 9999 is not a span of a text of 95 characters"),
         ([sentence(start="30", entities=[])], r"line 1: \('30', 95\) is not a start and an end"),
-        ([sentence(entities=[[46, 46, "PER"]])], r"16 to 16 is not a piece"),
-        ([sentence(entities=[[*span("London"), "LOC"]])], r"-8 to -2 is not a piece"),
+        ([sentence(entities=[[46, 46, "PER"]])], r"16 to 16 is not a span"),
+        ([sentence(entities=[[*span("London"), "LOC"]])], r"-8 to -2 is not a span"),
         ([sentence(entities=[[*span("Charles "), "PER"]])], r"'Charles ' starts or ends with white space"),
         ([sentence(entities=[[*span("Charl"), "PER"]])], r"'Charl' starts or ends inside a word"),
         ([sentence(entities=[[*span("arles"), "PER"]])], r"'arles' starts or ends inside a word"),
-        ([sentence(entities=[[*span("English"), "GPE"]])], r"'English' has the type 'GPE'; there are PER, LOC, ORG"),
+        (
+            [sentence(entities=[[*span("English"), "GPE"]])],
+            r"'English' has the type 'GPE'; the types are PER, LOC, ORG",
+        ),
         (
             [sentence(entities=[[*span("Charles Babbage"), "PER"], [*span("Babbage"), "PER"]])],
             r"'Babbage' overlaps the name listed before it",
@@ -169,16 +176,16 @@ def test_a_damaged_names_file_is_refused(names, lines, message):
 @pytest.mark.parametrize(
     ("qas", "changes", "message"),
     [
-        ([question()], {"sha256": "0" * 16}, r"reading.json: the text of 'Ada' is not the one annotated"),
+        ([question()], {"sha256": "0" * 16}, r"reading.json: the text of 'Ada' is not the one that was annotated"),
         ([question()], {"title": "Eve"}, r"no article 'Eve'"),
-        ([question()], {"paragraphs": []}, r"not laid out as SQuAD 2.0: IndexError"),
-        ([{"id": "a"}], {}, r"not laid out as SQuAD 2.0: KeyError\('answers'\)"),
+        ([question()], {"paragraphs": []}, r"not in the layout of SQuAD 2.0: IndexError"),
+        ([{"id": "a"}], {}, r"not in the layout of SQuAD 2.0: KeyError\('answers'\)"),
         ([question(), question()], {}, r"two questions have the id a"),
-        ([question(answers=[])], {}, r"question a: is_impossible is False, and there are 0 answers"),
-        ([question(is_impossible=True)], {}, r"question a: is_impossible is True, and there are 2 answers"),
+        ([question(answers=[])], {}, r"question a: is_impossible is False, but it has 0 answers"),
+        ([question(is_impossible=True)], {}, r"question a: is_impossible is True, but it has 2 answers"),
         ([question(answers=[[0, 1]])], {}, r"question a: 'A' starts or ends inside a word"),
         ([question(answers=["London"])], {}, r"question a: 'London' is not a start and an end"),
-        ([question(answers=[[90, 999]])], {}, r"question a: 90 to 999 is not a piece"),
+        ([question(answers=[[90, 999]])], {}, r"question a: 90 to 999 is not a span"),
         ([unanswerable(plausible_answers=[[88, 94]])], {}, r"question b: .* starts or ends inside a word"),
     ],
 )
@@ -188,7 +195,7 @@ def test_a_damaged_reading_file_is_refused(reading, qas, changes, message):
 
 
 def test_a_missing_or_unreadable_file_is_named(tmp_path):
-    with pytest.raises(AnnotationError, match=r"nowhere.jsonl.*take a whole copy of bertlab"):
+    with pytest.raises(AnnotationError, match=r"nowhere.jsonl.*reinstall bertlab"):
         read_names_test(ARTICLES, tmp_path / "nowhere.jsonl")
     (tmp_path / "latin.json").write_bytes(b"\xff")
     with pytest.raises(AnnotationError, match="cannot be read .*utf-8"):
@@ -228,12 +235,12 @@ def test_the_real_names():
     assert Counter(s["topic"] for s in sentences)["People"] == 40
     assert [name for name, kind in entities if kind == "ORG"].count("Church of England") == 2
     assert {("Leo Tolstoy", "PER"), ("Nobel Peace Prize", "MISC"), ("Lake Michigan", "LOC")} <= set(entities)
-    for s in sentences:  # no name begins or ends within a word, as tagging cuts words
+    for s in sentences:  # no name begins or ends inside a word, as tagging splits words
         words, tags = split_words_and_tags(s["text"], s["entities"])
         assert "".join(words) == "".join(s["text"].split())
         assert [tag[2:] for tag in tags if tag.startswith("B")] == [kind for _, _, kind in s["entities"]]
-        starts = {match.start() for match in tasks.CAPITALIZED_WORD.finditer(s["text"])}
-        ends = {match.end() for match in tasks.CAPITALIZED_WORD.finditer(s["text"])}
+        starts = {match.start() for match in WORD_PATTERN.finditer(s["text"])}
+        ends = {match.end() for match in WORD_PATTERN.finditer(s["text"])}
         assert all(start in starts and end in ends for start, end, _ in s["entities"])
 
 

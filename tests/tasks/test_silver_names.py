@@ -1,5 +1,4 @@
-"""The silver names: each rule on a small made-up encyclopedia, the split by article, and how good the rules are on our
-own test."""
+"""Silver names: each rule on a small made-up encyclopedia, the split by article, and the score of the rules on our test."""
 
 import functools
 from collections import Counter
@@ -7,7 +6,10 @@ from collections import Counter
 import pytest
 
 from bertlab import sources, tasks
-from bertlab.tasks import TaggedSentence, detect_scheme, find_entities, score_entities
+from bertlab.tasks import detect_scheme, find_entities, score_entities
+from bertlab.tasks.annotations import split_into_words
+from bertlab.tasks.silver import make_silver_names
+from bertlab.tasks.silver.names import collect_known_names, find_own_names, list_open_articles, tag_names
 
 ARTICLES = [
     {"title": title, "topic": topic, "summary": summary}
@@ -32,27 +34,31 @@ ARTICLES = [
 
 @pytest.fixture(scope="module")
 def known():
-    known = tasks.collect_known_names(ARTICLES)
-    known.small.update(["they", "in", "over"] * 3)
+    known = collect_known_names(ARTICLES)
+    known.lowercase.update(["they", "in", "over"] * 3)
     return known
 
 
-def found(text, known, own=None):
-    """Names of a text as (words, type), or None when a capital is not explained."""
-    words = tasks.split_words_and_tags(text, [])[0]
-    tags, explained = tasks.tag_names(words, known, own)
-    return [(" ".join(words[start:end]), kind) for start, end, kind in find_entities(tags)] if explained else None
+def find_names(text, known, own_names=None):
+    """Names of a text as (words, type), or None if some capital is not explained."""
+    words = split_into_words(text)
+    tags, explained = tag_names(words, known, own_names)
+    return (
+        [(" ".join(words[start:end]), entity_type) for start, end, entity_type in find_entities(tags)]
+        if explained
+        else None
+    )
 
 
 def test_titles_topics_and_first_sentences_give_types(known):
-    types = {" ".join(words): kind for words, kind in known.types.items()}
+    types = {" ".join(words): entity_type for words, entity_type in known.types.items()}
     assert types.items() >= {
         "Ada Lovelace": "PER", "France": "LOC", "Republic of France": "LOC", "Rome": "LOC", "Baltic Sea": "LOC",
         "Baltic": "LOC", "Great Fire": "MISC", "Acme": "ORG", "Quercus": "O", "English": "MISC", "Qing": "MISC",
     }.items()  # fmt: skip
     assert not types.keys() & {"National park", "Oak", "Odd thing", "Qing dynasty", "History of Rome"}
     assert known.first_names == {"Ada", "John", "Henry"}
-    assert (known.small["school"], known.capital["Rome"]) == (2, 4)
+    assert (known.lowercase["school"], known.capitalized["Rome"]) == (2, 4)
 
 
 @pytest.mark.parametrize(
@@ -83,23 +89,23 @@ def test_titles_topics_and_first_sentences_give_types(known):
     ],
 )
 def test_each_rule(known, text, names):
-    assert found(text, known) == names
+    assert find_names(text, known) == names
 
 
 def test_surnames_hold_in_their_own_article(known):
-    own = tasks.find_own_names(ARTICLES[0], known)
+    own = find_own_names(ARTICLES[0], known)
     assert own[("Lovelace",)] == own["Augusta", "Ada", "King"] == "PER"
     assert ("King",) not in own
-    assert found("Later Lovelace met France.", known, own) is None  # Later is not known in lower case
-    assert found("They met Lovelace.", known, own) == [("Lovelace", "PER")]
-    assert ("France",) not in tasks.find_own_names(ARTICLES[2], known)
-    assert tasks.find_own_names(ARTICLES[3], known) == {}
+    assert find_names("Later Lovelace met France.", known, own) is None  # Later is not known in lower case
+    assert find_names("They met Lovelace.", known, own) == [("Lovelace", "PER")]
+    assert ("France",) not in find_own_names(ARTICLES[2], known)
+    assert find_own_names(ARTICLES[3], known) == {}
 
 
 @functools.cache
 def real():
     try:
-        return tasks.make_silver_names()
+        return make_silver_names()
     except sources.SourceError as error:
         return pytest.skip(str(error).splitlines()[0])
 
@@ -114,24 +120,21 @@ def test_the_real_silver():
         "O",
         *(f"{m}-{k}" for m in "BI" for k in ("LOC", "MISC", "ORG", "PER")),
     ]
-    closed = {
-        " ".join(TaggedSentence(*tasks.split_words_and_tags(s["text"], [])).words) for s in tasks.read_names_test()
-    }
-    closed |= {" ".join(tasks.split_words_and_tags(sentence, [])[0])
-               for article in tasks.read_reading_test()["data"]
-               for sentence in sources.split_sentences(article["paragraphs"][0]["context"])}  # fmt: skip
-    assert not closed & {" ".join(s.words) for s in sentences}
-    assert data.train[:50] == tasks.make_silver_names().train[:50]
-    assert not {article["title"] for article in tasks.list_open_articles()} & tasks.list_held_out_titles()
-    counts = Counter(kind for s in sentences for _, _, kind in find_entities(s.tags))
+    held_out = [s["text"] for s in tasks.read_names_test()]
+    for article in tasks.read_reading_test()["data"]:
+        held_out += sources.split_sentences(article["paragraphs"][0]["context"])
+    assert not {" ".join(split_into_words(sentence)) for sentence in held_out} & {" ".join(s.words) for s in sentences}
+    assert data.train[:50] == make_silver_names().train[:50]
+    assert not {article["title"] for article in list_open_articles()} & tasks.list_held_out_titles()
+    counts = Counter(entity_type for s in sentences for _, _, entity_type in find_entities(s.tags))
     assert min(counts.values()) > 500
 
 
 @pytest.mark.network
 def test_how_good_the_rules_are():
     test = tasks.load_names().test
-    known = tasks.collect_known_names(tasks.list_open_articles())
-    said = [tasks.tag_names(s.words, known) for s in test]
+    known = collect_known_names(list_open_articles())
+    said = [tag_names(s.words, known) for s in test]
     scores = score_entities([s.tags for s in test], [tags for tags, _ in said])
     assert scores["precision"] > 0.8
     assert 0.5 < scores["recall"] < 0.7

@@ -18,8 +18,8 @@ from ..tagging import TaggedSentence
 # ---- Tables ----------------------------------------------------------------------------------------------------------
 
 # Nouns that say of which type a thing is: in "is a city in ...", as the last word of a name ("Yellow River") or before
-# its "of" ("Battle of Hastings"). Type "O": such things are written with a capital, but are not names by the guideline in
-# data/README.md.
+# its "of" ("Battle of Hastings"). Type "O": such things are written with a capital, but are not names by the guideline
+# in data/README.md.
 NOUNS_BY_TYPE = {
     "PER": "god goddess deity prophet hero king queen emperor pharaoh philosopher writer poet composer scientist",
     "LOC": "city cities town village country state states island islands river lake sea ocean mountain mountains "
@@ -48,28 +48,33 @@ TYPE_OF_NOUN = {noun: entity_type for entity_type, nouns in NOUNS_BY_TYPE.items(
 TYPE_OF_FIRST_WORD = {"lake": "LOC", "mount": "LOC", "cape": "LOC", "gulf": "LOC", "university": "ORG", "bank": "ORG",
                       "ministry": "ORG", "house": "ORG", "act": "MISC", "peace": "MISC"}  # fmt: skip
 
+
+def make_word_set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 # Offices and titles, which stand before the name of a person and are not part of it.
-OFFICES = frozenset(
+OFFICES = make_word_set(
     "king queen emperor empress president pope sir lord lady prince princess duke earl count general admiral captain "
     "sultan tsar caliph saint st bishop archbishop cardinal chancellor minister prime secretary governor senator judge "
-    "chief pharaoh dr mr mrs professor marshal colonel chairman elector grand crown lieutenant major".split()
+    "chief pharaoh dr mr mrs professor marshal colonel chairman elector grand crown lieutenant major"
 )
 
 # Words with a capital that are not names.
-NEVER_NAMES = frozenset(
+NEVER_NAMES = make_word_set(
     "january february march april may june july august september october november december monday tuesday wednesday "
-    "thursday friday saturday sunday i ii iii iv v vi vii viii ix x xi xii bc ad bce ce am pm dna rna uv the".split()
+    "thursday friday saturday sunday i ii iii iv v vi vii viii ix x xi xii bc ad bce ce am pm dna rna uv the"
 )
 
 # Words that belong to the name behind them: "Eastern Europe".
-QUALIFIERS = frozenset(
+QUALIFIERS = make_word_set(
     "north south east west northern southern eastern western central northeastern northwestern southeastern "
     "southwestern upper lower inner outer ancient classical medieval modern early late imperial colonial greater old "
-    "new".split()
+    "new"
 )
 
 # Nouns in lower case behind the name of a people or a dynasty: "Qing dynasty".
-GROUP_NOUNS = frozenset("language languages people peoples dynasty civilization religion mythology literature".split())
+GROUP_NOUNS = make_word_set("language languages people peoples dynasty civilization religion mythology literature")
 
 # Names that every text takes as known, and second names of things; _ stands for a space.
 COMMON_NAMES = {
@@ -103,14 +108,9 @@ class KnownNames(NamedTuple):
     capitalized: Counter
 
 
-def split_words_only(text: str) -> list[str]:
-    """The words of a text, as they are tagged."""
-    return annotations.split_words_and_tags(text, [])[0]
-
-
 def split_title(title: str) -> list[str]:
     """The words of a title, without an addition in brackets at its end."""
-    return split_words_only(title.split(" (")[0])
+    return annotations.split_into_words(title.split(" (")[0])
 
 
 def list_open_articles() -> list[dict]:
@@ -124,7 +124,7 @@ def count_capitals(articles: Sequence[dict]) -> tuple[Counter, Counter]:
     lowercase, capitalized = Counter(), Counter()
     for article in articles:
         for sentence in sources.split_sentences(article["summary"]):
-            words = split_words_only(sentence)
+            words = annotations.split_into_words(sentence)
             lowercase.update(word for word in words if word.islower())
             capitalized.update(word for word in words[1:] if word[0].isupper())
     return lowercase, capitalized
@@ -188,7 +188,8 @@ def collect_known_names(articles: Sequence[dict]) -> KnownNames:
     first_names, peoples = set(), Counter()
     for article in articles:
         title, topic = split_title(article["title"]), article["topic"]
-        words = split_words_only(next(iter(sources.split_sentences(article["summary"])), ""))
+        first_sentence, *_ = sources.split_sentences(article["summary"]) or [""]
+        words = annotations.split_into_words(first_sentence)
         verb = next((i for i, word in enumerate(words) if word in ("is", "was", "are", "were")), len(words))
         predicate = words[verb + 1 :]
         if topic == "People" and (nationality := find_nationality(predicate)):
@@ -220,7 +221,7 @@ def find_own_names(article: dict, known: KnownNames) -> dict[tuple[str, ...], st
     title = split_title(article["title"])
     if known.types.get(tuple(title)) != "PER":
         return {}
-    words = split_words_only(article["summary"][:200])
+    words = annotations.split_into_words(article["summary"][:200])
     full_name = tuple(words[: find_capitals_end(words, 0)])
     title = title[: title.index("of")] if "of" in title else title  # without "of France"
     parts = {word for word in (*title, *full_name) if word[0].isupper() and word.lower() not in OFFICES | NEVER_NAMES}
@@ -290,13 +291,8 @@ def find_name_at(
             return entity_type, name_end  # Eastern Europe, South American
     if "-" in word and any((part,) in types for part in word.split("-")):
         return "MISC", start + 1  # Swiss-born
-    if (
-        before == "("
-        and start > 1
-        and tags[start - 2] != "O"
-        and word.isupper()
-        and words[start + 1 : start + 2] == [")"]
-    ):
+    is_bracketed = before == "(" and words[start + 1 : start + 2] == [")"]
+    if is_bracketed and start > 1 and tags[start - 2] != "O" and word.isupper():
         return tags[start - 2][2:], start + 1  # an abbreviation of the name before it
     return "?", start + 1
 
@@ -340,7 +336,7 @@ def make_silver_names() -> Split:
     for article in articles:
         own_names = find_own_names(article, known)
         for sentence in sources.split_sentences(article["summary"]):
-            words = split_words_only(sentence)
+            words = annotations.split_into_words(sentence)
             tags, explained = tag_names(words, known, own_names)
             own_names |= find_surnames(words, tags)
             if explained and 5 <= len(words) <= 60 and (set(tags) > {"O"} or hash_to_fraction(sentence) < 0.5):
