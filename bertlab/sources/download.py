@@ -30,7 +30,7 @@ def read_timeout() -> float:
 # ---------------------------------------------------------------------------------------------------------
 # The package index
 
-# To learn the metadata of an sdist, pip runs its setup.py. We put this build backend in the place of setuptools,
+# To learn the metadata of an sdist, pip runs its setup.py. We put this build backend in place of setuptools,
 # and it answers instead: nothing of the archive runs, and pip needs neither setuptools nor a build.
 BACKEND = """\
 import os
@@ -181,7 +181,7 @@ def shorten_error(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
-def download_from_hub(source: Source, folder: Path) -> Path:
+def download_hub_files(source: Source, folder: Path) -> Path:
     """Download each of the source's `hub_files` and check its sha256; returns the folder of the files.
 
     Raises SourceError.

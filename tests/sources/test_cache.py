@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from bertlab import sources
-from bertlab.sources import cache
+from bertlab import sources
 from bertlab.sources.cache import MANIFEST
 
 from ..conftest import ROOT
@@ -58,7 +58,7 @@ def test_another_process_finds_damage_that_left_size_and_time_unchanged(write_to
     times = path.stat()
     path.write_text("ONE")
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-    cache.hash_unchanged_file.cache_clear()  # like a new process
+    sources.hash_unchanged_file.cache_clear()  # like a new process
     for _ in range(2):  # the second time, the new copy is fine
         sources.fetch("tiny", progress=False)
         assert path.read_text() == "one"
