@@ -16,7 +16,7 @@ from .cache import (
     remove_unfinished_downloads,
     store_files,
 )
-from .download import download_hub_files, download_from_index, format_pip_filter, format_requirement
+from .download import download_from_index, download_hub_files, format_pip_filter, format_requirement
 from .registry import DamagedError, Source, SourceError, find_source
 
 

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from bertlab.sources import download, fetching, registry
 from bertlab import sources
+from bertlab.sources import download, fetching, registry
 
 from .helpers import Index
 

@@ -7,8 +7,7 @@ import sys
 import pytest
 
 from bertlab import sources
-from bertlab import sources
-from bertlab.sources.cache import MANIFEST
+from bertlab.sources.cache import MANIFEST, hash_unchanged_file
 
 from ..conftest import ROOT
 from .helpers import TINY, list_files, make_sdist, make_toml, make_wheel
@@ -58,7 +57,7 @@ def test_another_process_finds_damage_that_left_size_and_time_unchanged(write_to
     times = path.stat()
     path.write_text("ONE")
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-    sources.hash_unchanged_file.cache_clear()  # like a new process
+    hash_unchanged_file.cache_clear()  # like a new process
     for _ in range(2):  # the second time, the new copy is fine
         sources.fetch("tiny", progress=False)
         assert path.read_text() == "one"
