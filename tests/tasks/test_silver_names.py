@@ -1,4 +1,4 @@
-"""Silver names: each rule on a small made-up encyclopedia, the split by article, and the score of the rules on our test."""
+"""Silver names: each rule on a small made-up encyclopedia, the split by article, and the rules' score on our test."""
 
 import functools
 from collections import Counter
@@ -43,11 +43,9 @@ def find_names(text, known, own_names=None):
     """Names of a text as (words, type), or None if some capital is not explained."""
     words = split_into_words(text)
     tags, explained = tag_names(words, known, own_names)
-    return (
-        [(" ".join(words[start:end]), entity_type) for start, end, entity_type in find_entities(tags)]
-        if explained
-        else None
-    )
+    if not explained:
+        return None
+    return [(" ".join(words[start:end]), entity_type) for start, end, entity_type in find_entities(tags)]
 
 
 def test_titles_topics_and_first_sentences_give_types(known):
@@ -93,17 +91,17 @@ def test_each_rule(known, text, names):
 
 
 def test_surnames_hold_in_their_own_article(known):
-    own = find_own_names(ARTICLES[0], known)
-    assert own[("Lovelace",)] == own["Augusta", "Ada", "King"] == "PER"
-    assert ("King",) not in own
-    assert find_names("Later Lovelace met France.", known, own) is None  # Later is not known in lower case
-    assert find_names("They met Lovelace.", known, own) == [("Lovelace", "PER")]
+    own_names = find_own_names(ARTICLES[0], known)
+    assert own_names[("Lovelace",)] == own_names["Augusta", "Ada", "King"] == "PER"
+    assert ("King",) not in own_names
+    assert find_names("Later Lovelace met France.", known, own_names) is None  # Later is not known in lower case
+    assert find_names("They met Lovelace.", known, own_names) == [("Lovelace", "PER")]
     assert ("France",) not in find_own_names(ARTICLES[2], known)
     assert find_own_names(ARTICLES[3], known) == {}
 
 
 @functools.cache
-def real():
+def load_real_data():
     try:
         return make_silver_names()
     except sources.SourceError as error:
@@ -112,11 +110,11 @@ def real():
 
 @pytest.mark.network
 def test_the_real_silver():
-    data = real()
+    data = load_real_data()
     sentences = [*data.train, *data.dev, *data.test]
     assert [len(data.train) > 12_000, len(data.dev) > 1_000, len(data.test) > 1_000] == [True] * 3
     assert detect_scheme([s.tags for s in sentences]) == "IOB2"
-    assert tasks.Tagging.labels_of(data.train) == [
+    assert tasks.Tagging.list_labels(data.train) == [
         "O",
         *(f"{m}-{k}" for m in "BI" for k in ("LOC", "MISC", "ORG", "PER")),
     ]
@@ -134,10 +132,10 @@ def test_the_real_silver():
 def test_how_good_the_rules_are():
     test = tasks.load_names().test
     known = collect_known_names(list_open_articles())
-    said = [tag_names(s.words, known) for s in test]
-    scores = score_entities([s.tags for s in test], [tags for tags, _ in said])
+    tagged = [tag_names(s.words, known) for s in test]
+    scores = score_entities([s.tags for s in test], [tags for tags, _ in tagged])
     assert scores["precision"] > 0.8
     assert 0.5 < scores["recall"] < 0.7
-    sure = [(s.tags, tags) for s, (tags, explained) in zip(test, said, strict=True) if explained]
-    assert score_entities(*zip(*sure, strict=True))["f1"] > 0.88
-    assert len(sure) > 100
+    kept = [(s.tags, tags) for s, (tags, explained) in zip(test, tagged, strict=True) if explained]
+    assert score_entities(*zip(*kept, strict=True))["f1"] > 0.88
+    assert len(kept) > 100

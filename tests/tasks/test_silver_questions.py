@@ -200,4 +200,4 @@ def test_same_questions_each_time(data):
 
 
 def test_it_is_a_named_task():
-    assert tasks.NAMED["questions"][:2] == ("read", tasks.make_silver_questions)
+    assert tasks.NAMED["questions"][:2] == (tasks.Reading, tasks.make_silver_questions)
