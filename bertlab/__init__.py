@@ -47,6 +47,7 @@ _MODULES = [
     "train",
     "baselines",
     "pretrain",
+    "weight_names",
     "weights",
     "head_scores",
     "saliency",

@@ -1,10 +1,18 @@
-"""Small files: read as UTF-8, written whole or not at all, recognised by their sha256."""
+"""Files: read as UTF-8, written whole or not at all, one or several together, recognised by their sha256."""
 
 import contextlib
 import hashlib
 import json
 import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
+
+# Names within the folder whose files are replaced together.
+STAGING_PREFIX = ".bertlab-saving-"  # files that are being written
+COMMITTED = ".bertlab-ready"  # files that are complete and have to be moved into place
 
 
 def read_text(path: Path) -> str:
@@ -24,7 +32,7 @@ def read_text(path: Path) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all: whoever reads finds the old text or the new one. Lines end in \\n everywhere."""
+    """Write a file whole or not at all: a reader finds the old text or the new one. Lines end in \\n on any system."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.being-written")
     try:
         temporary.write_text(text, encoding="utf-8", newline="\n")
@@ -39,10 +47,57 @@ def write_json(path: Path, value: dict) -> None:
 
 
 def move_into_place(temporary: Path, path: Path) -> None:
-    """Rename a file or folder that was written beside its place, after its bytes have reached the disk."""
+    """Rename a file or folder that was written under a temporary name, after its bytes have reached the disk."""
     sync_to_disk(temporary)
     os.replace(temporary, path)
     sync_to_disk(path.parent)  # the new name is on the disk when its folder is
+
+
+@contextlib.contextmanager
+def replace_files(folder: Path) -> Iterator[Path]:
+    """Write several files of `folder` all together or not at all: `with replace_files(folder) as staging:`.
+
+    Files written to `staging` replace those of the same names when the block ends without an error; the folder's other
+    files stay. The moment that decides is one rename, of the staging folder to COMMITTED. If the process is killed
+    before it, the former files are untouched; if it is killed later, `finish_replacement` completes the work.
+    """
+    is_new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=folder))
+    try:
+        yield staging
+        for path in (*staging.iterdir(), staging):
+            sync_to_disk(path)
+        finish_replacement(folder)  # an earlier one, whose files are older
+        staging.rename(folder / COMMITTED)
+        sync_to_disk(folder)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        if is_new:
+            with contextlib.suppress(OSError):  # somebody else has put something into it
+                folder.rmdir()
+        raise
+    finish_replacement(folder)
+
+
+def finish_replacement(folder: Path) -> None:
+    """Move the files of a `replace_files` that was killed after its rename into place, and remove what others left.
+
+    Does nothing to a folder without such files. Files that are being written are left alone for an hour. Several
+    processes may call this at the same time.
+    """
+    committed = folder / COMMITTED
+    if committed.is_dir():
+        for path in list(committed.iterdir()):
+            with contextlib.suppress(FileNotFoundError):  # another process has moved it
+                os.replace(path, folder / path.name)
+        sync_to_disk(folder)
+        with contextlib.suppress(OSError):  # another process has removed it, or has committed newer files
+            committed.rmdir()
+    for staging in folder.glob(f"{STAGING_PREFIX}*"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - staging.stat().st_mtime > 3600:
+                shutil.rmtree(staging, ignore_errors=True)
 
 
 def sync_to_disk(path: Path) -> None:

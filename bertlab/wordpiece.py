@@ -15,6 +15,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .files import finish_replacement
 from .unicode_tables import accent_class, decompose_accents, is_chinese, is_punctuation, unicode_category
 
 if TYPE_CHECKING:
@@ -255,6 +256,7 @@ class WordPiece:
         """
         path = Path(path)
         folder = path if path.is_dir() else path.parent
+        finish_replacement(folder)
         whole = path if path.suffix == ".json" else path / "tokenizer.json"
         plain = path / "vocab.txt" if path.is_dir() else path
         if whole.exists():

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from bertlab.batches import IGNORE
 from bertlab.heads import Pretraining
 from bertlab.model import BertConfig, attention_maps
-from bertlab.weights import OUR_TO_HF, from_hf_names, translate_name
+from bertlab.weight_names import OUR_TO_HF, from_hf_names, translate_name
 
 B, T = 3, 11
 

@@ -39,7 +39,7 @@ def task():
 
 def test_source_and_target_apart_literally(task):
     batch = EncoderDecoderCollate(WORDS.pad_id)(
-        task.rows([TextPair("the cat sat", "cat"), TextPair("dog", "dog ran the mat")])
+        task.make_rows([TextPair("the cat sat", "cat"), TextPair("dog", "dog ran the mat")])
     )
     cls, sep = WORDS.cls_id, WORDS.sep_id
     assert batch["input_ids"].tolist() == [[cls, *WORDS.ids(["the", "cat", "sat"]), sep],
@@ -52,7 +52,7 @@ def test_source_and_target_apart_literally(task):
 def test_the_loss_is_that_of_each_word_from_those_before_it(model, task):
     """Computed by hand from the decoder's input, one pair at a time; so padding counts for nothing."""
     model = model.double().eval()
-    rows = task.rows(PAIRS)
+    rows = task.make_rows(PAIRS)
     batch = EncoderDecoderCollate(WORDS.pad_id)(rows)
     with torch.no_grad():
         loss = model(**batch).loss
@@ -66,7 +66,7 @@ def test_the_loss_is_that_of_each_word_from_those_before_it(model, task):
 
 
 def test_bert2bert_learns_in_our_loop_and_writes(model, task):
-    rows = task.rows(PAIRS)
+    rows = task.make_rows(PAIRS)
     batches = Batches(rows, EncoderDecoderCollate(WORDS.pad_id), 6, seed=0, lengths=count_row_tokens(rows))
     log = train(model, batches, TrainConfig(steps=150, learning_rate=3e-3, log_every=1), watch=quiet)
     assert log[0]["loss"] > 2

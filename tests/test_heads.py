@@ -20,7 +20,7 @@ from bertlab.heads import (
     mean_squared_error,
 )
 from bertlab.model import attention_maps
-from bertlab.weights import OUR_TO_HF, from_hf_names, translate_name
+from bertlab.weight_names import OUR_TO_HF, from_hf_names, translate_name
 from bertlab.writing import Writer, beam_search, writing_mask
 from tests.parity import BOUND, CONFIGS, B, T, a_batch, make_loud, name
 
