@@ -68,7 +68,7 @@ class Pretraining(nn.Module):
         self.mlm = MLMHead(config)
         self.nsp = nn.Linear(config.hidden_size, 2)
         for head in (self.pooler, self.mlm, self.nsp):
-            head.apply(self.bert.initialise)
+            head.apply(self.bert.init_weights)
 
     def forward(
         self,
@@ -87,7 +87,7 @@ class Pretraining(nn.Module):
         """
         if labels is not None and labels.shape != input_ids.shape:
             raise ValueError(f"labels has shape {tuple(labels.shape)}, input_ids {tuple(input_ids.shape)}")
-        self.bert.check(input_ids, token_type_ids, attention_mask)  # before labels of the same wrong shape are read
+        self.bert.check_inputs(input_ids, token_type_ids, attention_mask)  # before labels of the same wrong shape are read
         at = None if labels is None else find_labelled_positions(labels)
         hidden = self.bert(input_ids, token_type_ids, attention_mask, at)  # (B, T or Q, D)
         nsp_logits = self.nsp(self.pooler(hidden[:, 0]))  # (B, 2)
@@ -151,7 +151,7 @@ class Classifier(nn.Module):
         self.output = nn.Linear(config.hidden_size, num_labels)
         self.register_buffer("class_weights", None, persistent=False)  # (C,) how much each class counts in the loss
         for head in (self.pooler, self.output):
-            head.apply(self.bert.initialise)
+            head.apply(self.bert.init_weights)
 
     def forward(
         self,
@@ -194,7 +194,7 @@ class Tagger(nn.Module):
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
         self.output = nn.Linear(config.hidden_size, num_labels)
         self.register_buffer("class_weights", None, persistent=False)  # (C,)
-        self.output.apply(self.bert.initialise)
+        self.output.apply(self.bert.init_weights)
 
     def forward(
         self,
@@ -226,7 +226,7 @@ class SpanFinder(nn.Module):
         self.config = config
         self.bert = Bert(config)
         self.spans = nn.Linear(config.hidden_size, 2)
-        self.spans.apply(self.bert.initialise)
+        self.spans.apply(self.bert.init_weights)
 
     def forward(
         self,

@@ -84,9 +84,9 @@ class PretrainingCollate:
                 "were encoded with another one"
             )
         segments = real & (column >= np.array(split_at)[:, None])
-        chosen = self.choose(ids, rng)
+        chosen = self.choose_tokens(ids, rng)
         batch = {
-            "input_ids": torch.from_numpy(self.hide(ids, chosen, rng)),
+            "input_ids": torch.from_numpy(self.replace_chosen(ids, chosen, rng)),
             "token_type_ids": torch.from_numpy(segments.astype(np.int64)),
             "labels": torch.from_numpy(np.where(chosen, ids, IGNORE)),
         }
@@ -97,13 +97,13 @@ class PretrainingCollate:
             batch["next_sentence_label"] = torch.from_numpy(np.where(answers >= 0, answers, IGNORE))
         return batch
 
-    def choose(self, ids: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def choose_tokens(self, ids: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Which tokens the model must guess: ids (B, T) -> bool (B, T). Exactly `rate` of each row's words, rounded."""
         words = ~self.special[ids]
         count = words.sum(1)
         budget = np.minimum(count, np.maximum(1, np.round(self.masking.rate * count).astype(np.int64)))  # (B,)
         if self.masking.whole_words:
-            return self.choose_whole(ids, words, budget, rng)
+            return self.choose_whole_words(ids, words, budget, rng)
         lots = rng.random(ids.shape, np.float32)
         lots[~words] = 2  # behind all others
         first = np.argsort(lots, axis=1)  # (B, T)
@@ -111,7 +111,7 @@ class PretrainingCollate:
         np.put_along_axis(chosen, first, np.arange(ids.shape[1]) < budget[:, None], axis=1)
         return chosen
 
-    def choose_whole(
+    def choose_whole_words(
         self, ids: np.ndarray, words: np.ndarray, budget: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
         """The same by whole words: taken in random order, and one that is too long for what is left is passed over.
@@ -136,7 +136,7 @@ class PretrainingCollate:
                 break
         return taken[rows[:, None], word] & words
 
-    def hide(self, ids: np.ndarray, chosen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def replace_chosen(self, ids: np.ndarray, chosen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """The ids with the chosen tokens hidden: most as [MASK], some as a random word, some left as they are."""
         there = ids[chosen]  # (M,)
         roll = rng.random(len(there))

@@ -100,7 +100,7 @@ class Attention(nn.Module):
         self.dropout = config.attention_probs_dropout_prob
         self.maps: list[Tensor] | None = None  # a list while `attention_maps` is open
 
-    def split(self, x: Tensor) -> Tensor:
+    def split_heads(self, x: Tensor) -> Tensor:
         """Deal the width out to the heads."""
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, T, D) -> (B, H, T, K)
 
@@ -109,8 +109,8 @@ class Attention(nn.Module):
 
         `mask` (B, 1, 1 or T, T) is True where a query (third axis) may look at a key (last axis).
         """
-        q = self.split(self.query(gather_tokens(x, at)))  # (B, H, Q, K)
-        k, v = self.split(self.key(x)), self.split(self.value(x))  # (B, H, T, K)
+        q = self.split_heads(self.query(gather_tokens(x, at)))  # (B, H, Q, K)
+        k, v = self.split_heads(self.key(x)), self.split_heads(self.value(x))  # (B, H, T, K)
         dropout = self.dropout if self.training else 0.0
         if self.maps is None:
             gathered = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
@@ -160,9 +160,9 @@ class Bert(nn.Module):
         self.config = config
         self.embeddings = Embeddings(config)
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
-        self.apply(self.initialise)
+        self.apply(self.init_weights)
 
-    def initialise(self, part: nn.Module) -> None:
+    def init_weights(self, part: nn.Module) -> None:
         """Normal weights with deviation 0.02 and zero biases, for the encoder and for heads (Google's
         `modeling.py`)."""
         if isinstance(part, nn.Linear | nn.Embedding):
@@ -186,7 +186,7 @@ class Bert(nn.Module):
         last layer then computes only what will be read, from all tokens. Raises ValueError with what is wrong with
         the input.
         """
-        self.check(input_ids, token_type_ids, attention_mask)
+        self.check_inputs(input_ids, token_type_ids, attention_mask)
         mask = None if attention_mask is None else attention_mask.bool()
         if mask is not None:
             mask = mask[:, None, None] if mask.dim() == 2 else mask[:, None]  # (B, 1, 1 or T, T)
@@ -199,7 +199,7 @@ class Bert(nn.Module):
             mask = gather_tokens(mask[:, 0], at)[:, None]  # (B, 1, Q, T)
         return self.layers[-1](x, mask, at)
 
-    def check(self, input_ids: Tensor, token_type_ids: Tensor | None, attention_mask: Tensor | None) -> None:
+    def check_inputs(self, input_ids: Tensor, token_type_ids: Tensor | None, attention_mask: Tensor | None) -> None:
         """ValueError for input that the model cannot read. Values are looked at on a CPU only: a GPU would have to
         wait."""
         most, vocabulary = self.config.max_position_embeddings, self.config.vocab_size

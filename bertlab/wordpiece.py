@@ -1,7 +1,7 @@
 """WordPiece: how BERT turns a text into pieces from a fixed vocabulary, and how such a vocabulary is learned.
 
 Read from top to bottom: clean the text, split it into words, cut each word into pieces, learn the pieces.
-All of that is plain Python. `bulk`, `encode_bulk` and `learn_vocabulary` do the same work in Rust, with equal ids.
+All of that is plain Python. `to_rust`, `encode_bulk` and `learn_vocabulary` do the same work in Rust, with equal ids.
 """
 
 import json
@@ -122,7 +122,7 @@ class WordPiece:
     def __repr__(self) -> str:
         return f"WordPiece({len(self)} tokens, lower={self.lower})"
 
-    def pieces(self, word: str) -> list[tuple[str, int, int]]:
+    def split_word(self, word: str) -> list[tuple[str, int, int]]:
         """Cut one cleaned word: (token, start, end) for each piece.
 
         From the left, always the longest token that fits; all but the first piece are written with "##".
@@ -154,7 +154,7 @@ class WordPiece:
             else:
                 cleaned, origin = normalize_text(part, self.lower)
                 for word_start, word_end in split_words(cleaned):
-                    for token, start, end in self.pieces(cleaned[word_start:word_end]):
+                    for token, start, end in self.split_word(cleaned[word_start:word_end]):
                         first, last = origin[word_start + start], origin[word_start + end - 1]
                         found.append((token, here + first, here + last + 1))
             here += len(part)
@@ -164,7 +164,7 @@ class WordPiece:
         """The pieces of a text as strings, without [CLS] and [SEP]."""
         return [token for token, _, _ in self.tokenize_with_offsets(text)]
 
-    def ids(self, tokens: Iterable[str]) -> list[int]:
+    def convert_tokens_to_ids(self, tokens: Iterable[str]) -> list[int]:
         """The id of each token. One that is not in the vocabulary has the id of [UNK]."""
         return [self.index.get(token, self.unk_id) for token in tokens]
 
@@ -196,7 +196,7 @@ class WordPiece:
             tokens += [token for token, _, _ in part] + ["[SEP]"]
             types += [number] * (len(part) + 1)
             offsets += [(start, end) for _, start, end in part] + [(0, 0)]
-        return Encoding(self.ids(tokens), types, tokens, offsets)
+        return Encoding(self.convert_tokens_to_ids(tokens), types, tokens, offsets)
 
     def decode(self, ids: Iterable[int], keep_special: bool = False) -> str:
         """The text that ids spell: "##" pieces joined on, a space before all else but `.`, `,`, `?` and `!`.
@@ -238,7 +238,7 @@ class WordPiece:
         config |= {f"{token.strip('[]').lower()}_token": token for token in SPECIAL_TOKENS}
         files = {
             "vocab.txt": "".join(token + "\n" for token in self.vocab),
-            "tokenizer.json": self.bulk().to_str(pretty=True) + "\n",
+            "tokenizer.json": self.to_rust().to_str(pretty=True) + "\n",
             "tokenizer_config.json": json.dumps(config, indent=2) + "\n",
         }
         folder = Path(folder)
@@ -276,10 +276,10 @@ class WordPiece:
 
     # ---- The same in Rust --------------------------------------------------------------------------------
 
-    def bulk(self) -> "Tokenizer":
+    def to_rust(self) -> "Tokenizer":
         """The same tokenizer in Rust, from Hugging Face's `tokenizers`: the same ids, many times faster.
 
-        `bulk().encode(text, pair)` adds [CLS] and [SEP] and knows token types and offsets.
+        `to_rust().encode(text, pair)` adds [CLS] and [SEP] and knows token types and offsets.
         """
         from tokenizers import Tokenizer, decoders, models, processors
 
@@ -300,7 +300,7 @@ class WordPiece:
         It uses all cores, or one if TOKENIZERS_PARALLELISM=false is set. It may be called after a fork.
         """
         texts = _check_texts(texts)
-        rust = self.bulk()
+        rust = self.to_rust()
         ids = []
         for first in range(0, len(texts), 1000):  # a thousand at a time: less memory
             encodings = rust.encode_batch_fast(texts[first : first + 1000], add_special_tokens=False)

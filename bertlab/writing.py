@@ -33,7 +33,7 @@ class Writer(nn.Module):
         self.config = config
         self.bert = Bert(config)
         self.mlm = MLMHead(config)
-        self.mlm.apply(self.bert.initialise)
+        self.mlm.apply(self.bert.init_weights)
 
     def forward(
         self,
@@ -50,7 +50,7 @@ class Writer(nn.Module):
         """
         if labels is not None and labels.shape != input_ids.shape:
             raise ValueError(f"labels has shape {tuple(labels.shape)}, input_ids {tuple(input_ids.shape)}")
-        self.bert.check(input_ids, token_type_ids, attention_mask)
+        self.bert.check_inputs(input_ids, token_type_ids, attention_mask)
         mask = writing_mask(token_type_ids, attention_mask)
         words = self.bert.embeddings.words.weight
         if labels is None:
@@ -79,7 +79,7 @@ class Writer(nn.Module):
         the options of `beam_search`. The model must be in eval mode. Raises ValueError when it has too few positions.
         """
         (B, S), most_positions = input_ids.shape, self.config.max_position_embeddings
-        self.bert.check(input_ids, None, attention_mask)
+        self.bert.check_inputs(input_ids, None, attention_mask)
         if S + most - 1 > most_positions:
             raise ValueError(
                 f"{S} tokens to read and {most} to write, but the model has {most_positions} positions: cut the "
@@ -105,13 +105,13 @@ class Writer(nn.Module):
             ids.scatter_(1, length, torch.tensor(chosen, device=ids.device)[:, None])
             types.scatter_(1, length, 1)
             at, length = length, length + 1
-            return scores(self.read_on(ids, types, length, at, read)[:, 0])
+            return scores(self.encode_new_tokens(ids, types, length, at, read)[:, 0])
 
         whole = torch.arange(S, device=ids.device).expand(B, S)  # (B, S)
-        hidden = gather_tokens(self.read_on(ids, types, length, whole, read), length - 1)[:, 0]  # (B, D)
+        hidden = gather_tokens(self.encode_new_tokens(ids, types, length, whole, read), length - 1)[:, 0]  # (B, D)
         return beam_search(scores(hidden), go_on, end=end, most=most, **search)
 
-    def read_on(self, ids: Tensor, types: Tensor, length: Tensor, at: Tensor, read: list[Tensor]) -> Tensor:
+    def encode_new_tokens(self, ids: Tensor, types: Tensor, length: Tensor, at: Tensor, read: list[Tensor]) -> Tensor:
         """The last layer's vectors of the tokens `at` (N, Q), where all before them were read already: (N, Q, D).
 
         `read` holds what each layer was given at every token (N, T, D), and is filled up. A token of the target sees

@@ -42,11 +42,11 @@ def test_source_and_target_apart_literally(task):
         task.make_rows([TextPair("the cat sat", "cat"), TextPair("dog", "dog ran the mat")])
     )
     cls, sep = WORDS.cls_id, WORDS.sep_id
-    assert batch["input_ids"].tolist() == [[cls, *WORDS.ids(["the", "cat", "sat"]), sep],
-                                           [cls, *WORDS.ids(["dog"]), sep, 0, 0]]  # fmt: skip
+    assert batch["input_ids"].tolist() == [[cls, *WORDS.convert_tokens_to_ids(["the", "cat", "sat"]), sep],
+                                           [cls, *WORDS.convert_tokens_to_ids(["dog"]), sep, 0, 0]]  # fmt: skip
     assert batch["attention_mask"].tolist() == [[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]]
-    assert batch["labels"].tolist() == [[*WORDS.ids(["cat"]), sep, *[IGNORE] * 3],
-                                        [*WORDS.ids(["dog", "ran", "the", "mat"]), sep]]  # fmt: skip
+    assert batch["labels"].tolist() == [[*WORDS.convert_tokens_to_ids(["cat"]), sep, *[IGNORE] * 3],
+                                        [*WORDS.convert_tokens_to_ids(["dog", "ran", "the", "mat"]), sep]]  # fmt: skip
 
 
 def test_the_loss_is_that_of_each_word_from_those_before_it(model, task):

@@ -153,7 +153,7 @@ def test_longest_match_by_hand(small):
     assert small.tokenize("theq") == ["[UNK]"]  # a cut that fails half-way keeps nothing
     assert small.tokenize("a" + "s" * 99) == ["a"] + ["##s"] * 99
     assert small.tokenize("a" + "s" * 100) == ["[UNK]"]
-    assert small.ids(["a", "nowhere"]) == [5, small.unk_id]
+    assert small.convert_tokens_to_ids(["a", "nowhere"]) == [5, small.unk_id]
 
 
 def test_special_tokens_in_text(small):
@@ -200,7 +200,7 @@ def test_any_text_as_in_rust(text, lower, rng):
     wordpiece = WordPiece(
         [*SPECIAL_TOKENS, *kept, *{a + b for a, b in pairwise(chars)} - set(kept) - set(SPECIAL_TOKENS)], lower
     )
-    ours, rust = wordpiece.encode(text), wordpiece.bulk().encode(text)
+    ours, rust = wordpiece.encode(text), wordpiece.to_rust().encode(text)
     assert ours.tokens == rust.tokens
     assert ours.input_ids == rust.ids
     assert wordpiece.encode_bulk([text, text]) == [ours.input_ids[1:-1]] * 2
@@ -240,7 +240,7 @@ def test_all_speeches_and_wikipedia(real):
     chunks = sorted({chunk for text in texts for chunk in re.findall(r"\S+", text)})
     assert len(chunks) > 100_000
     for chunk, ids in zip(chunks, wordpiece.encode_bulk(chunks), strict=True):
-        assert wordpiece.ids(wordpiece.tokenize(chunk)) == ids
+        assert wordpiece.convert_tokens_to_ids(wordpiece.tokenize(chunk)) == ids
 
 
 def test_whole_texts_as_in_transformers(real):
@@ -263,7 +263,7 @@ def test_offsets_spell_the_text(real):
 def test_bulk_is_the_tokenizer_of_transformers(small):
     for lower in (True, False):
         ours = WordPiece(small.vocab, lower)
-        assert json.loads(ours.bulk().to_str()) == json.loads(hugging_face(ours).backend_tokenizer.to_str())
+        assert json.loads(ours.to_rust().to_str()) == json.loads(hugging_face(ours).backend_tokenizer.to_str())
 
 
 # ---- Length, decoding, bad input -------------------------------------------------------------------------
@@ -290,7 +290,7 @@ def test_too_long(small):
 
 def test_decode(small):
     ids = small.encode("Un wanted, the unwanted!").input_ids
-    assert small.decode(small.ids(["un", "##want", "##ed", ",", "the", "s", "!"])) == "unwanted, the s!"
+    assert small.decode(small.convert_tokens_to_ids(["un", "##want", "##ed", ",", "the", "s", "!"])) == "unwanted, the s!"
     assert small.decode(ids, keep_special=True).startswith("[CLS] un [UNK], the unwanted! [SEP]")
     assert small.decode([]) == ""
     for wrong in (-1, len(small)):
@@ -407,7 +407,7 @@ def test_bad_files(tmp_path, small):
     with pytest.raises(ValueError, match="line 6 is empty"):
         WordPiece.load(vocab)
 
-    good = json.loads(small.bulk().to_str())
+    good = json.loads(small.to_rust().to_str())
 
     def broken(change, message):
         copy = json.loads(json.dumps(good))

@@ -22,7 +22,7 @@ from .base import Task, run_model
 from .hub import choose_column
 from .metrics import answer_f1, exact_match, split_words_and_punctuation
 from .report import draw_calibration_report
-from .tables import BadRows, get_text
+from .tables import BadRows, get_text_field
 
 
 class Question(NamedTuple):
@@ -50,7 +50,7 @@ def read_questions(path: str | Path, skip_bad_rows: bool = False, say: Callable[
             f"{path} is not laid out as SQuAD: an object with a list 'data' is needed ({error!r})"
         ) from None
     questions = parse_articles(articles, problems)
-    problems.settle(len(questions), skip_bad_rows, say)
+    problems.raise_or_report(len(questions), skip_bad_rows, say)
     return questions
 
 
@@ -73,7 +73,7 @@ def parse_articles(articles: list, problems: BadRows) -> list[Question]:
                     raise ValueError("there is no answer, and is_impossible is false")
                 if not answers and "is_impossible" not in qa:
                     raise ValueError("there is no answer, and no is_impossible as in SQuAD 2.0")
-                questions.append(Question(name, get_text(qa, "question"), context, answers))
+                questions.append(Question(name, get_text_field(qa, "question"), context, answers))
                 seen.add(name)
             except (ValueError, TypeError, KeyError) as error:
                 problems.add(f"question {name or number}", str(error))
@@ -152,7 +152,7 @@ class Reading(Task):
         """A row for each window: [CLS] question [SEP] part of the context [SEP], and the tokens of the first answer.
         Both positions are 0 in a window that does not hold all of it. `offsets` are the characters of each context
         token. A question may take half of the row; the rest of it is cut."""
-        rust = self.tokenizer.bulk()
+        rust = self.tokenizer.to_rust()
         questions = self.tokenizer.encode_bulk([example.question for example in examples])
         contexts = {c: rust.encode(c, add_special_tokens=False) for c in {example.context for example in examples}}
         half = self.length // 2 - 2
