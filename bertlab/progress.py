@@ -1,6 +1,7 @@
-"""How a training tells how far it is: a progress bar, a live curve in a notebook, or nothing.
+"""How a training run reports its progress: a progress bar, a live curve in a notebook, or nothing.
 
-What `train` calls as `watch(row, status)` is called for every row of the log, and with an empty row about once a second.
+`train` calls its argument `watch(row, status)` for each row of the log, and about once a second with an empty row.
+`status` is what `TrainingClock.measure` returns.
 """
 
 import math
@@ -11,30 +12,105 @@ from collections.abc import Mapping, Sequence
 from .checkpoint import TrainingRun
 
 
-class LiveCurve:
-    """For `train(watch=...)` in a notebook: the loss and the held-out numbers, redrawn while the model learns.
+class TrainingClock:
+    """Speed and time left. They are not in the log, which must be the same on every machine."""
 
-    `baselines` are levels for the loss panel. The names of the log that hold "accuracy" go into a second panel.
+    def __init__(self, run: TrainingRun, steps: int):
+        self.run, self.steps = run, steps
+        self.start = self.last_report = self.last_checkpoint = time.monotonic()
+        self.first_step, self.first_tokens = run.step, run.tokens
+
+    def measure(self) -> dict:
+        """The current step, the number of steps, seconds since the start, tokens per second and seconds left."""
+        seconds = time.monotonic() - self.start
+        steps_done = self.run.step - self.first_step
+        return {
+            "step": self.run.step,
+            "steps": self.steps,
+            "seconds": seconds,
+            "tokens_per_second": (self.run.tokens - self.first_tokens) / seconds if seconds else 0.0,
+            "seconds_left": seconds / steps_done * (self.steps - self.run.step) if steps_done else math.nan,
+        }
+
+    def is_report_due(self) -> bool:
+        """True about once a second."""
+        if time.monotonic() - self.last_report < 1:
+            return False
+        self.last_report = time.monotonic()
+        return True
+
+    def is_checkpoint_due(self, seconds: float) -> bool:
+        """True once every `seconds`."""
+        if time.monotonic() - self.last_checkpoint < seconds:
+            return False
+        self.last_checkpoint = time.monotonic()
+        return True
+
+
+def describe_status(status: dict) -> str:
+    """The progress of a run in one line."""
+    speed = f"step {status['step']} of {status['steps']}, {status['tokens_per_second']:,.0f} tokens a second"
+    if status.get("ended"):
+        return f"{speed}, {status['seconds']:.0f} seconds"
+    if math.isnan(status["seconds_left"]):
+        return speed
+    return f"{speed}, {status['seconds_left']:.0f} seconds left"
+
+
+# ---- What can be given to `train` as `watch` -------------------------------------------------------------------------
+
+
+def quiet(row: dict, status: dict) -> None:
+    """Report nothing."""
+
+
+class ProgressBar:
+    """One progress bar on standard error: steps, time left, tokens per second, and the latest value of each number."""
+
+    def __init__(self, steps: int):
+        from tqdm import tqdm
+
+        shape = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
+        self.bar = tqdm(total=steps, bar_format=shape, file=sys.stderr, dynamic_ncols=True, leave=True)
+        self.latest: dict[str, str] = {}
+
+    def __call__(self, row: dict, status: dict) -> None:
+        if self.bar.n == 0 and status["step"] > 1:
+            self.bar.initial = status["step"]  # a resumed run estimates the time left from its own steps
+        numbers = {k: v for k, v in row.items() if isinstance(v, float) and k != "learning_rate"}
+        self.latest |= {name: f"{100 * v:.1f}%" if "accuracy" in name else f"{v:.3f}" for name, v in numbers.items()}
+        self.bar.n = status["step"]
+        speed = f"{status['tokens_per_second']:,.0f} tokens/s"
+        self.bar.set_postfix_str(", ".join([speed, *(f"{name} {value}" for name, value in self.latest.items())]))
+        if status.get("ended"):
+            self.bar.close()
+
+
+class LiveCurve:
+    """In a notebook, `train(watch=LiveCurve())` redraws the loss and the held-out numbers while the model learns.
+
+    `baselines` are levels for the loss panel. The numbers with "accuracy" in their name go into a second panel. The
+    figure is redrawn every `seconds`.
     """
 
     def __init__(self, baselines: Mapping[str, float] | None = None, seconds: float = 2.0):
         self.baselines, self.seconds = baselines, seconds
         self.log: list[dict] = []
-        self.shown: float | None = None
+        self.last_shown: float | None = None
         self.handle = None
 
     def __call__(self, row: dict, status: dict) -> None:
         if row:
             self.log.append(row)
-        now, ended = time.monotonic(), bool(status.get("ended"))
-        if ended or self.shown is None or now - self.shown > self.seconds:
+        now = time.monotonic()
+        if status.get("ended") or self.last_shown is None or now - self.last_shown > self.seconds:
             from .plots import draw_training_log
 
-            self.shown = now
+            self.last_shown = now
             self.show(draw_training_log(self.log, self.baselines, describe_status(status)))
 
     def show(self, axes: Sequence) -> None:
-        """Put the figure of these matplotlib axes below the cell, or in the place of the last one."""
+        """Show the figure of these matplotlib axes below the cell, instead of the previous one."""
         import matplotlib.pyplot as plt
         from IPython.display import display
 
@@ -44,72 +120,3 @@ class LiveCurve:
         else:
             self.handle.update(figure)
         plt.close(figure)
-
-
-def describe_status(status: dict) -> str:
-    """How far the training is, in one line."""
-    speed = f"step {status['step']} of {status['steps']}, {status['tokens_per_second']:,.0f} tokens a second"
-    if status.get("ended"):
-        return f"{speed}, {status['seconds']:.0f} seconds"
-    left = status["seconds_left"]
-    return speed if left != left else f"{speed}, {left:.0f} seconds left"
-
-
-class TrainingClock:
-    """Speed and time left. Nothing of this is in the log: the log must be the same on every machine."""
-
-    def __init__(self, run: TrainingRun, steps: int):
-        self.run, self.steps = run, steps
-        self.start = self.shown = self.saved = time.monotonic()
-        self.first_step, self.first_tokens = run.step, run.tokens
-
-    def status(self) -> dict:
-        seconds = time.monotonic() - self.start
-        done = self.run.step - self.first_step
-        return {
-            "step": self.run.step,
-            "steps": self.steps,
-            "seconds": seconds,
-            "tokens_per_second": (self.run.tokens - self.first_tokens) / seconds if seconds else 0.0,
-            "seconds_left": seconds / done * (self.steps - self.run.step) if done else math.nan,
-        }
-
-    def tick(self) -> bool:
-        """True about once a second."""
-        if time.monotonic() - self.shown < 1:
-            return False
-        self.shown = time.monotonic()
-        return True
-
-    def due(self, seconds: float) -> bool:
-        """True once every `seconds`."""
-        if time.monotonic() - self.saved < seconds:
-            return False
-        self.saved = time.monotonic()
-        return True
-
-
-def quiet(row: dict, status: dict) -> None:
-    """Watch without a word."""
-
-
-class ProgressBar:
-    """One progress bar on standard error: steps, time left, tokens a second, and the newest of each number."""
-
-    def __init__(self, steps: int):
-        from tqdm import tqdm
-
-        shape = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
-        self.bar = tqdm(total=steps, bar_format=shape, file=sys.stderr, dynamic_ncols=True, leave=True)
-        self.newest: dict[str, str] = {}
-
-    def __call__(self, row: dict, status: dict) -> None:
-        if self.bar.n == 0 and status["step"] > 1:
-            self.bar.initial = status["step"]  # a resumed run: time left from its own steps
-        numbers = {k: v for k, v in row.items() if isinstance(v, float) and k != "learning_rate"}
-        self.newest |= {name: f"{100 * v:.1f}%" if "accuracy" in name else f"{v:.3f}" for name, v in numbers.items()}
-        self.bar.n = status["step"]
-        speed = f", {status['tokens_per_second']:,.0f} tokens/s"
-        self.bar.set_postfix_str(speed[2:] + "".join(f", {name} {value}" for name, value in self.newest.items()))
-        if status.get("ended"):
-            self.bar.close()

@@ -112,7 +112,7 @@ def train(
 
     def report(row: dict) -> None:
         run.log.append(row)
-        watch(row, clock.status())
+        watch(row, clock.measure())
 
     def measured() -> dict[str, float]:
         if evaluate is None:
@@ -176,11 +176,11 @@ def train(
                     report(row | {"loss": loss} | (measured() if due else {}))
                     run.keep_if_best(config.keep_best)
                     ended = ended or run.has_lost_patience(config)
-                elif clock.tick():
-                    watch({}, clock.status())
+                elif clock.is_report_due():
+                    watch({}, clock.measure())
                 stopped = stop.agreed(accelerator)
-                saving = accelerator.is_main_process and (ended or stopped or clock.due(config.checkpoint_seconds))
-                if saving and math.isfinite(float(run.loss)):  # never a ruined one over a good one
+                saving = ended or stopped or clock.is_checkpoint_due(config.checkpoint_seconds)
+                if saving and accelerator.is_main_process and math.isfinite(float(run.loss)):  # never a ruined one over a good one
                     run.save()
                 if stopped and not ended:
                     raise KeyboardInterrupt(
@@ -188,7 +188,7 @@ def train(
                     )
             run.restore_best_weights()
     finally:
-        watch({}, clock.status() | {"ended": True})
+        watch({}, clock.measure() | {"ended": True})
         accelerator.unwrap_model(wrapped, keep_fp32_wrapper=False)  # the model is the caller's own again
     return run.log
 
