@@ -1,77 +1,119 @@
-"""head_scores: TODO."""
+"""What each attention head does, in numbers: the share of its attention on certain tokens, its entropy, its distance.
+
+Dimension letters: L layers, H heads, T tokens, B batch. Numpy only; maps may also be tensors.
+"""
 
 import unicodedata
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+from .wordpiece import SPECIAL_TOKENS
 
-# The scores that are a share of the attention, so that they can be compared. "delimiter" is [SEP] and punctuation
-# together; it is measured, but no habit of its own.
+# The scores that are shares of the attention, and so can be compared with each other.
 SHARES = ("previous", "next", "self", "same word", "[CLS]", "[SEP]", "punctuation", "delimiter")
 
+# The kinds of head: those of Clark et al. 2019 ("What Does BERT Look At?", section 3), and the same word. The share
+# "delimiter" ([SEP] or punctuation) is measured, but is not a kind of its own.
 HEAD_KINDS = SHARES[:-1]
 
 
-def find_scored_keys(tokens: Sequence[str]) -> dict[str, np.ndarray]:
-    """For each share the keys that count: name -> (T, T) of bool, True where query i is asked about key j.
-
-    previous: j = i - 1. next: j = i + 1. self: j = i. same word: another token with the same string; special tokens
-    have none. [CLS], [SEP]: the keys that are one. punctuation: the keys of nothing but signs. delimiter: [SEP] or
-    punctuation. These are the kinds of head that Clark et al. 2019 ("What Does BERT Look At?", section 3) found, and
-    the same word.
-    """
-    T = len(tokens)
-    words = np.array(tokens, dtype=object)
-    same = (words[:, None] == words) & ~np.eye(T, dtype=bool) & ~np.isin(words, SPECIAL)
-    keys = {
-        "[CLS]": words == "[CLS]",
-        "[SEP]": words == "[SEP]",
-        "punctuation": np.array([is_punctuation_token(token) for token in tokens], dtype=bool),
-    }
-    keys["delimiter"] = keys["[SEP]"] | keys["punctuation"]
-    found = {
-        "previous": np.eye(T, k=-1, dtype=bool),
-        "next": np.eye(T, k=1, dtype=bool),
-        "self": np.eye(T, dtype=bool),
-        "same word": same.astype(bool),
-    }
-    return found | {name: np.broadcast_to(key, (T, T)) for name, key in keys.items()}
+# ---- Which keys a share counts ---------------------------------------------------------------------------------------
 
 
 def is_punctuation_token(token: str) -> bool:
-    """Is the token made of signs alone: "." and "(", and not "[SEP]", "##s" or "mr."?"""
-    if token in SPECIAL:
+    """Whether the token consists of signs only: true of "." and "(", false of "[SEP]", "##s" and "mr."."""
+    if token in SPECIAL_TOKENS:
         return False
     return bool(token) and all(unicodedata.category(sign)[0] in "PS" for sign in token)
 
 
-def score_heads(maps, tokens: Sequence[str]) -> dict[str, np.ndarray]:
-    """The scores of each head on one text: maps (..., T, T) and its T tokens -> name -> array (...).
+def find_scored_keys(tokens: Sequence[str]) -> dict[str, np.ndarray]:
+    """The keys that each share counts: name -> (T, T) of bool, True where attention from query i to key j counts.
 
-    `maps` may be one map, (H, T, T), (L, H, T, T), or what `attention_maps` fills for a text alone, a list of L
-    tensors (1, H, T, T): then the arrays are (L, 1, H). Padding must be cut off, see `cut`.
-
-    A **share** is the mean over queries i of sum_{j in S_i} a[i, j], with the keys S_i of `find_scored_keys`. A query that has
-    no such key does not count: the first token has no previous one. Its chance level is the mean of |S_i| / T, for
-    previous, next and self 1 / T.
-    **entropy**, in bits: the mean over i of -sum_j a[i, j] log2 a[i, j]. 0 is one key alone; chance is log2 T, the most
-    there is. A head of 3 bits looks as widely as one that shares its attention equally among 8 tokens.
-    **distance**, in tokens: the mean over i of sum_j a[i, j] |i - j| (Vig and Belinkov 2019); chance is (T^2 - 1) / 3T.
-
-    nan where no query counts: in a text without a repeated word, or, for previous and next, of one token. Raises
-    ValueError when the maps do not fit the tokens, hold negative numbers or nan, when their rows do not sum to 1, or
-    when a token is [PAD].
+    previous: j = i - 1. next: j = i + 1. self: j = i. same word: another token with the same string, not for special
+    tokens. [CLS], [SEP]: the keys with this token. punctuation: the keys that consist of signs only. delimiter: [SEP]
+    or punctuation.
     """
-    return average_head_scores([(maps, tokens)])
+    T = len(tokens)
+    words = np.array(tokens, dtype=object)
+    same_word = (words[:, None] == words) & ~np.eye(T, dtype=bool) & ~np.isin(words, SPECIAL_TOKENS)
+    columns = {
+        "[CLS]": words == "[CLS]",
+        "[SEP]": words == "[SEP]",
+        "punctuation": np.array([is_punctuation_token(token) for token in tokens], dtype=bool),
+    }
+    columns["delimiter"] = columns["[SEP]"] | columns["punctuation"]
+    return {
+        "previous": np.eye(T, k=-1, dtype=bool),
+        "next": np.eye(T, k=1, dtype=bool),
+        "self": np.eye(T, dtype=bool),
+        "same word": same_word.astype(bool),
+        **{name: np.broadcast_to(column, (T, T)) for name, column in columns.items()},
+    }
+
+
+# ---- Maps ------------------------------------------------------------------------------------------------------------
+
+
+def to_float64(maps) -> np.ndarray:
+    """A tensor on any device, or what numpy takes, as a float64 array."""
+    if hasattr(maps, "detach"):
+        maps = maps.detach().cpu().double()
+    return np.asarray(maps, dtype=np.float64)
+
+
+def select_text_maps(maps: Sequence, row: int = 0, length: int | None = None) -> np.ndarray:
+    """One text of a batch: L maps (B, H, T, T) -> (L, H, T, T) of row `row`, cut to its first `length` tokens."""
+    return np.stack([to_float64(heads[row])[:, :length, :length] for heads in maps])
+
+
+def make_uniform_map(T: int) -> np.ndarray:
+    """The map of a head that attends equally to all tokens, (T, T)."""
+    return np.full((T, T), 1 / max(T, 1))
+
+
+def check_head_maps(maps, tokens: Sequence[str]) -> np.ndarray:
+    """The maps as float64 (..., T, T). Raises ValueError that says what is wrong with them."""
+    if isinstance(maps, list | tuple):
+        maps = np.stack([to_float64(heads) for heads in maps])
+    maps, T = to_float64(maps), len(tokens)
+    if maps.ndim < 2 or maps.shape[-2:] != (T, T) or T == 0:
+        raise ValueError(f"maps of shape {maps.shape} for {T} tokens; they must be (..., {T}, {T})")
+    if "[PAD]" in tokens:
+        raise ValueError("a token is [PAD]: cut the padding off the maps and the tokens first (select_text_maps)")
+    if not (maps >= 0).all():
+        raise ValueError("the maps hold negative numbers or nan: scores before softmax, or a row with every key masked")
+    worst = float(np.abs(maps.sum(-1) - 1).max(initial=0))
+    if worst > 0.01:
+        raise ValueError(
+            f"the sum of a row is off by {worst:.3f} from 1: the map was taken after dropout, or without the padding "
+            "mask and then cut"
+        )
+    return maps
+
+
+# ---- Scores ----------------------------------------------------------------------------------------------------------
+
+
+def sum_head_scores(maps: np.ndarray, tokens: Sequence[str]) -> dict[str, tuple[np.ndarray, int]]:
+    """Each score summed over the queries that count, (...), and the number of these queries."""
+    T = len(tokens)
+    sums = {
+        name: ((maps * keys).sum((-2, -1)), int(keys.any(-1).sum())) for name, keys in find_scored_keys(tokens).items()
+    }
+    logs = np.log2(maps, out=np.zeros_like(maps), where=maps > 0)  # 0 log 0 is 0
+    distances = np.abs(np.arange(T)[:, None] - np.arange(T))
+    sums["entropy"] = (-(maps * logs).sum((-2, -1)), T)
+    sums["distance"] = ((maps * distances).sum((-2, -1)), T)
+    return sums
 
 
 def average_head_scores(texts: Iterable[tuple[object, Sequence[str]]]) -> dict[str, np.ndarray]:
-    """The scores over several texts, each (maps, tokens) as for `scores`: every query that counts, counts once.
+    """The scores over several texts, each given as (maps, tokens), the arguments of `score_heads`.
 
-    So a long text weighs more than a short one, and one without a repeated word says nothing of "same word". Raises
-    ValueError for no text, and what `scores` raises.
+    Every query that counts has the same weight. A long text therefore counts more than a short one, and a text without
+    a repeated word does not affect "same word". Raises ValueError for no text, and what `score_heads` raises.
     """
     sums: dict[str, np.ndarray | float] = {}
     counts: dict[str, int] = {}
@@ -84,86 +126,65 @@ def average_head_scores(texts: Iterable[tuple[object, Sequence[str]]]) -> dict[s
     return {name: total / counts[name] if counts[name] else np.full_like(total, np.nan) for name, total in sums.items()}
 
 
+def score_heads(maps, tokens: Sequence[str]) -> dict[str, np.ndarray]:
+    """The scores of each head on one text: maps (..., T, T) and its T tokens -> name -> array (...).
+
+    `maps` may be one map, (H, T, T), (L, H, T, T), or the list that `attention_maps` fills for a batch of one text, L
+    tensors (1, H, T, T); the arrays are then (L, 1, H). Padding must be cut off before, see `select_text_maps`.
+
+    A **share** is the mean over queries i of sum_{j in S_i} a[i, j], where S_i are the keys of `find_scored_keys`. A
+    query without such a key does not count: the first token has no previous one. Its chance level is the mean of
+    |S_i| / T, which is 1 / T for previous, next and self.
+    **entropy**, in bits, is the mean over i of -sum_j a[i, j] log2 a[i, j]. It is 0 for a head that attends to a single
+    key; the maximum, log2 T, is the chance level. A head of 3 bits attends as broadly as one that is uniform over 8
+    tokens.
+    **distance**, in tokens, is the mean over i of sum_j a[i, j] |i - j| (Vig and Belinkov 2019). Its chance level is
+    (T^2 - 1) / 3T.
+
+    A score is nan where no query counts, such as "same word" in a text without a repeated word, or "previous" and
+    "next" for one token. Raises ValueError if the maps do not fit the tokens, hold negative numbers or nan, if their
+    rows do not sum to 1, or if a token is [PAD].
+    """
+    return average_head_scores([(maps, tokens)])
+
+
+# ---- Chance, and the kind of a head ----------------------------------------------------------------------------------
+
+
 def compute_chance_levels(texts: Iterable[Sequence[str]]) -> dict[str, float]:
-    """The chance level of each score over these texts, each a list of tokens: `average_head_scores` of equal attention."""
+    """The chance level of each score over these texts, each a list of tokens: the score of uniform attention."""
+    uniform = average_head_scores((make_uniform_map(len(tokens)), tokens) for tokens in texts)
+    return {name: float(value) for name, value in uniform.items()}
+
+
+def rescale_above_chance(scores: dict[str, np.ndarray], chance: dict[str, float]) -> dict[str, np.ndarray]:
+    """Each share as (share - chance) / (1 - chance): uniform attention gives 0, all attention gives 1.
+
+    Scores that are no shares are left out.
+    """
     return {
-        name: float(value) for name, value in average_head_scores((make_uniform_map(len(t)), t) for t in texts).items()
-    }
-
-
-def make_uniform_map(T: int) -> np.ndarray:
-    """The map of a head that looks at all tokens equally, (T, T)."""
-    return np.full((T, T), 1 / max(T, 1))
-
-
-def sum_head_scores(maps: np.ndarray, tokens: Sequence[str]) -> dict[str, tuple[np.ndarray, int]]:
-    """For each score its sum over the queries that count, (...), and how many those are."""
-    T = len(tokens)
-    found = {}
-    for name, wanted in find_scored_keys(tokens).items():
-        found[name] = ((maps * wanted).sum((-2, -1)), int(wanted.any(-1).sum()))
-    logs = np.log2(maps, out=np.zeros_like(maps), where=maps > 0)  # 0 log 0 is 0
-    apart = np.abs(np.arange(T)[:, None] - np.arange(T))
-    found["entropy"] = (-(maps * logs).sum((-2, -1)), T)
-    found["distance"] = ((maps * apart).sum((-2, -1)), T)
-    return found
-
-
-def check_head_maps(maps, tokens: Sequence[str]) -> np.ndarray:
-    """The maps as float64 (..., T, T), or a ValueError that says what is wrong with them."""
-    if isinstance(maps, list | tuple):
-        maps = np.stack([to_float64(one) for one in maps])
-    maps, T = to_float64(maps), len(tokens)
-    if maps.ndim < 2 or maps.shape[-2:] != (T, T) or T == 0:
-        raise ValueError(f"maps of shape {maps.shape} for {T} tokens; they must be (..., {T}, {T})")
-    if "[PAD]" in tokens:
-        raise ValueError("a token is [PAD]: cut the maps and the tokens to the real ones first")
-    if not (maps >= 0).all():
-        raise ValueError("the maps hold negative numbers or nan: scores before softmax, or a row with every key masked")
-    worst = float(np.abs(maps.sum(-1) - 1).max(initial=0))
-    if worst > 0.01:
-        raise ValueError(
-            f"a row of a map is off by {worst:.3f} from the sum 1: it was taken after dropout, or without the mask of "
-            "the padding, and then cut"
-        )
-    return maps
-
-
-def to_float64(maps) -> np.ndarray:
-    """A tensor on any device, or what numpy takes, as float64."""
-    if hasattr(maps, "detach"):
-        maps = maps.detach().cpu().double()
-    return np.asarray(maps, dtype=np.float64)
-
-
-def select_text_maps(maps: Sequence, row: int = 0, length: int | None = None) -> np.ndarray:
-    """One text of a batch: from L maps (B, H, T, T) those of a row, and its first `length` tokens -> (L, H, T, T)."""
-    return np.stack([to_float64(one[row])[:, :length, :length] for one in maps])
-
-
-def rescale_above_chance(found: dict[str, np.ndarray], level: dict[str, float]) -> dict[str, np.ndarray]:
-    """Each share as (share - chance) / (1 - chance): 0 is what equal attention gives, 1 is all attention. Scores that
-    are no share are left out."""
-    return {
-        name: (found[name] - level[name]) / (1 - level[name]) if level[name] < 1 else np.zeros_like(found[name])
+        name: (scores[name] - chance[name]) / (1 - chance[name]) if chance[name] < 1 else np.zeros_like(scores[name])
         for name in SHARES
     }
 
 
 def find_strongest_kind(
-    found: dict[str, np.ndarray], level: dict[str, float], least: float = 0.2, among: Sequence[str] = HEAD_KINDS
+    scores: dict[str, np.ndarray],
+    chance: dict[str, float],
+    least: float = 0.2,
+    among: Sequence[str] = HEAD_KINDS,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Each head's habit: the one of `among` that lies furthest above chance, and by how much (see `rescale_above_chance`).
+    """The kind of each head, and how strong it is: the share in `among` that is furthest above chance.
 
-    Two arrays (...): names and values. The name is "none" where the value is below `least`: such a head looks widely,
-    or at something that has no score here. Of two that are equal the first in `among` is taken. Raises ValueError for a
-    name that is no share.
+    Returns two arrays (...), names and values; a value is on the scale of `rescale_above_chance`. The name is "none"
+    where the value is below `least`: such a head attends broadly, or to something that has no score here. Ties go to
+    the first in `among`. Raises ValueError for a name that is no share.
     """
     unknown = [name for name in among if name not in SHARES]
     if unknown or not among:
-        raise ValueError(f"no habits {', '.join(unknown) or 'at all'} to choose from; there are {', '.join(SHARES)}")
-    above = rescale_above_chance(found, level)
-    values = np.stack([np.nan_to_num(above[name], nan=-np.inf) for name in among])  # (habits, ...)
-    best = values.max(0)
-    names = np.where(best >= least, np.array(among, dtype=object)[values.argmax(0)], "none")
-    return names, best
+        raise ValueError(f"no share {', '.join(unknown) or 'at all'} to choose from; there are {', '.join(SHARES)}")
+    above = rescale_above_chance(scores, chance)
+    values = np.stack([np.nan_to_num(above[name], nan=-np.inf) for name in among])  # (kinds, ...)
+    strongest = values.max(0)
+    names = np.where(strongest >= least, np.array(among, dtype=object)[values.argmax(0)], "none")
+    return names, strongest

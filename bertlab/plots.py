@@ -1,4 +1,4 @@
-"""Figures, drawn from arrays and strings on an `ax` that is returned. No model runs here."""
+"""Figures from arrays and strings: every function draws on an `ax` and returns it. No model runs here."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,9 +7,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm, to_rgba
 
-# Okabe and Ito's colours (2008): told apart by readers with any kind of colour vision.
+from .head_scores import HEAD_KINDS
+
+# Okabe and Ito's colours (2008), which can be told apart with any kind of colour vision.
 COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000"]
-SEQUENTIAL = "cividis"  # light for large values, even steps to every eye
+SEQUENTIAL = "cividis"  # light for large values, in even steps for any colour vision
 DIVERGING = "PuOr"
 
 
@@ -18,26 +20,27 @@ def get_ax(ax: Axes | None, width: float = 6.0, height: float = 3.4) -> Axes:
     return ax if ax is not None else plt.subplots(figsize=(width, height), layout="constrained")[1]
 
 
-def draw_curves(
-    lines: Mapping[str, tuple[Sequence[float], Sequence[float]]],
-    *,
-    baselines: Mapping[str, float] | None = None,
-    x: str = "step",
-    y: str = "loss",
-    title: str = "",
-    ax: Axes | None = None,
-) -> Axes:
-    """Lines (name -> (x values, y values)), each named at its end or in a legend, and baselines as dashed levels."""
+def escape_dollars(name: str) -> str:
+    """The name with its dollar signs escaped, because matplotlib reads a pair of them as mathematics."""
+    return str(name).replace("$", r"\$")
+
+
+# ---- Curves, bars, heat maps -----------------------------------------------------------------------------------------
+
+
+def draw_curves(lines: Mapping[str, tuple[Sequence[float], Sequence[float]]], *,
+                baselines: Mapping[str, float] | None = None, x: str = "step", y: str = "loss", title: str = "",
+                ax: Axes | None = None) -> Axes:  # fmt: skip
+    """Lines (name -> (x values, y values)) with a legend, and baselines (name -> y value) as dashed levels."""
     ax = get_ax(ax)
     for number, (name, (xs, ys)) in enumerate(lines.items()):
-        few = "o" if len(xs) < 12 else None
-        ax.plot(xs, ys, color=COLOURS[number % len(COLOURS)], label=name, marker=few, markersize=4)
+        ax.plot(xs, ys, color=COLOURS[number % len(COLOURS)], label=name, marker="o" * (len(xs) < 12), markersize=4)
     for number, (name, level) in enumerate((baselines or {}).items()):
         ax.axhline(level, color="0.35", linestyle=["--", ":", "-."][number % 3], linewidth=1.2)
         ax.annotate(name, (1, level), xycoords=("axes fraction", "data"), xytext=(-3, 2), textcoords="offset points",
                     ha="right", va="bottom", fontsize=9, color="0.25")  # fmt: skip
     if baselines:
-        ax.margins(y=0.1)  # room above the highest one for its name
+        ax.margins(y=0.1)  # room for the name above the highest one
     ax.set(xlabel=x, ylabel=y, title=title)
     ax.grid(alpha=0.25)
     if len(lines) > 1:
@@ -45,24 +48,30 @@ def draw_curves(
     return ax
 
 
-def draw_bars(
-    names: Sequence[str],
-    values: Sequence[float],
-    *,
-    errors: Sequence[float] | None = None,
-    x: str = "",
-    title: str = "",
-    shape: str = "{:.2f}",
-    ax: Axes | None = None,
-) -> Axes:
-    """Lying bars from top to bottom, each with its number: token probabilities, scores of several models."""
+def draw_training_log(log: Sequence[dict], baselines: Mapping[str, float] | None = None, title: str = "") -> list[Axes]:
+    """The log of `train` as one panel of losses and, if there are any, one of accuracies. Returns a list of axes."""
+    names = dict.fromkeys(k for row in log for k in row if k not in ("step", "tokens", "learning_rate"))
+    accuracies = [name for name in names if "accuracy" in name]
+    panels = [("loss (nats)", 1.0, [name for name in names if name not in accuracies], baselines)]
+    if accuracies:
+        panels.append(("% right", 100.0, accuracies, None))
+    figure, axes = plt.subplots(1, len(panels), figsize=(1 + 3.6 * len(panels), 3.2), layout="constrained",
+                                squeeze=False)  # fmt: skip
+    for ax, (label, factor, chosen, levels) in zip(axes[0], panels, strict=True):
+        points = {name: [(row["step"], factor * row[name]) for row in log if name in row] for name in chosen}
+        lines = {name.replace("_", " "): tuple(zip(*pairs, strict=True)) for name, pairs in points.items()}
+        draw_curves(lines, baselines=levels, y=label, ax=ax)
+    figure.suptitle(title, fontsize=10)
+    return list(axes[0])
+
+
+def draw_bars(names: Sequence[str], values: Sequence[float], *, errors: Sequence[float] | None = None, x: str = "",
+              title: str = "", shape: str = "{:.2f}", ax: Axes | None = None) -> Axes:  # fmt: skip
+    """Horizontal bars from top to bottom, each with its number in the format `shape`, and with error bars if given."""
     ax = get_ax(ax, 6.0, 0.6 + 0.34 * len(names))
-    places = np.arange(len(names))
-    ax.barh(places, values, xerr=errors, color=COLOURS[0], ecolor="0.3", height=0.7)
-    top = max([abs(v) for v in values] + [1e-12])
-    for place, value, error in zip(places, values, errors if errors is not None else [0] * len(names), strict=True):
-        ax.text(max(value, 0) + error + 0.015 * top, place, shape.format(value), va="center", fontsize=9)
-    ax.set_yticks(places, [escape_dollars(name) for name in names])
+    bars = ax.barh(range(len(names)), values, xerr=errors, color=COLOURS[0], ecolor="0.3", height=0.7)
+    ax.bar_label(bars, [shape.format(value) for value in values], padding=4, fontsize=9)
+    ax.set_yticks(range(len(names)), [escape_dollars(name) for name in names])
     ax.invert_yaxis()
     ax.margins(x=0.14)
     ax.set(xlabel=x, title=title)
@@ -70,24 +79,15 @@ def draw_bars(
     return ax
 
 
-def draw_heatmap(
-    matrix: np.ndarray,
-    rows: Sequence[str] | None = None,
-    columns: Sequence[str] | None = None,
-    *,
-    x: str = "",
-    y: str = "",
-    title: str = "",
-    colour_bar: str = "",
-    diverging: bool = False,
-    limits: tuple[float, float] | None = None,
-    numbers: str | None = None,
-    ax: Axes | None = None,
-) -> Axes:
-    """A matrix as colours, row names at the left and column names below; `numbers` ("{:.2f}") writes each value too.
+def draw_heatmap(matrix: np.ndarray, rows: Sequence[str] | None = None, columns: Sequence[str] | None = None, *,
+                 x: str = "", y: str = "", title: str = "", colour_bar: str = "", diverging: bool = False,
+                 limits: tuple[float, float] | None = None, numbers: str | None = None,
+                 ax: Axes | None = None) -> Axes:  # fmt: skip
+    """A matrix as colours, with row names on the left and column names below.
 
-    Long lists of names are thinned so that they do not run into one another. `diverging` puts zero in the middle.
-    `limits` are the values of the two ends of the colour bar, so that two matrices can be compared.
+    `numbers`, a format such as "{:.2f}", also writes each value. `diverging` puts zero in the middle of the colours.
+    `limits` are the values at the ends of the colour bar, so that two matrices can be compared. Of a long list of names
+    every n-th is shown. Raises ValueError for what is no matrix, or for names that do not fit it.
     """
     matrix = np.asarray(matrix)
     if matrix.ndim != 2:
@@ -101,11 +101,9 @@ def draw_heatmap(
             if len(names) != count:
                 raise ValueError(f"{len(names)} names for {count} rows or columns of the matrix")
             every = max(1, -(-count // 32))
-            axis.set_ticks(range(0, count, every), [escape_dollars(name) for name in names[::every]], fontsize=9)
-    if columns is not None and any(len(name) > 2 for name in columns):
-        ax.tick_params(axis="x", rotation=60)
-        for label in ax.get_xticklabels():
-            label.set(ha="right", rotation_mode="anchor")
+            slanted = axis is ax.xaxis and any(len(name) > 2 for name in names)
+            style = {"rotation": 60, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
+            axis.set_ticks(range(0, count, every), [escape_dollars(n) for n in names[::every]], fontsize=9, **style)
     if numbers:
         for (row, column), value in np.ndenumerate(matrix):
             red, green, blue, _ = image.cmap(image.norm(value))
@@ -117,26 +115,83 @@ def draw_heatmap(
     return ax
 
 
-def draw_blocks(
-    parts: Sequence[tuple[str, str, str]],
-    *,
-    frames: Sequence[tuple[int, int, str]] = (),
-    skips: Sequence[tuple[int, int]] = (),
-    title: str = "",
-    ax: Axes | None = None,
-) -> Axes:
-    """A block diagram, read from top to bottom: each part (name, text in the box's second line, text at its right).
+# ---- Tokens ----------------------------------------------------------------------------------------------------------
 
-    `frames` (first, last, caption) draw a dashed line around parts; `skips` (a, b) lead an arrow from the line that
-    enters part a into part b, past what lies between them.
+
+def draw_token_boxes(rows: Mapping[str, list[tuple[str, dict]]], title: str, ax: Axes | None) -> Axes:
+    """A row of boxes for each item of `rows`: name -> [(token, style of its box)]."""
+    padding, gap = 0.8, 0.3  # inside a box and between two, in characters
+    width = max(sum(len(token) + padding + gap for token, _ in boxes) for boxes in rows.values())
+    ax = get_ax(ax, 1.5 + 0.082 * width, 0.5 + 0.42 * len(rows))
+    for row, boxes in enumerate(rows.values()):
+        left = 0.0
+        for token, style in boxes:
+            size = len(token) + padding
+            ax.add_patch(plt.Rectangle((left, row - 0.36), size, 0.72, **style))
+            ax.text(left + size / 2, row, escape_dollars(token), ha="center", va="center", family="monospace",
+                    fontsize=8, zorder=4)  # fmt: skip
+            left += size + gap
+    ax.set_yticks(range(len(rows)), [escape_dollars(name) for name in rows])
+    ax.set(xlim=(-gap, width), ylim=(len(rows) - 0.5, -0.5), title=title, xticks=[])
+    ax.tick_params(length=0)
+    ax.set_frame_on(False)
+    return ax
+
+
+def draw_token_rows(rows: Mapping[str, Sequence[str]], *, title: str = "", ax: Axes | None = None) -> Axes:
+    """A row of token boxes for each item of `rows` (name -> tokens). The colour changes where a new word begins.
+
+    "##" marks a piece that continues the word before it. [UNK] has a dashed frame.
+    """
+    unknown, *known = ({"facecolor": fill, "edgecolor": "0.4", "linewidth": 0.7, "linestyle": frame}
+                       for fill, frame in (("white", "--"), ("#FBE3B3", "-"), ("#CFE6F5", "-")))  # fmt: skip
+    styled = {}
+    for name, tokens in rows.items():
+        words = np.cumsum([not token.startswith("##") for token in tokens])
+        styled[name] = [(t, unknown if t == "[UNK]" else known[w % 2]) for t, w in zip(tokens, words, strict=True)]
+    return draw_token_boxes(styled, title, ax)
+
+
+def draw_weighted_tokens(rows: Mapping[str, Sequence[float]], tokens: Sequence[str], *, title: str = "",
+                         ax: Axes | None = None) -> Axes:  # fmt: skip
+    """The tokens as a row of boxes for each item of `rows` (name -> a weight for each token).
+
+    The larger the weight, the deeper the colour: blue above zero, orange with a dashed frame below it. Each row is
+    scaled to its own largest weight, and a thick frame marks the highest weight above zero. Raises ValueError for a row
+    that does not have one finite number for each token.
+    """
+    styled = {}
+    for name, weights in rows.items():
+        weights = np.asarray(weights, dtype=float)
+        if weights.shape != (len(tokens),) or not np.isfinite(weights).all():
+            raise ValueError(f"{name} has weights of shape {weights.shape} for {len(tokens)} tokens, or not all finite")
+        shares = weights / (np.abs(weights).max() or 1.0)
+        highest = [share > 0 and i == weights.argmax() for i, share in enumerate(shares)]
+        styled[name] = [
+            (token, {"facecolor": (COLOURS[0] if share > 0 else COLOURS[1], 0.75 * abs(share)), "edgecolor": "0.2",
+                     "linewidth": 2.2 if top else 0.6, "linestyle": "--" if share < 0 else "-", "zorder": 2 + top})
+            for token, share, top in zip(tokens, shares, highest, strict=True)
+        ]  # fmt: skip
+    return draw_token_boxes(styled, title, ax)
+
+
+# ---- The model: its parts, its positions -----------------------------------------------------------------------------
+
+
+def draw_blocks(parts: Sequence[tuple[str, str, str]], *, frames: Sequence[tuple[int, int, str]] = (),
+                skips: Sequence[tuple[int, int]] = (), title: str = "", ax: Axes | None = None) -> Axes:  # fmt: skip
+    """A block diagram from top to bottom; each part is (name, second line in its box, text on its right).
+
+    `frames` (first, last, caption) draw a dashed frame around parts. `skips` (a, b) draw an arrow from the input of
+    part a to part b, past the parts between them.
     """
     ax = get_ax(ax, 7.5, 0.5 + 0.72 * len(parts))
     arrow = {"arrowstyle": "-|>", "color": "0.25", "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0}
-    for row, (name, within, beside) in enumerate(parts):
+    for row, (name, second_line, note) in enumerate(parts):
         ax.add_patch(plt.Rectangle((0, row - 0.33), 4, 0.66, facecolor="#E6F0F7", edgecolor=COLOURS[0]))
-        ax.text(2, row - 0.11 * bool(within), escape_dollars(name), ha="center", va="center", fontsize=10)
-        ax.text(2, row + 0.17, escape_dollars(within), ha="center", va="center", fontsize=8.5, color="0.25")
-        ax.text(4.45, row, escape_dollars(beside), va="center", fontsize=9)
+        ax.text(2, row - 0.11 * bool(second_line), escape_dollars(name), ha="center", va="center", fontsize=10)
+        ax.text(2, row + 0.17, escape_dollars(second_line), ha="center", va="center", fontsize=8.5, color="0.25")
+        ax.text(4.45, row, escape_dollars(note), va="center", fontsize=9)
         if row:
             ax.annotate("", (2, row - 0.33), (2, row - 0.67), arrowprops=arrow)
     for first, last, caption in frames:
@@ -151,135 +206,108 @@ def draw_blocks(
     return ax
 
 
-def draw_token_rows(rows: Mapping[str, Sequence[str]], *, title: str = "", ax: Axes | None = None) -> Axes:
-    """Tokens as a line of boxes for each row (name -> tokens); where a new word begins, the colour changes.
+def draw_position_table(table: np.ndarray, *, title: str = "", ax: Axes | None = None) -> Axes:
+    """A table of positions (T, D) as colours, zero in the middle: a row for each position, a column for each number.
 
-    "##" marks a piece that goes on with the word before it. [UNK] has a dashed frame.
+    Raises ValueError for what is no matrix.
     """
-    gap = 0.3  # in characters
-    widest = max(sum(len(token) + 0.8 + gap for token in tokens) for tokens in rows.values())
-    ax = get_ax(ax, 1.2 + 0.078 * widest, 0.5 + 0.42 * len(rows))
-    for row, tokens in enumerate(rows.values()):
-        left, words = 0.0, 0
-        for token in tokens:
-            words += not token.startswith("##")
-            fill, frame = ("white", "--") if token == "[UNK]" else (("#FBE3B3", "#CFE6F5")[words % 2], "-")
-            width = len(token) + 0.8
-            ax.add_patch(plt.Rectangle((left, row - 0.36), width, 0.72, facecolor=fill, edgecolor="0.4",
-                                       linewidth=0.7, linestyle=frame))  # fmt: skip
-            ax.text(
-                left + width / 2, row, escape_dollars(token), ha="center", va="center", family="monospace", fontsize=8
-            )
-            left += width + gap
-    ax.set_yticks(range(len(rows)), [escape_dollars(name) for name in rows])
-    ax.set(xlim=(-gap, widest), ylim=(len(rows) - 0.5, -0.5), title=title, xticks=[])
-    ax.spines[:].set_visible(False)
-    ax.tick_params(left=False)
-    return ax
+    return draw_heatmap(table, x="number", y="position", title=title, diverging=True, ax=ax or get_ax(ax, 6.0, 4.0))
 
 
-def escape_dollars(name: str) -> str:
-    """matplotlib reads a pair of dollar signs as mathematics; a token may well be a dollar sign."""
-    return str(name).replace("$", r"\$")
+def draw_position_similarity(table: np.ndarray, *, title: str = "", ax: Axes | None = None) -> Axes:
+    """The cosine of each position's vector with every other's, for a table (T, D). The colours run from -1 to 1.
+
+    Raises ValueError for what is no matrix, and for a vector of length 0, which has no direction.
+    """
+    table = np.asarray(table, dtype=float)
+    if table.ndim != 2:
+        raise ValueError(f"a position table is a matrix with a row for each position; this has shape {table.shape}")
+    lengths = np.linalg.norm(table, axis=1, keepdims=True)
+    if not (lengths > 0).all():
+        raise ValueError(f"position {int(np.argmin(lengths))} is a vector of zeros: it has no direction")
+    unit = table / lengths
+    return draw_heatmap(unit @ unit.T, x="position", y="position", title=title, colour_bar="cosine", diverging=True,
+                        ax=ax or get_ax(ax, 4.9, 4.0))  # fmt: skip
 
 
-def draw_training_log(log: Sequence[dict], baselines: Mapping[str, float] | None = None, title: str = "") -> list[Axes]:
-    """The log of `train` as one panel of losses and, where there are any, one of accuracies."""
-    names = [k for k in dict.fromkeys(k for row in log for k in row) if k not in ("step", "tokens", "learning_rate")]
-    accuracies = [name for name in names if "accuracy" in name]
-    losses = [name for name in names if name not in accuracies]
+# ---- Heads -----------------------------------------------------------------------------------------------------------
 
-    def lines(chosen: list[str], factor: float = 1.0) -> dict:
-        wanted = {name: [(row["step"], factor * row[name]) for row in log if name in row] for name in chosen}
-        return {name.replace("_", " "): tuple(zip(*points, strict=True)) for name, points in wanted.items() if points}
-
-    figure, axes = plt.subplots(1, 1 + bool(accuracies), figsize=(4.6 + 3.6 * bool(accuracies), 3.2),
-                                layout="constrained", squeeze=False)  # fmt: skip
-    draw_curves(lines(losses), baselines=baselines, y="loss (nats)", ax=axes[0, 0])
-    if accuracies:
-        draw_curves(lines(accuracies, 100.0), y="% right", ax=axes[0, 1])
-    figure.suptitle(title, fontsize=10)
-    return list(axes[0])
+HEAD_KIND_COLOURS = dict(zip(HEAD_KINDS, COLOURS, strict=False)) | {"[CLS]": "0.45"}
+SHORT_KINDS = {"previous": "prev", "same word": "same", "[CLS]": "CLS", "[SEP]": "SEP", "punctuation": "punct"}
 
 
-# ---- Heads (notebooks 04 and 14) -------------------------------------------------------------------------
+def draw_head_grid(maps: np.ndarray, *, off: Sequence[tuple[int, int]] = (), title: str = "",
+                   ax: Axes | None = None) -> Axes:  # fmt: skip
+    """All maps (L, H, T, T) small, a row for each layer and a column for each head, both counted from 0.
 
-
-def draw_head_grid(
-    maps: np.ndarray, *, off: Sequence[tuple[int, int]] = (), title: str = "", ax: Axes | None = None
-) -> Axes:
-    """All heads of all layers as small maps, (L, H, T, T): a row a layer, a column a head, both counted from 0.
-
-    In a small map the rows are the tokens that look, from above, and the columns those that are looked at. All have one
-    scale, 0 to 1, and the colours go with the square root, so that a weight of 0.05 is seen. Heads in `off`, as
-    (layer, head), are crossed out. Raises ValueError for another shape.
+    In a small map, rows are queries, from the top, and columns are keys. All share one scale from 0 to 1, and the
+    colour follows the square root, so that a weight of 0.05 is visible. The heads in `off`, as (layer, head), are
+    crossed out. Raises ValueError for another shape.
     """
     maps = np.asarray(maps, dtype=float)
     if maps.ndim != 4 or maps.shape[-1] != maps.shape[-2] or 0 in maps.shape:
         raise ValueError(f"a grid of heads shows (layers, heads, tokens, tokens); this has shape {maps.shape}")
     L, H, T, _ = maps.shape
     ax = get_ax(ax, 1.1 + 0.58 * H, 0.7 + 0.58 * L)
-    gap = 0.12 * T
-    for layer in range(L):
-        for head in range(H):
-            left, top = head * (T + gap), layer * (T + gap)
-            image = ax.imshow(maps[layer, head], cmap=SEQUENTIAL, norm=PowerNorm(0.5, 0, 1), interpolation="nearest",
-                              extent=(left, left + T, top + T, top))  # fmt: skip
-            if (layer, head) in off:
-                for ends in ((top, top + T), (top + T, top)):
-                    ax.plot((left, left + T), ends, color="white", linewidth=3.5)
-                    ax.plot((left, left + T), ends, color=COLOURS[5], linewidth=1.8)
-    ax.set(xlim=(-gap, H * (T + gap)), ylim=(L * (T + gap), -gap), aspect="equal", title=title)
-    ax.set_xticks([head * (T + gap) + T / 2 for head in range(H)], [f"{head}" for head in range(H)])
-    ax.set_yticks([layer * (T + gap) + T / 2 for layer in range(L)], [f"{layer}" for layer in range(L)])
-    ax.set(xlabel="head", ylabel="layer")
+    pitch = 1.12 * T  # from one map to the next
+    for layer, head in np.ndindex(L, H):
+        left, top = head * pitch, layer * pitch
+        image = ax.imshow(maps[layer, head], cmap=SEQUENTIAL, norm=PowerNorm(0.5, 0, 1), interpolation="nearest",
+                          extent=(left, left + T, top + T, top))  # fmt: skip
+        if (layer, head) in off:
+            for ends in ((top, top + T), (top + T, top)):
+                ax.plot((left, left + T), ends, color="white", linewidth=3.5)
+                ax.plot((left, left + T), ends, color=COLOURS[5], linewidth=1.8)
+    ax.set_xticks(np.arange(H) * pitch + T / 2, range(H))
+    ax.set_yticks(np.arange(L) * pitch + T / 2, range(L))
+    ax.set(xlim=(T - pitch, H * pitch), ylim=(L * pitch, T - pitch), aspect="equal", title=title, xlabel="head",
+           ylabel="layer")  # fmt: skip
     ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
+    ax.set_frame_on(False)
     ax.figure.colorbar(image, ax=ax, label="attention", shrink=0.8, ticks=[0, 0.05, 0.25, 0.5, 1], pad=0.02)
     return ax
 
 
-HABITS = ("previous", "next", "self", "same word", "[CLS]", "[SEP]", "punctuation")
-HABIT_COLOURS = dict(zip(HABITS, COLOURS, strict=False)) | {"[CLS]": "0.45"}
-SHORT = {"previous": "prev", "same word": "same", "[CLS]": "CLS", "[SEP]": "SEP", "punctuation": "punct"}
-
-
 def draw_head_kinds(names: np.ndarray, values: np.ndarray, *, title: str = "", ax: Axes | None = None) -> Axes:
-    """Each head's habit as a coloured box, a row a layer and a column a head: its name, and how strong it is.
+    """The kind of each head as a coloured box, a row for each layer and a column for each head.
 
-    `names` and `values` (L, H) are those of `habits.strongest`. The colour says which habit, the saturation how strong;
-    both are written in the box as well. "none" stays white. Raises ValueError when the two have not one shape.
+    `names` and `values` (L, H) are those of `head_scores.find_strongest_kind`. The colour shows the kind and its
+    saturation the value; both are also written in the box. "none" stays white. Raises ValueError if the two do not have
+    the same shape.
     """
     names, values = np.asarray(names, dtype=object), np.asarray(values, dtype=float)
     if names.ndim != 2 or names.shape != values.shape:
         raise ValueError(f"names {names.shape} and values {values.shape}; both must have the shape (layers, heads)")
     L, H = names.shape
     ax = get_ax(ax, 0.9 + 0.58 * H, 1.1 + 0.46 * L)
-    there = [name for name in dict.fromkeys([*HABIT_COLOURS, *names.flat]) if name in names.flat and name != "none"]
     for (layer, head), name in np.ndenumerate(names):
-        strong = 0.15 + 0.6 * min(max(values[layer, head], 0.0), 1.0)
-        colour = "white" if name == "none" else to_rgba(HABIT_COLOURS.get(name, "0.6"), strong)
-        box = (head - 0.47, layer - 0.45), 0.94, 0.9
-        ax.add_patch(plt.Rectangle(*box, facecolor=colour, edgecolor="0.5", linewidth=0.6))
+        strength = 0.15 + 0.6 * min(max(values[layer, head], 0.0), 1.0)
+        colour = "white" if name == "none" else to_rgba(HEAD_KIND_COLOURS.get(name, "0.6"), strength)
+        ax.add_patch(plt.Rectangle((head - 0.47, layer - 0.45), 0.94, 0.9, facecolor=colour, edgecolor="0.5",
+                                   linewidth=0.6))  # fmt: skip
         if name != "none":
-            ax.text(head, layer - 0.16, escape_dollars(SHORT.get(name, name)), ha="center", va="center", fontsize=8)
+            ax.text(head, layer - 0.16, escape_dollars(SHORT_KINDS.get(name, name)), ha="center", va="center",
+                    fontsize=8)  # fmt: skip
             ax.text(head, layer + 0.22, f"{values[layer, head]:.2f}", ha="center", va="center", fontsize=7.5)
-    handles = [plt.Rectangle((0, 0), 1, 1, facecolor=to_rgba(HABIT_COLOURS.get(name, "0.6"), 0.6)) for name in there]
-    counts = [f"{escape_dollars(name)} ({(names == name).sum()})" for name in there]
-    if there:
-        ax.legend(handles, counts, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=4, frameon=False, fontsize=9)
-    ax.set_xticks(range(H))
-    ax.set_yticks(range(L))
-    ax.set(xlim=(-0.6, H - 0.4), ylim=(L - 0.4, -0.6), xlabel="head", ylabel="layer", title=title)
+    shown = [name for name in dict.fromkeys([*HEAD_KIND_COLOURS, *names.flat]) if name != "none" and name in names.flat]
+    if shown:
+        handles = [plt.Rectangle((0, 0), 1, 1, facecolor=to_rgba(HEAD_KIND_COLOURS.get(k, "0.6"), 0.6)) for k in shown]
+        labels = [f"{escape_dollars(name)} ({(names == name).sum()})" for name in shown]
+        ax.legend(handles, labels, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=4, frameon=False, fontsize=9)
+    ax.set(xlim=(-0.6, H - 0.4), ylim=(L - 0.4, -0.6), xticks=range(H), yticks=range(L), xlabel="head", ylabel="layer",
+           title=title)  # fmt: skip
     ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
+    ax.set_frame_on(False)
     return ax
 
 
-def draw_confusion_matrix(counts: np.ndarray, names: Sequence[str], *, title: str = "", ax: Axes | None = None) -> Axes:
-    """A confusion matrix: a row for each true label, a column for each answer; how many are written in each box.
+# ---- Predictions: classes, and a beam search -------------------------------------------------------------------------
 
-    The colour is the share of the row, so that rare labels are seen as well as common ones. Raises ValueError when the
+
+def draw_confusion_matrix(counts: np.ndarray, names: Sequence[str], *, title: str = "", ax: Axes | None = None) -> Axes:
+    """A confusion matrix: a row for each true label, a column for each answer, and the count written in each cell.
+
+    The colour is the share of the row, so that rare labels are as visible as common ones. Raises ValueError if the
     matrix and the names do not fit, or a count is negative.
     """
     counts = np.asarray(counts)
@@ -290,28 +318,21 @@ def draw_confusion_matrix(counts: np.ndarray, names: Sequence[str], *, title: st
     rows = counts.sum(1, keepdims=True)
     shares = counts / np.where(rows == 0, 1, rows)
     ax = get_ax(ax, min(7.5, 2.6 + 0.55 * len(names)), min(7.0, 1.8 + 0.45 * len(names)))
-    draw_heatmap(shares, names, names, x="answer", y="truth", colour_bar="share of the row", limits=(0, 1), ax=ax)
-    ax.set_title(title)
+    draw_heatmap(shares, names, names, x="answer", y="truth", title=title, colour_bar="share of the row",
+                 limits=(0, 1), ax=ax)  # fmt: skip
     for (row, column), count in np.ndenumerate(counts):
         ax.text(column, row, f"{count:,}", ha="center", va="center", fontsize=8,
                 color="black" if shares[row, column] > 0.55 else "white")  # fmt: skip
     return ax
 
 
-def draw_reliability(
-    confidence: Sequence[float],
-    right: Sequence[float],
-    count: Sequence[int],
-    *,
-    lowest: float = 0.0,
-    title: str = "",
-    ax: Axes | None = None,
-) -> Axes:
-    """A reliability diagram: of answers given with this mean confidence, so many were right; how many is written there.
+def draw_reliability(confidence: Sequence[float], right: Sequence[float], count: Sequence[int], *, lowest: float = 0.0,
+                     title: str = "", ax: Axes | None = None) -> Axes:  # fmt: skip
+    """A reliability diagram: mean confidence against the share of answers that are right, with a point for each bin.
 
-    The three have one number for each bin, as `metrics.calibration` gives them. On the dashed diagonal a model says
-    what it is worth; a line leads to each point from there. `lowest` is where the axes begin: 1 / C for C classes.
-    Raises ValueError when the lists are not of one length.
+    `confidence`, `right` and `count` have one number for each bin, as `tasks.measure_calibration` returns them. The
+    count is written next to the point. A calibrated model lies on the dashed diagonal, and a line shows the distance to
+    it. `lowest` is where the axes begin: 1 / C for C classes. Raises ValueError if the lists differ in length.
     """
     if not len(confidence) == len(right) == len(count):
         raise ValueError(f"{len(confidence)} confidences, {len(right)} shares that are right and {len(count)} counts")
@@ -319,110 +340,43 @@ def draw_reliability(
     ax.plot([lowest, 1], [lowest, 1], color="0.35", linestyle="--", linewidth=1.2, zorder=1)
     ax.vlines(confidence, confidence, right, color=COLOURS[5], linewidth=2.5, zorder=2)
     ax.scatter(confidence, right, color=COLOURS[0], s=34, zorder=3)
-    for sure, share, many in zip(confidence, right, count, strict=True):
-        over = share > sure
-        ax.annotate(f"{many:,}", (sure, share), xytext=(0, 6 if over else -6), textcoords="offset points", ha="center",
-                    va="bottom" if over else "top", fontsize=8.5, color="0.25")  # fmt: skip
-    low = min([lowest, *right])
-    ax.set(xlim=(lowest - 0.03, 1.03), ylim=(low - 0.08, 1.08), xlabel="mean confidence", ylabel="share that is right",
+    for x, y, number in zip(confidence, right, count, strict=True):
+        side = 1 if y > x else -1  # away from the line to the diagonal
+        ax.annotate(f"{number:,}", (x, y), xytext=(0, 6 * side), textcoords="offset points", ha="center",
+                    va="bottom" if side > 0 else "top", fontsize=8.5, color="0.25")  # fmt: skip
+    bottom = min([lowest, *right]) - 0.08
+    ax.set(xlim=(lowest - 0.03, 1.03), ylim=(bottom, 1.08), xlabel="mean confidence", ylabel="share that is right",
            title=title)  # fmt: skip
     ax.grid(alpha=0.25)
     return ax
 
 
-def draw_weighted_tokens(
-    rows: Mapping[str, Sequence[float]], tokens: Sequence[str], *, title: str = "", ax: Axes | None = None
-) -> Axes:
-    """The tokens as a line of boxes for each row (name -> one weight a token); the larger a weight, the deeper its box.
+def draw_beam(steps: Sequence[Sequence[tuple[float, Sequence[int]]]], vocab: Sequence[str], *,
+              best: Sequence[int] = (), title: str = "", ax: Axes | None = None) -> Axes:  # fmt: skip
+    """A beam search from left to right: a column for each word, with the last words of the beams, the likeliest on top.
 
-    Blue is above zero, orange with a dashed frame below it; each row is scaled to its own largest. A thick frame marks
-    the highest weight of the row. Raises ValueError for a row that does not have one number for each token.
+    `steps` holds (log p, ids) of each beam after each word; `vocab` are the words of the ids. Lines lead from a beam to
+    those that continue it. The beams that become the `best` text are bold, and those without a continuation are grey.
     """
-    gap = 0.3  # in characters
-    lefts = np.cumsum([0.0] + [len(token) + 0.8 + gap for token in tokens])
-    ax = get_ax(ax, 1.8 + 0.085 * lefts[-1], 0.5 + 0.42 * len(rows))
-    for row, (name, weights) in enumerate(rows.items()):
-        weights = np.asarray(weights, dtype=float)
-        if weights.shape != (len(tokens),) or not np.isfinite(weights).all():
-            raise ValueError(f"{name} has weights of shape {weights.shape} for {len(tokens)} tokens, or not all finite")
-        shares = weights / (np.abs(weights).max() or 1.0)
-        for place, (token, share) in enumerate(zip(tokens, shares, strict=True)):
-            fill = (COLOURS[0] if share > 0 else COLOURS[1], 0.75 * abs(share))
-            highest = share > 0 and place == weights.argmax()
-            width = len(token) + 0.8
-            ax.add_patch(plt.Rectangle((lefts[place], row - 0.36), width, 0.72, facecolor=fill, edgecolor="0.2",
-                                       linewidth=2.2 if highest else 0.6, linestyle="--" if share < 0 else "-",
-                                       zorder=2 + highest))  # fmt: skip
-            ax.text(lefts[place] + width / 2, row, escape_dollars(token), ha="center", va="center", family="monospace",
-                    fontsize=8, zorder=4)  # fmt: skip
-    ax.set_yticks(range(len(rows)), [escape_dollars(name) for name in rows])
-    ax.set(xlim=(-gap, lefts[-1]), ylim=(len(rows) - 0.5, -0.5), title=title, xticks=[])
-    ax.spines[:].set_visible(False)
-    ax.tick_params(left=False)
-    return ax
-
-
-def draw_position_table(table: np.ndarray, *, title: str = "", ax: Axes | None = None) -> Axes:
-    """A table of positions (T, D) as colours: a row for each position, from the top, a column for each number.
-
-    Zero is in the middle of the colours. Raises ValueError for what is no matrix.
-    """
-    return draw_heatmap(table, x="number", y="position", title=title, diverging=True, ax=ax or get_ax(ax, 6.0, 4.0))
-
-
-def draw_position_similarity(table: np.ndarray, *, title: str = "", ax: Axes | None = None) -> Axes:
-    """The cosine of every position's vector with every other's, for a table (T, D). The colours run from -1 to 1.
-
-    Raises ValueError for what is no matrix, and for a vector of length 0, which has no direction.
-    """
-    cosines = compute_cosines(table)
-    return draw_heatmap(cosines, x="position", y="position", title=title, colour_bar="cosine", diverging=True,
-                   ax=ax or get_ax(ax, 4.9, 4.0))  # fmt: skip
-
-
-def compute_cosines(table: np.ndarray) -> np.ndarray:
-    """The cosines of all pairs of rows of a table (T, D): (T, T). Raises ValueError as `draw_position_similarity`."""
-    table = np.asarray(table, dtype=float)
-    if table.ndim != 2:
-        raise ValueError(f"a position table is a matrix, one row a position; this has shape {table.shape}")
-    lengths = np.linalg.norm(table, axis=1, keepdims=True)
-    if not (lengths > 0).all():
-        raise ValueError(f"position {int(np.argmin(lengths))} is a vector of zeros: it has no direction")
-    unit = table / lengths
-    return unit @ unit.T
-
-
-def draw_beam(
-    steps: Sequence[Sequence[tuple[float, Sequence[int]]]],
-    vocab: Sequence[str],
-    *,
-    best: Sequence[int] = (),
-    title: str = "",
-    ax: Axes | None = None,
-) -> Axes:
-    """A beam search from left to right: a column for each word with the last words of the texts that were carried on,
-    likeliest on top, and lines to those that go on from them. What becomes of the `best` text is bold, what fell away
-    grey. `steps` holds (log p, ids) of each text after each word; `vocab` the words of the ids."""
-    most = max(len(step) for step in steps)
+    most = max(map(len, steps))
     ax = get_ax(ax, min(12, 1.0 + 0.85 * len(steps)), 0.9 + 0.42 * most)
-    for column, step in enumerate(steps):
-        after = [ids[:-1] for _, ids in steps[column + 1]] if column + 1 < len(steps) else []
-        for row, (_, ids) in enumerate(step):
-            kept = list(ids) == list(best[: len(ids)])
-            alive = column + 1 == len(steps) or list(ids) in [list(one) for one in after]
-            colour = COLOURS[0] if kept else "0.15" if alive else "0.6"
+    columns = [[list(ids) for _, ids in step] for step in steps]
+    for column, beams in enumerate(columns):
+        next_beams = columns[column + 1] if column + 1 < len(columns) else None
+        for row, ids in enumerate(beams):
+            bold = ids == list(best[: len(ids)])
+            followers = [] if next_beams is None else [beam for beam in next_beams if beam[:-1] == ids]
+            colour = COLOURS[0] if bold else "0.15" if followers or next_beams is None else "0.6"
             ax.text(column, row, escape_dollars(vocab[ids[-1]]), ha="center", va="center", fontsize=9, color=colour,
-                    fontweight="bold" if kept else "normal",
+                    fontweight="bold" if bold else "normal",
                     bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5})  # fmt: skip
-            for above, one in enumerate(after):
-                if list(one) == list(ids):
-                    onward = kept and list(steps[column + 1][above][1]) == list(best[: len(ids) + 1])
-                    ax.plot([column, column + 1], [row, above], color=COLOURS[0] if onward else "0.7",
-                            linewidth=2 if onward else 1, zorder=0)  # fmt: skip
-    ax.set(xlim=(-0.6, len(steps) - 0.4), ylim=(most - 0.5, -0.5), xlabel="word", title=title)
+            for beam in followers:
+                onward = beam == list(best[: len(beam)])
+                ax.plot([column, column + 1], [row, next_beams.index(beam)], color=COLOURS[0] if onward else "0.7",
+                        linewidth=2 if onward else 1, zorder=0)  # fmt: skip
     ax.set_xticks(range(len(steps)), range(1, len(steps) + 1))
     ax.set_yticks(range(most), range(1, most + 1))
-    ax.set_ylabel("place")
-    ax.spines[["top", "right", "left", "bottom"]].set_visible(False)
+    ax.set(xlim=(-0.6, len(steps) - 0.4), ylim=(most - 0.5, -0.5), xlabel="word", ylabel="rank", title=title)
     ax.tick_params(length=0)
+    ax.set_frame_on(False)
     return ax

@@ -1,4 +1,4 @@
-"""Head scores: planted maps score 1, equal attention scores its chance level, and short or wrong rows are defined."""
+"""Head scores: planted maps score 1, equal attention scores its chance chance, and short or wrong rows are defined."""
 
 import math
 
@@ -13,9 +13,9 @@ TOKENS = ["[CLS]", "the", "cat", ",", "the", "dog", ".", "[SEP]"]
 T = len(TOKENS)
 
 
-def looking_at(places) -> np.ndarray:
-    """The map of a head whose token i looks at places[i] alone."""
-    return np.eye(T)[list(places)]
+def attend_to(keys) -> np.ndarray:
+    """The map of a head whose token i attends to token keys[i] only."""
+    return np.eye(T)[list(keys)]
 
 
 PLANTED = {
@@ -32,35 +32,37 @@ PLANTED = {
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_a_planted_map_scores_one(name):
-    found = head_scores.score_heads(looking_at(PLANTED[name]), TOKENS)
-    assert found[name] == pytest.approx(1)
-    assert found["entropy"] == 0
+    scores = head_scores.score_heads(attend_to(PLANTED[name]), TOKENS)
+    assert scores[name] == pytest.approx(1)
+    assert scores["entropy"] == 0
     if name in ("[SEP]", "punctuation"):
-        assert found["delimiter"] == 1
-    assert [other for other in head_scores.HEAD_KINDS if found[other] == 1] == [name] * (name in head_scores.HEAD_KINDS)
+        assert scores["delimiter"] == 1
+    assert [other for other in head_scores.HEAD_KINDS if scores[other] == 1] == [name] * (
+        name in head_scores.HEAD_KINDS
+    )
 
 
 def test_equal_attention_scores_the_levels_of_the_docstring():
-    found = head_scores.score_heads(head_scores.make_uniform_map(T), TOKENS)
+    scores = head_scores.score_heads(head_scores.make_uniform_map(T), TOKENS)
     expected = {"previous": 1 / 8, "next": 1 / 8, "self": 1 / 8, "same word": 1 / 8, "[CLS]": 1 / 8, "[SEP]": 1 / 8,
                 "punctuation": 2 / 8, "delimiter": 3 / 8, "entropy": 3.0, "distance": (8**2 - 1) / (3 * 8)}  # fmt: skip
-    assert found == pytest.approx(expected, abs=1e-12)
+    assert scores == pytest.approx(expected, abs=1e-12)
     assert head_scores.compute_chance_levels([TOKENS]) == pytest.approx(expected, abs=1e-12)
 
 
 def test_distance_and_entropy_by_hand():
     a = np.array([[0.5, 0.25, 0.25], [0.0, 1.0, 0.0], [0.5, 0.0, 0.5]])
-    found = head_scores.score_heads(a, ["[CLS]", "a", "[SEP]"])
-    assert found["distance"] == pytest.approx((0.25 + 0.5 + 0 + 1.0) / 3)
-    assert found["entropy"] == pytest.approx((1.5 + 0 + 1) / 3)  # bits
-    assert found["previous"] == pytest.approx((0.0 + 0.0) / 2)
-    assert found["next"] == pytest.approx((0.25 + 0.0) / 2)
+    scores = head_scores.score_heads(a, ["[CLS]", "a", "[SEP]"])
+    assert scores["distance"] == pytest.approx((0.25 + 0.5 + 0 + 1.0) / 3)
+    assert scores["entropy"] == pytest.approx((1.5 + 0 + 1) / 3)  # bits
+    assert scores["previous"] == pytest.approx((0.0 + 0.0) / 2)
+    assert scores["next"] == pytest.approx((0.25 + 0.0) / 2)
 
 
 def test_queries_without_a_target_do_not_count():
     tokens = ["[CLS]", "a", "b", "a", "[SEP]", "c", "[SEP]"]
     wanted = head_scores.find_scored_keys(tokens)
-    assert wanted["same word"].nonzero()[0].tolist() == [1, 3]  # [SEP] stands twice, and is no word
+    assert wanted["same word"].nonzero()[0].tolist() == [1, 3]  # [SEP] occurs twice, but is no word
     assert wanted["same word"].nonzero()[1].tolist() == [3, 1]
     assert wanted["previous"].any(-1).tolist() == [False] + [True] * 6
     assert wanted["next"].any(-1).tolist() == [True] * 6 + [False]
@@ -79,37 +81,39 @@ def test_short_rows():
 def test_several_texts_are_pooled_by_query():
     long, short = ["[CLS]", "a", "b", "c", "[SEP]"], ["[CLS]", "a", "[SEP]"]
     previous = np.eye(5)[[0, 0, 1, 2, 3]]
-    found = head_scores.average_head_scores([(previous, long), (head_scores.make_uniform_map(3), short)])
-    assert found["previous"] == pytest.approx((4 * 1 + 2 / 3) / (4 + 2))
-    assert found["[SEP]"] == pytest.approx((0 + 3 / 3) / (5 + 3))
+    scores = head_scores.average_head_scores([(previous, long), (head_scores.make_uniform_map(3), short)])
+    assert scores["previous"] == pytest.approx((4 * 1 + 2 / 3) / (4 + 2))
+    assert scores["[SEP]"] == pytest.approx((0 + 3 / 3) / (5 + 3))
     assert head_scores.compute_chance_levels([long, short])["entropy"] == pytest.approx(
         (5 * math.log2(5) + 3 * math.log2(3)) / 8
     )
-    assert np.isnan(found["same word"])
+    assert np.isnan(scores["same word"])
     with_repeat = head_scores.average_head_scores([(previous, long), (np.eye(T)[PLANTED["same word"]], TOKENS)])
     assert with_repeat["same word"] == 1
 
 
 def test_each_head_of_each_layer_is_scored_alone():
-    maps = np.stack([[looking_at(PLANTED["previous"]), head_scores.make_uniform_map(T)],
-                     [looking_at(PLANTED["[SEP]"]), looking_at(PLANTED["same word"])],
-                     [looking_at(PLANTED["punctuation"]), looking_at(PLANTED["self"])]])  # fmt: skip
-    found, level = head_scores.score_heads(maps, TOKENS), head_scores.compute_chance_levels([TOKENS])
-    names, values = head_scores.find_strongest_kind(found, level)
+    maps = np.stack([[attend_to(PLANTED["previous"]), head_scores.make_uniform_map(T)],
+                     [attend_to(PLANTED["[SEP]"]), attend_to(PLANTED["same word"])],
+                     [attend_to(PLANTED["punctuation"]), attend_to(PLANTED["self"])]])  # fmt: skip
+    scores, chance = head_scores.score_heads(maps, TOKENS), head_scores.compute_chance_levels([TOKENS])
+    names, values = head_scores.find_strongest_kind(scores, chance)
     assert names.tolist() == [["previous", "none"], ["[SEP]", "same word"], ["punctuation", "self"]]
     assert values == pytest.approx(np.array([[1, 0], [1, 1], [1, 1]]), abs=1e-12)
-    above = head_scores.rescale_above_chance(found, level)
+    above = head_scores.rescale_above_chance(scores, chance)
     assert set(above) == set(head_scores.SHARES)
     assert above["delimiter"][0, 1] == pytest.approx(0, abs=1e-12)
-    half = (looking_at(PLANTED["[SEP]"]) + head_scores.make_uniform_map(T)) / 2
-    assert head_scores.rescale_above_chance(head_scores.score_heads(half, TOKENS), level)["[SEP]"] == pytest.approx(0.5)
-    assert head_scores.find_strongest_kind(head_scores.score_heads(half, TOKENS), level, least=0.6)[0] == "none"
-    mixed = 0.7 * looking_at(PLANTED["[CLS]"]) + 0.3 * looking_at(PLANTED["next"])
-    found = head_scores.score_heads(mixed, TOKENS)
-    assert head_scores.find_strongest_kind(found, level)[0] == "[CLS]"
-    assert head_scores.find_strongest_kind(found, level, least=0.1, among=("next", "self"))[0] == "next"
-    with pytest.raises(ValueError, match="no habits entropy"):
-        head_scores.find_strongest_kind(found, level, among=("entropy",))
+    half = (attend_to(PLANTED["[SEP]"]) + head_scores.make_uniform_map(T)) / 2
+    assert head_scores.rescale_above_chance(head_scores.score_heads(half, TOKENS), chance)["[SEP]"] == pytest.approx(
+        0.5
+    )
+    assert head_scores.find_strongest_kind(head_scores.score_heads(half, TOKENS), chance, least=0.6)[0] == "none"
+    mixed = 0.7 * attend_to(PLANTED["[CLS]"]) + 0.3 * attend_to(PLANTED["next"])
+    scores = head_scores.score_heads(mixed, TOKENS)
+    assert head_scores.find_strongest_kind(scores, chance)[0] == "[CLS]"
+    assert head_scores.find_strongest_kind(scores, chance, least=0.1, among=("next", "self"))[0] == "next"
+    with pytest.raises(ValueError, match="no share entropy"):
+        head_scores.find_strongest_kind(scores, chance, among=("entropy",))
 
 
 @pytest.mark.parametrize(
@@ -132,7 +136,7 @@ def test_maps_of_a_model_and_of_a_row_of_a_batch():
         bert(ids, attention_mask=(ids != 0).long())
         padded = head_scores.score_heads(head_scores.select_text_maps(maps, 1, 5), tokens)
         bert(ids)  # the mask is forgotten
-        with pytest.raises(ValueError, match="without the mask"):
+        with pytest.raises(ValueError, match="without the padding mask"):
             head_scores.score_heads(head_scores.select_text_maps(maps, 1, 5), tokens)
     assert alone["previous"].shape == (2, 1, 4)
     assert padded["previous"].shape == (2, 4)
@@ -152,7 +156,7 @@ def test_wrong_maps_are_refused():
         head_scores.score_heads(np.full((2, 2), np.nan), ["a", "b"])
     with pytest.raises(ValueError, match="negative numbers"):
         head_scores.score_heads(np.array([[2.0, -1.0], [0.5, 0.5]]), ["a", "b"])
-    with pytest.raises(ValueError, match="off by 0.500"):
+    with pytest.raises(ValueError, match="off by 0.500 from 1"):
         head_scores.score_heads(np.full((2, 2), 0.25), ["a", "b"])
     with pytest.raises(ValueError, match="no texts"):
         head_scores.average_head_scores([])
