@@ -1,4 +1,6 @@
-"""Saliency: each method against its formula, written out another way, and what its paper promises."""
+"""Saliency: each method against its formula, computed in another way, and against what its paper promises."""
+
+import itertools
 
 import pytest
 import torch
@@ -50,16 +52,40 @@ def test_cls_attention_and_rollout_on_planted_maps():
     last = torch.tensor([[[[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]] * 2])
     torch.testing.assert_close(saliency.average_cls_attention([first, last], 0), torch.tensor([[0.4, 0.6, 0.0]]))
     assert saliency.average_cls_attention([first, last]).tolist() == [[0.0, 0.0, 1.0]]
-    flow = saliency.roll_out_attention([first, last])
+    after_first, after_last = saliency.roll_out_attention([first, last])  # each (1, 3, 3)
+    torch.testing.assert_close(after_first[0], torch.tensor([[0.7, 0.3, 0.0], [0.0, 1.0, 0.0], [0.25, 0.0, 0.75]]))
     # [CLS]: half itself (0.7, 0.3, 0 after layer 1), half token 2, which in layer 1 was 0.25 [CLS] and 0.75 itself.
-    torch.testing.assert_close(flow[0, 0], torch.tensor([0.35 + 0.125, 0.15, 0.375]))
-    torch.testing.assert_close(flow.sum(-1), torch.ones(1, 3))
+    torch.testing.assert_close(after_last[0, 0], torch.tensor([0.35 + 0.125, 0.15, 0.375]))
+    torch.testing.assert_close(after_last.sum(-1), torch.ones(1, 3))
+
+
+def test_rollout_of_two_tokens_by_hand():
+    first = torch.tensor([[[1.0, 0.0], [0.5, 0.5]]])  # (H, T, T), without a batch
+    second = torch.tensor([[[0.2, 0.8], [1.0, 0.0]], [[0.6, 0.4], [0.0, 1.0]]])  # mean: .4 .6 / .5 .5
+    flows = saliency.roll_out_attention([first, second])
+    # half of each and half of I: 1 0 / .25 .75, then .7 .3 / .25 .75
+    torch.testing.assert_close(flows[0], torch.tensor([[1, 0], [0.25, 0.75]]))
+    expected = torch.tensor([[0.7 + 0.3 * 0.25, 0.3 * 0.75], [0.25 + 0.75 * 0.25, 0.75 * 0.75]])
+    torch.testing.assert_close(flows[1], expected)
+
+
+def test_rollout_is_the_sum_over_all_paths(double):
+    L, T = 3, 4
+    maps = torch.randn(L, 2, T, T).softmax(-1)
+    edges = [(layer.mean(0) + torch.eye(T)) / 2 for layer in maps]
+    paths = torch.zeros(T, T)
+    for path in itertools.product(range(T), repeat=L + 1):  # from above the last layer down to the input
+        weights = [edges[L - 1 - step][path[step], path[step + 1]] for step in range(L)]
+        paths[path[0], path[-1]] += torch.stack(weights).prod()
+    flows = saliency.roll_out_attention(list(maps))
+    torch.testing.assert_close(flows[-1], paths, atol=1e-12, rtol=0)
+    torch.testing.assert_close(flows.sum(-1), torch.ones(L, T), atol=1e-12, rtol=0)
 
 
 # ---- Scores from the gradient ----------------------------------------------------------------------------------------
 
 
-def test_reading_its_own_words_changes_nothing_and_leaves_nothing(model, batch):
+def test_replaced_embeddings_are_read_only_inside_the_block(model, batch):
     before = model(**batch).logits
     words = model.bert.embeddings.words(batch["input_ids"])
     with saliency.replace_word_embeddings(model, words):
@@ -69,9 +95,9 @@ def test_reading_its_own_words_changes_nothing_and_leaves_nothing(model, batch):
     assert torch.equal(model(**batch).logits, before)
 
 
-def test_gradient_is_the_slope_by_differences(model, batch):
+def test_gradient_equals_finite_differences(model, batch):
     words = model.bert.embeddings.words(batch["input_ids"]).detach()
-    slope = saliency.compute_embedding_gradient(model, batch, TARGET, words)
+    gradient = saliency.compute_embedding_gradient(model, batch, TARGET, words)
     for row, token, width in ((0, 3, 5), (1, 2, 31)):
         step = torch.zeros_like(words)
         step[row, token, width] = 1e-5
@@ -79,35 +105,33 @@ def test_gradient_is_the_slope_by_differences(model, batch):
         for vectors in (words + step, words - step):
             with saliency.replace_word_embeddings(model, vectors):
                 answers.append(saliency.log_odds(model(**batch).logits, TARGET)[row].item())
-        assert slope[row, token, width].item() == pytest.approx((answers[0] - answers[1]) / 2e-5, rel=1e-6)
-    assert slope[1, 4:].abs().max() == 0  # padding is not read
+        assert gradient[row, token, width].item() == pytest.approx((answers[0] - answers[1]) / 2e-5, rel=1e-6)
+    assert gradient[1, 4:].abs().max() == 0  # padding is not read
     product = saliency.gradient_x_input(model, batch, TARGET)
-    torch.testing.assert_close(product, (slope * words).sum(-1), atol=1e-12, rtol=0)
+    torch.testing.assert_close(product, (gradient * words).sum(-1), atol=1e-12, rtol=0)
     assert all(p.grad is None for p in model.parameters())
 
 
-def test_integrated_gradients_are_complete_and_better_with_steps(model, batch):
+def test_integrated_gradients_are_complete_and_more_exact_with_steps(model, batch):
     baseline = saliency.make_blank_baseline(batch["input_ids"], MASK, [CLS, SEP, PAD])
     with torch.no_grad():
-        here = saliency.log_odds(model(**batch).logits, TARGET)
-        there = saliency.log_odds(model(baseline, attention_mask=batch["attention_mask"]).logits, TARGET)
+        at_text = saliency.log_odds(model(**batch).logits, TARGET)
+        at_baseline = saliency.log_odds(model(baseline, attention_mask=batch["attention_mask"]).logits, TARGET)
     errors = []
     for steps in (4, 32, 256):
         scores = saliency.integrated_gradients(model, batch, TARGET, baseline, steps)
-        errors.append((scores.sum(1) - (here - there)).abs().max().item())
+        errors.append((scores.sum(1) - (at_text - at_baseline)).abs().max().item())
         assert scores[~WORDS].abs().max() == 0  # [CLS], [SEP] and padding are the same on both sides
     assert errors[0] > errors[1] > errors[2]
-    assert errors[2] < 1e-4 * (here - there).abs().max()
+    assert errors[2] < 1e-4 * (at_text - at_baseline).abs().max()
 
 
-def test_integrated_gradients_find_the_part_of_a_linear_answer_exactly(model, batch, monkeypatch):
-    slope = torch.randn(2, 6, 32, dtype=torch.float64)
-    monkeypatch.setattr(
-        saliency, "compute_embedding_gradient", lambda *_: slope
-    )  # of a linear answer it is the same everywhere
+def test_integrated_gradients_are_exact_for_a_linear_model(model, batch, monkeypatch):
+    gradient = torch.randn(2, 6, 32, dtype=torch.float64)
+    monkeypatch.setattr(saliency, "compute_embedding_gradient", lambda *_: gradient)  # constant in a linear model
     words, fill = model.bert.embeddings.words(batch["input_ids"]), model.bert.embeddings.words.weight[MASK]
     found = saliency.integrated_gradients(model, batch, TARGET, torch.full_like(batch["input_ids"], MASK), 1)
-    torch.testing.assert_close(found, (slope * (words - fill)).sum(-1).detach(), atol=1e-12, rtol=0)
+    torch.testing.assert_close(found, (gradient * (words - fill)).sum(-1).detach(), atol=1e-12, rtol=0)
 
 
 def test_integrated_gradients_refuse_no_steps_and_another_shape(model, batch):
@@ -117,7 +141,7 @@ def test_integrated_gradients_refuse_no_steps_and_another_shape(model, batch):
         saliency.integrated_gradients(model, batch, TARGET, batch["input_ids"][:, :5])
 
 
-def test_a_blank_keeps_the_marks(batch):
+def test_a_blank_baseline_keeps_the_special_tokens(batch):
     assert saliency.make_blank_baseline(batch["input_ids"], MASK, [CLS, SEP, PAD]).tolist() == [
         [CLS, MASK, MASK, MASK, MASK, SEP],
         [CLS, MASK, MASK, SEP, PAD, PAD],
@@ -137,20 +161,20 @@ def test_all_scores_of_a_padded_batch_are_those_of_each_row_alone(model, batch):
     with attention_maps(model) as maps:
         model(**batch)
     torch.testing.assert_close(together["attention"], maps[-1][:, :, 0].mean(1), atol=1e-12, rtol=0)
-    torch.testing.assert_close(together["rollout"], saliency.roll_out_attention(maps)[:, 0], atol=1e-12, rtol=0)
+    torch.testing.assert_close(together["rollout"], saliency.roll_out_attention(maps)[-1][:, 0], atol=1e-12, rtol=0)
 
 
-# ---- Striking tokens out ---------------------------------------------------------------------------------------------
+# ---- Removing tokens -------------------------------------------------------------------------------------------------
 
 
-def test_what_is_struck_out_cannot_matter(model, batch):
-    gone = torch.zeros_like(WORDS)
-    gone[0, 2] = gone[1, 1] = True
+def test_a_removed_token_has_no_effect(model, batch):
+    removed = torch.zeros_like(WORDS)
+    removed[0, 2] = removed[1, 1] = True
     other = {**batch, "input_ids": batch["input_ids"].clone()}
     other["input_ids"][0, 2] = other["input_ids"][1, 1] = 25
     torch.testing.assert_close(
-        saliency.classify_without_tokens(model, batch, gone),
-        saliency.classify_without_tokens(model, other, gone),
+        saliency.classify_without_tokens(model, batch, removed),
+        saliency.classify_without_tokens(model, other, removed),
         atol=1e-12,
         rtol=0,
     )
@@ -161,18 +185,18 @@ def test_what_is_struck_out_cannot_matter(model, batch):
         saliency.classify_without_tokens(model, batch, torch.ones_like(WORDS))
 
 
-def test_occlusion_strikes_each_word_alone(model, batch):
+def test_occlusion_removes_one_word_at_a_time(model, batch):
     lost = saliency.occlude_each_token(model, batch, TARGET, WORDS)
-    gone = torch.zeros_like(WORDS)
-    gone[:, 2] = True
-    here, less = (
-        saliency.log_odds(saliency.classify_without_tokens(model, batch, g), TARGET) for g in (gone & False, gone)
+    removed = torch.zeros_like(WORDS)
+    removed[:, 2] = True
+    whole, without = (
+        saliency.log_odds(saliency.classify_without_tokens(model, batch, g), TARGET) for g in (removed & False, removed)
     )
-    torch.testing.assert_close(lost[:, 2], here - less, atol=1e-12, rtol=0)
+    torch.testing.assert_close(lost[:, 2], whole - without, atol=1e-12, rtol=0)
     assert lost[~WORDS].abs().max() == 0
 
 
-def test_top_takes_words_only_and_no_more_than_there_are():
+def test_the_top_tokens_are_words_and_no_more_than_there_are():
     scores = torch.tensor([[9.0, 1.0, 3.0, -2.0, 2.0, 8.0], [9.0, -5.0, -1.0, 7.0, 6.0, 6.0]])
     assert saliency.select_top_tokens(scores, WORDS, 2).int().tolist() == [[0, 0, 1, 0, 1, 0], [0, 1, 1, 0, 0, 0]]
     assert saliency.select_top_tokens(scores, WORDS, 1).int().tolist() == [[0, 0, 1, 0, 0, 0], [0, 0, 1, 0, 0, 0]]
@@ -180,7 +204,7 @@ def test_top_takes_words_only_and_no_more_than_there_are():
     assert not saliency.select_top_tokens(scores, WORDS, 0).any()
 
 
-def test_comprehensiveness_and_sufficiency_are_two_ways_to_strike_out(model, batch):
+def test_comprehensiveness_and_sufficiency_remove_the_top_and_the_rest(model, batch):
     scores = torch.arange(12.0).reshape(2, 6)
     whole = model(**batch).logits.softmax(1)[[0, 1], TARGET]
     second = torch.tensor([[0, 0, 0, 0, 1, 0], [0, 0, 1, 0, 0, 0]]).bool()
@@ -196,14 +220,14 @@ def test_comprehensiveness_and_sufficiency_are_two_ways_to_strike_out(model, bat
 # ---- Another attention with the same output --------------------------------------------------------------------------
 
 
-def test_other_attention_gives_the_same_average_and_is_far():
+def test_other_attention_gives_the_same_average_and_is_far_away():
     weights, values = torch.randn(20).double().softmax(0), torch.randn(20, 4).double()
     other = saliency.find_other_attention(weights, values)
     assert other.min() >= 0
     assert other.sum().item() == pytest.approx(1, abs=1e-12)
     torch.testing.assert_close(other @ values, weights @ values, atol=1e-12, rtol=0)
     assert (other - weights).abs().sum() / 2 > 0.3
-    assert (other > 0).sum() <= 5  # a corner: no more tokens than values and the one sum ask for
+    assert (other > 0).sum() <= 5  # a corner: as many tokens as there are constraints, the values and the sum
 
 
 def test_other_attention_needs_more_tokens_than_values():

@@ -1,4 +1,7 @@
-"""views.still: TODO."""
+"""The still picture of our view, for places that run no scripts: all heads small and one large, as a PNG.
+
+Drawn with Pillow, which matplotlib brings along: matplotlib alone would take as long as the rest of the view together.
+"""
 
 import io
 import math
@@ -7,62 +10,76 @@ from pathlib import Path
 
 import numpy as np
 
-LIGHT = ((0.0, "#ffffff"), (0.35, "#8fc1e3"), (0.7, "#0072b2"), (1.0, "#04233f"))  # the stops of view.js
+LIGHT = ((0.0, "#ffffff"), (0.35, "#8fc1e3"), (0.7, "#0072b2"), (1.0, "#04233f"))  # the colour stops of view.js
 
-SMALL, LARGE = 44, 370  # pixels of a small square, at most; of the large one
+SMALL, LARGE = 44, 370  # pixels: a small square at most, the large square exactly
 
 
-def draw_still(layers: Sequence[np.ndarray], tokens: Sequence[str], layer: int, head: int) -> bytes:
-    """What the view opens with, as a PNG: every head small, one large with its tokens' names. L maps (H, T, T).
-
-    Drawn with Pillow (which matplotlib brings): matplotlib needs as long for the figure as all the rest together.
-    """
+def draw_still_picture(layers: Sequence[np.ndarray], tokens: Sequence[str], layer: int, head: int) -> bytes:
+    """What the view shows when it opens, as a PNG: every head small, one large with its tokens. L maps (H, T, T)."""
     import matplotlib
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageFont
 
-    L, H, T = len(layers), len(layers[0]), len(tokens)
+    L, H = len(layers), len(layers[0])
     small = max(5, min(SMALL, 336 // H, 480 // L))
     font = ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", 11)
-    every = max(1, math.ceil(T * 13 / LARGE))
-    names = [(i, shorten_token(tokens[i], 14)) for i in range(0, T, every)]
-    gutter = 8 + max(int(font.getlength(name)) for _, name in names)
-    left, top = 26, 36  # of the grid
-    right = left + H * (small + 2) + 24 + gutter  # of the large square
-    height = max(top + L * (small + 2), gutter + 28 + LARGE) + 8
-    canvas = Image.new("L", (right + LARGE + 8, height), 0)  # a level of LIGHT for each pixel
-    draw = ImageDraw.Draw(canvas)
+    every = max(1, math.ceil(len(tokens) * 13 / LARGE))  # a name needs 13 pixels; long texts show every n-th
+    names = {i: shorten_token(tokens[i], 14) for i in range(0, len(tokens), every)}
+    gutter = 8 + max(int(font.getlength(name)) for name in names.values())
+    left, top = 26, 36  # of the grid of heads
+    x, y = left + H * (small + 2) + 24 + gutter, gutter + 28  # of the large square
+    height = max(top + L * (small + 2), y + LARGE) + 8
+    canvas = Image.new("L", (x + LARGE + 8, height), 0)  # a level of LIGHT for each pixel
+    draw_head_squares(canvas, font, layers, (layer, head), small, (left, top))
+    draw_large_square(canvas, font, layers[layer][head], names, gutter, (x, y), f"layer {layer}, head {head}")
+    return encode_png(canvas)
 
-    for number, heads in enumerate(layers):
-        y = top + number * (small + 2)
-        draw.text((left - 6, y + small / 2), str(number), fill=255, font=font, anchor="rm")
-        for place, plane in enumerate(heads):
-            x = left + place * (small + 2)
-            canvas.paste(draw_square(plane, small), (x, y))
-            if (number, place) == (layer, head):
-                draw.rectangle((x - 2, y - 2, x + small + 1, y + small + 1), outline=255, width=2)
-    for place in range(0, H, 1 if small > 14 else 4):
-        draw.text((left + place * (small + 2) + small / 2, top - 6), str(place), fill=255, font=font, anchor="ms")
+
+def draw_head_squares(
+    canvas, font, layers: Sequence[np.ndarray], chosen: tuple[int, int], side: int, corner: tuple[int, int]
+) -> None:
+    """A small square for each head on the `canvas`, a row for each layer, with a frame around the `chosen` one."""
+    from PIL import ImageDraw
+
+    draw = ImageDraw.Draw(canvas)
+    left, top = corner
+    for layer, heads in enumerate(layers):
+        y = top + layer * (side + 2)
+        draw.text((left - 6, y + side / 2), str(layer), fill=255, font=font, anchor="rm")
+        for head, plane in enumerate(heads):
+            x = left + head * (side + 2)
+            canvas.paste(draw_square(plane, side), (x, y))
+            if (layer, head) == chosen:
+                draw.rectangle((x - 2, y - 2, x + side + 1, y + side + 1), outline=255, width=2)
+    for head in range(0, len(layers[0]), 1 if side > 14 else 4):
+        draw.text((left + head * (side + 2) + side / 2, top - 6), str(head), fill=255, font=font, anchor="ms")
     draw.text((4, 4), "layers down, heads across", fill=200, font=font)
 
-    y, cell = gutter + 28, LARGE / T
-    canvas.paste(draw_square(layers[layer][head], LARGE), (right, y))
-    draw.rectangle((right - 1, y - 1, right + LARGE, y + LARGE), outline=70)
-    draw.text((right, 4), f"layer {layer}, head {head}: rows look at columns", fill=255, font=font)
-    lying = Image.new("L", (gutter, LARGE), 0)  # the columns' names, to be turned
-    for i, name in names:
-        draw.text((right - 5, y + (i + 0.5) * cell), name, fill=230, font=font, anchor="rm")
-        ImageDraw.Draw(lying).text((5, (i + 0.5) * cell), name, fill=230, font=font, anchor="lm")
-    canvas.paste(lying.transpose(Image.Transpose.ROTATE_90), (right, y - gutter - 2))
 
-    few = canvas.point([level // 8 * 8 for level in range(256)]).convert("P")  # 32 colours: half the bytes
-    few.putpalette(np.array([interpolate_colour(level // 8 * 8 / 248) for level in range(256)], np.uint8).tobytes())
-    file = io.BytesIO()
-    few.save(file, "PNG", optimize=True)
-    return file.getvalue()
+def draw_large_square(
+    canvas, font, plane: np.ndarray, names: dict[int, str], gutter: int, corner: tuple[int, int], title: str
+) -> None:
+    """One map (T, T) large on the `canvas`, with the `names` of tokens, by position, at its left and above it."""
+    from PIL import Image, ImageDraw
+
+    draw = ImageDraw.Draw(canvas)
+    x, y = corner
+    cell = LARGE / len(plane)
+    canvas.paste(draw_square(plane, LARGE), (x, y))
+    draw.rectangle((x - 1, y - 1, x + LARGE, y + LARGE), outline=70)
+    draw.text((x, 4), f"{title}: rows attend to columns", fill=255, font=font)
+    column_names = Image.new("L", (gutter, LARGE), 0)  # written level, then rotated
+    for i, name in names.items():
+        draw.text((x - 5, y + (i + 0.5) * cell), name, fill=230, font=font, anchor="rm")
+        ImageDraw.Draw(column_names).text((5, (i + 0.5) * cell), name, fill=230, font=font, anchor="lm")
+    canvas.paste(column_names.transpose(Image.Transpose.ROTATE_90), (x, y - gutter - 2))
 
 
 def draw_square(plane: np.ndarray, side: int):
-    """A map (T, T) as an image of side x side levels: square roots, so that small weights are seen; blocks' maxima."""
+    """A map (T, T) as an image of side x side levels, the square roots of the weights, so that small ones are visible.
+
+    A map that does not fit is shown by the maxima of its blocks.
+    """
     from PIL import Image
 
     T = len(plane)
@@ -73,14 +90,23 @@ def draw_square(plane: np.ndarray, side: int):
     return Image.fromarray(levels.astype(np.uint8)).resize((side, side), Image.Resampling.NEAREST)
 
 
+def encode_png(canvas) -> bytes:
+    """The levels of `canvas` as a PNG in the colours of LIGHT. It has 32 colours, which halves its size."""
+    picture = canvas.point([level // 8 * 8 for level in range(256)]).convert("P")
+    picture.putpalette(np.array([interpolate_colour(level // 8 * 8 / 248) for level in range(256)], np.uint8).tobytes())
+    file = io.BytesIO()
+    picture.save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
 def interpolate_colour(level: float) -> list[int]:
-    """LIGHT at `level` in [0, 1] as red, green, blue: one hue, ever darker, which every kind of eye can order."""
-    places = [place for place, _ in LIGHT]
-    stops = np.array([[int(text[i : i + 2], 16) for i in (1, 3, 5)] for _, text in LIGHT])
-    return [round(float(np.interp(level, places, stops[:, part]))) for part in range(3)]
+    """LIGHT at `level` in [0, 1] as red, green, blue. One hue that darkens steadily works with any colour vision."""
+    levels = [stop for stop, _ in LIGHT]
+    colours = np.array([[int(text[i : i + 2], 16) for i in (1, 3, 5)] for _, text in LIGHT])
+    return [round(float(np.interp(level, levels, colours[:, part]))) for part in range(3)]
 
 
-def shorten_token(token: str, most: int) -> str:
-    """A token's name, cut to `most` characters; one that is all space can be seen too."""
+def shorten_token(token: str, max_length: int) -> str:
+    """A token's name, cut to `max_length` characters; a token of white space gets a visible sign."""
     token = token if token.strip() else "␣"
-    return token if len(token) <= most else token[: most - 1] + "…"
+    return token if len(token) <= max_length else token[: max_length - 1] + "…"

@@ -1,20 +1,21 @@
-// The view of bertlab/views.py in the browser. Python puts MARK (the digest of the data), CSS and DATA before this text,
-// and a function around all of it. No library, no request, and no text that becomes markup: tokens are set as text only.
+// Our attention view in the browser. attention_view.py puts MARK (a digest of the data), CSS and DATA before this text
+// and wraps all of it in a function. It uses no library and makes no request, and tokens are only ever set as text, so
+// none can become markup.
 //
 // Dimension letters: T tokens, L layers, H heads. A plane holds T * T weights, column by column: [to * T + from].
-// A place in the grid is [layer, plane]: planes 0 to H - 1 are the heads, H is the rollout up to that layer, H + 1 the
-// average of the layer's heads, and [L, H + 1] the average of all.
+// A square of the grid is [layer, plane]: planes 0 to H - 1 are the heads, H is the rollout up to that layer, H + 1 the
+// average of the layer's heads, and [L, H + 1] the average of all heads.
 
 const LIGHT = { stops: [[0, "#ffffff"], [0.35, "#8fc1e3"], [0.7, "#0072b2"], [1, "#04233f"]],
     ink: "#1c2126", soft: "#5b6670", line: "#c3ccd3", paper: [255, 255, 255],
-    looks: [0, 114, 178], seen: [196, 85, 0], most: 0.62 };
+    from: [0, 114, 178], to: [196, 85, 0], maxAlpha: 0.62 };
 const DARK = { stops: [[0, "#15181c"], [0.35, "#1c5980"], [0.7, "#56b4e9"], [1, "#f4fbff"]],
     ink: "#e6eaee", soft: "#a0abb5", line: "#4a545d", paper: [21, 24, 28],
-    looks: [86, 180, 233], seen: [243, 154, 61], most: 0.5 };
-// Okabe and Ito's colours, for heads over one another: told apart by readers with any kind of colour vision.
+    from: [86, 180, 233], to: [243, 154, 61], maxAlpha: 0.5 };
+// Okabe and Ito's colours, for several heads in one map. They can be told apart with any kind of colour vision.
 const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
-const THUMB = 28; // cells across a small square at most
-const LISTED = 5;
+const THUMB = 28; // a small square shows at most this many cells a side
+const LISTED = 5; // tokens in each of the two lists
 
 const rgb = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
 const css = (colour, alpha = 1) => `rgba(${colour.map(Math.round).join(", ")}, ${alpha.toFixed(3)})`;
@@ -22,11 +23,11 @@ const percent = (w) => (w >= 0.0995 ? `${Math.round(100 * w)}%` : `${(100 * w).t
 const clamp = (x, low, high) => Math.max(low, Math.min(high, x));
 
 // 256 colours between the stops of a theme, as red, green, blue.
-function ramp(stops) {
+function interpolateColours(stops) {
     const colours = new Uint8ClampedArray(3 * 256);
     for (let level = 0; level < 256; level++) {
         const x = level / 255;
-        const after = Math.max(1, stops.findIndex(([place]) => place >= x));
+        const after = Math.max(1, stops.findIndex(([stop]) => stop >= x));
         const [[a, from], [b, to]] = [stops[after - 1], stops[after]];
         rgb(from).forEach((part, i) => {
             colours[3 * level + i] = part + ((x - a) / (b - a)) * (rgb(to)[i] - part);
@@ -56,7 +57,7 @@ function make(name, attributes = {}, ...children) {
     return node;
 }
 
-// Dark or light? What lies behind the view decides; behind nothing at all, VS Code's word or the system's.
+// Whether the page is dark: the background behind the view decides; if there is none, VS Code's theme or the system's.
 function isDark(host) {
     for (let node = host.parentElement; node; node = node.parentElement) {
         const [r, g, b, a = 1] = (getComputedStyle(node).backgroundColor.match(/[\d.]+/g) || [0, 0, 0, 0]).map(Number);
@@ -68,38 +69,38 @@ function isDark(host) {
 }
 
 function mount(host, data) {
-    const begun = performance.now();
+    const start = performance.now();
     const { tokens, segments, heads: H } = data;
     const T = tokens.length, L = data.layers.length;
     const ROLLOUT = H, AVERAGE = H + 1;
     const special = new Set(data.specials);
-    const name = (i) => (tokens[i].trim() ? tokens[i] : "␣");
+    const nameOf = (i) => (tokens[i].trim() ? tokens[i] : "␣");
 
     // What the reader has chosen.
-    let chosen = [[data.layer, data.head]];
-    let adding = false, averaged = false, least = 0, without = false;
+    let chosen = [[data.layer, data.head]]; // squares of the grid
+    let adding = false, averaged = false, minWeight = 0, hideSpecials = false;
     let pinned = Math.max(0, tokens.findIndex((_, i) => !special.has(i)));
     let pointed = null; // { from, to } while the pointer is on a token (to: null) or a cell
-    // What follows from it.
-    let theme = LIGHT, colours = ramp(LIGHT.stops);
-    let maps = []; // of the chosen: { values, colour, label }
-    let top = 1; // the largest weight that is shown: the darkest colour
+    // What is derived from it.
+    let theme = LIGHT, colours = interpolateColours(LIGHT.stops);
+    let maps = []; // of the chosen squares: { values, colour, label }
+    let top = 1; // the largest weight that is shown; it has the darkest colour
 
     // ---- The data ------------------------------------------------------------------------------------------------
 
-    const layers = new Array(L); // bytes, when they have been unpacked
-    const kept = new Map(); // the last planes as weights
+    const layers = new Array(L); // the bytes of each layer, once they are unpacked
+    const cached = new Map(); // the planes used last, as weights
 
-    function plane(layer, which) {
+    function getPlane(layer, which) {
         const key = `${layer} ${which}`;
-        if (!kept.has(key)) {
-            if (kept.size > 2 * L + 24) kept.delete(kept.keys().next().value);
-            kept.set(key, weights(layer, which));
+        if (!cached.has(key)) {
+            if (cached.size > 2 * L + 24) cached.delete(cached.keys().next().value);
+            cached.set(key, computePlane(layer, which));
         }
-        return kept.get(key);
+        return cached.get(key);
     }
 
-    function weights(layer, which) {
+    function computePlane(layer, which) {
         const values = new Float32Array(T * T);
         if (which !== AVERAGE) {
             const bytes = layers[layer], step = data.steps[layer][which], start = which * T * T;
@@ -108,7 +109,7 @@ function mount(host, data) {
         }
         const parts = layer === L ? layers.map((_, l) => [l, AVERAGE]) : data.steps[layer].slice(0, H).map((_, h) => [layer, h]);
         for (const [l, p] of parts) {
-            const part = p === AVERAGE ? plane(l, p) : null;
+            const part = p === AVERAGE ? getPlane(l, p) : null;
             if (part) for (let i = 0; i < values.length; i++) values[i] += part[i] / parts.length;
             else {
                 const bytes = layers[l], step = data.steps[l][p] / parts.length, start = p * T * T;
@@ -118,7 +119,7 @@ function mount(host, data) {
         return values;
     }
 
-    const isHere = ([layer]) => (layer === L ? !layers.includes(undefined) : Boolean(layers[layer]));
+    const isUnpacked = ([layer]) => (layer === L ? !layers.includes(undefined) : Boolean(layers[layer]));
 
     function label([layer, which]) {
         if (layer === L) return "Average of all heads";
@@ -127,33 +128,33 @@ function mount(host, data) {
         return `Layer ${layer}, head ${which}`;
     }
 
-    // The planes to draw, without the special tokens if so wished; several may be averaged into one.
+    // The planes to draw: without the special tokens if they are hidden, averaged into one if that is chosen.
     function gather() {
-        let found = chosen.map((place, k) => ({ values: plane(...place), colour: rgb(COLOURS[k]), label: label(place) }));
-        if (averaged && found.length > 1) {
+        let planes = chosen.map((square, k) => ({ values: getPlane(...square), colour: rgb(COLOURS[k]), label: label(square) }));
+        if (averaged && planes.length > 1) {
             const mean = new Float32Array(T * T);
-            for (const { values } of found) for (let i = 0; i < mean.length; i++) mean[i] += values[i] / found.length;
-            found = [{ values: mean, colour: found[0].colour, label: `Average of ${found.length}` }];
+            for (const { values } of planes) for (let i = 0; i < mean.length; i++) mean[i] += values[i] / planes.length;
+            planes = [{ values: mean, colour: planes[0].colour, label: `Average of ${planes.length}` }];
         }
-        if (without && special.size) {
-            for (const map of found) {
+        if (hideSpecials && special.size) {
+            for (const map of planes) {
                 map.values = map.values.slice();
                 for (const i of special) for (let j = 0; j < T; j++) map.values[i * T + j] = map.values[j * T + i] = 0;
             }
         }
-        maps = found;
+        maps = planes;
         top = 1e-9;
         for (const { values } of maps) for (let i = 0; i < values.length; i++) if (values[i] > top) top = values[i];
     }
 
-    // The strongest of the maps at one cell: [weight, which map].
+    // The largest weight of the maps at one cell: [weight, number of the map].
     function strongest(from, to) {
         let best = 0, which = 0;
         maps.forEach(({ values }, k) => {
             const w = values[to * T + from];
             if (w > best) [best, which] = [w, k];
         });
-        return best < least ? [0, which] : [best, which];
+        return best < minWeight ? [0, which] : [best, which];
     }
 
     // ---- The page ------------------------------------------------------------------------------------------------
@@ -162,37 +163,37 @@ function mount(host, data) {
     const title = make("h2", { class: "what" });
     const several = () => maps.length > 1;
 
-    const text = make("div", { class: "text", role: "group", "aria-label": "Tokens. Left and right arrows move." });
+    const text = make("div", { class: "text", role: "group", "aria-label": "Tokens. The left and right arrow keys move." });
     const buttons = tokens.map((_, i) => make("button", { type: "button", class: special.has(i) ? "token special" : "token",
-        tabindex: "-1", title: `token ${i}` }, name(i)));
+        tabindex: "-1", title: `token ${i}` }, nameOf(i)));
     buttons.forEach((button, i) => {
         if (i && segments[i] !== segments[i - 1]) text.append(make("span", { class: "break" }));
         text.append(button);
     });
-    const key = make("p", { class: "key" });
+    const legend = make("p", { class: "legend" });
 
-    // The grid: one button a place, over one canvas that all small squares are drawn on.
+    // The grid: a button for each square, over one canvas on which all squares are drawn.
     const thumbs = make("canvas", { "aria-hidden": "true" });
     const grid = make("div", { class: "grid", role: "group",
-        "aria-label": "Heads: rows are layers, columns are heads. Arrows move; Enter or Space chooses; with Shift, adds." }, thumbs);
+        "aria-label": "Heads: rows are layers, columns are heads. Arrow keys move; Enter or Space chooses; with Shift, it adds." }, thumbs);
     const room = H > 16 ? "minmax(0, 1fr)" : "minmax(0, 44px)";
     grid.style.gridTemplateColumns = `18px repeat(${H}, ${room}) 4px repeat(2, ${room === "minmax(0, 1fr)" ? room : "minmax(0, 44px)"})`;
-    const places = [];
-    const put = (node, row, column) => {
+    const squares = []; // { square, button }
+    const addToGrid = (node, row, column) => {
         node.style.gridRow = row;
         node.style.gridColumn = column;
         grid.append(node);
     };
-    for (let h = 0; h < H; h++) if (H <= 16 || h % 4 === 0) put(make("span", {}, String(h)), 1, h + 2);
-    put(make("span", { title: "the average of a layer's heads" }, "avg"), 1, H + 3);
-    put(make("span", { title: "attention followed through the layers (Abnar & Zuidema 2020)" }, "roll"), 1, H + 4);
+    for (let h = 0; h < H; h++) if (H <= 16 || h % 4 === 0) addToGrid(make("span", {}, String(h)), 1, h + 2);
+    addToGrid(make("span", { title: "the average of a layer's heads" }, "avg"), 1, H + 3);
+    addToGrid(make("span", { title: "attention followed through the layers (Abnar & Zuidema 2020)" }, "roll"), 1, H + 4);
     for (let l = 0; l <= L; l++) {
-        put(make("span", {}, l < L ? String(l) : "all"), l + 2, l < L ? 1 : `${H + 1}/${H + 3}`);
+        addToGrid(make("span", {}, l < L ? String(l) : "all"), l + 2, l < L ? 1 : `${H + 1}/${H + 3}`);
         for (const p of l < L ? [...Array(H).keys(), AVERAGE, ROLLOUT] : [AVERAGE]) {
             const button = make("button", { type: "button", tabindex: "-1", title: label([l, p]), "aria-label": label([l, p]),
                 "data-layer": l, "data-plane": p === AVERAGE ? "average" : p === ROLLOUT ? "rollout" : p });
-            put(button, l + 2, p < H ? p + 2 : p === AVERAGE ? H + 3 : H + 4);
-            places.push({ place: [l, p], button });
+            addToGrid(button, l + 2, p < H ? p + 2 : p === AVERAGE ? H + 3 : H + 4);
+            squares.push({ square: [l, p], button });
         }
     }
 
@@ -201,20 +202,20 @@ function mount(host, data) {
     const bar = make("canvas", { width: "240", height: "1", "aria-hidden": "true" });
     const scale = make("div", { class: "scale" }, make("span", {}, "0%"), bar, make("span"), make("span"));
     const about = make("p", { class: "caption", hidden: true });
-    const looks = make("div", { class: "from" }, make("h3"), make("ol")), seen = make("div", { class: "to" }, make("h3"), make("ol"));
-    const said = make("div", { class: "said", role: "status", "aria-live": "polite" });
+    const fromList = make("div", { class: "from" }, make("h3"), make("ol")), toList = make("div", { class: "to" }, make("h3"), make("ol"));
+    const announced = make("div", { class: "announced", role: "status", "aria-live": "polite" });
 
-    const out = make("output", {}, "0%");
+    const limit = make("output", {}, "0%");
     const slider = make("input", { type: "range", min: "0", max: "100", value: "0", "aria-label": "Hide weights under",
         input: () => {
-            least = (slider.value / 100) ** 2; // finer where most weights are
-            slider.setAttribute("aria-valuetext", percent(least));
-            out.textContent = percent(least);
+            minWeight = (slider.value / 100) ** 2; // finer steps for small weights, which are the most frequent
+            slider.setAttribute("aria-valuetext", percent(minWeight));
+            limit.textContent = percent(minWeight);
             draw();
         } });
-    const specials = make("input", { type: "checkbox", change: () => { without = specials.checked; refresh(); } });
+    const specials = make("input", { type: "checkbox", change: () => { hideSpecials = specials.checked; refresh(); } });
     const add = make("button", { type: "button", class: "plain add", "aria-pressed": "false",
-        title: "Heads that you click are added, and drawn over one another (or hold Shift)",
+        title: "Heads that you click are added and drawn on top of each other (or hold Shift)",
         click: () => { adding = !adding; add.setAttribute("aria-pressed", adding); } }, "Compare heads");
     const blend = make("button", { type: "button", class: "plain blend", "aria-pressed": "false",
         click: () => { averaged = !averaged; refresh(); } }, "Average");
@@ -227,36 +228,37 @@ function mount(host, data) {
     const left = make("div", { class: "left" },
         make("p", { class: "caption" }, `${L} layer${L > 1 ? "s" : ""} down, ${H} head${H > 1 ? "s" : ""} across, counted from 0. Click one.`),
         grid, make("div", { class: "tools" }, add, blend, clear),
-        make("div", { class: "lists" }, looks, seen),
+        make("div", { class: "lists" }, fromList, toList),
         make("div", { class: "tools last" },
-            make("label", {}, "Hide weights under", slider, out),
+            make("label", {}, "Hide weights under", slider, limit),
             special.size ? make("label", {}, specials, "Leave out special tokens") : null, copy));
     const right = make("div", { class: "map" },
-        make("p", { class: "caption" }, "Each row is a token that looks, each column one that is looked at. Each row sums to 100%."),
+        make("p", { class: "caption" }, "Each row is a token that attends, each column a token that it attends to. Each row sums to 100%."),
         canvas, scale, cell, about);
     const main = make("div", { class: "body" }, left, right);
     root.append(make("style", {}, CSS),
         make("div", { class: "top" }, title, make("span", { class: "size" }, `${T} tokens`)),
-        text, key, chips, main,
+        text, legend, chips, main,
         copied,
-        make("p", { class: "foot" }, `Keys: Tab to the tokens or the heads, then arrows; Esc lets go of a token. Weights are stored in at `
-            + `most 256 levels a head: each is within ${(100 * data.error).toFixed(data.error < 0.0005 ? 3 : 2)} percentage points of the model's.`),
-        said);
+        make("p", { class: "foot" }, `Keys: Tab goes to the tokens and to the heads, arrow keys move between them, and Esc releases a token. `
+            + `Weights are stored in at most 256 levels for each head, within ${(100 * data.error).toFixed(data.error < 0.0005 ? 3 : 2)} `
+            + `percentage points of the model's.`),
+        announced);
 
     // ---- Drawing -------------------------------------------------------------------------------------------------
 
-    const image = document.createElement("canvas"); // the chosen maps, a pixel a cell
+    const image = document.createElement("canvas"); // the chosen maps, one pixel for each cell
     image.width = image.height = T;
 
     function paint() {
         const context = image.getContext("2d"), field = context.createImageData(T, T);
-        const pixels = new Uint32Array(field.data.buffer); // one number a cell: alpha, blue, green, red
+        const pixels = new Uint32Array(field.data.buffer); // one number for each cell: alpha, blue, green, red
         if (several()) {
             const levels = new Float32Array(maps.length);
             for (let to = 0, at = 0; to < T; to++) {
                 for (let from = 0; from < T; from++, at++) {
                     for (let k = 0; k < maps.length; k++) levels[k] = level(maps[k].values[at]);
-                    const [r, g, b] = over(levels);
+                    const [r, g, b] = blendColours(levels);
                     pixels[from * T + to] = ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
                 }
             }
@@ -270,13 +272,13 @@ function mount(host, data) {
         context.putImageData(field, 0, 0);
     }
 
-    // How dark a weight is, 0 to 1: its square root, so that small ones are seen. Of several maps the share itself, or
-    // their small weights would make one mud of all colours.
-    const level = (w) => (w < least ? 0 : several() ? w / top : Math.sqrt(w / top));
+    // How dark a weight is, 0 to 1: its square root, so that small weights are visible. For several maps it is the
+    // weight itself, because the colours of many small weights would blend into grey.
+    const level = (w) => (w < minWeight ? 0 : several() ? w / top : Math.sqrt(w / top));
 
-    // Colours over one another, as inks on white paper or lights on black.
-    const mixed = [0, 0, 0]; // one list for all cells: a new one for each would cost more than the sums
-    function over(levels) {
+    // Colours on top of each other, like ink on white paper or light on black.
+    const mixed = [0, 0, 0]; // one array for all cells, because allocating one for each cell is slow
+    function blendColours(levels) {
         for (let i = 0; i < 3; i++) {
             let part = theme.paper[i];
             for (let k = 0; k < levels.length; k++) {
@@ -288,7 +290,7 @@ function mount(host, data) {
         return mixed;
     }
 
-    // Where the large map lies in its canvas, in CSS pixels.
+    // The position of the large map in its canvas, in CSS pixels.
     let box = { gutter: 0, side: 1, every: 1 };
 
     function measure() {
@@ -306,13 +308,13 @@ function mount(host, data) {
         canvas.style.height = `${gutter + side + 2}px`;
     }
 
-    // A name that fits beside the map, in the context's font.
-    function short(context, words) {
+    // A token's name, shortened to fit next to the map in the context's font.
+    function shorten(context, words) {
         const room = box.gutter - 7;
         if (context.measureText(words).width <= room) return words;
-        let most = Math.min(words.length, 40);
-        while (most > 1 && context.measureText(`${words.slice(0, most)}…`).width > room) most--;
-        return `${words.slice(0, most)}…`;
+        let length = Math.min(words.length, 40);
+        while (length > 1 && context.measureText(`${words.slice(0, length)}…`).width > room) length--;
+        return `${words.slice(0, length)}…`;
     }
 
     function drawMap() {
@@ -340,31 +342,31 @@ function mount(host, data) {
         const from = focus(), to = pointed?.to ?? null;
         if (from !== null) {
             context.lineWidth = 2;
-            context.strokeStyle = css(theme.looks);
+            context.strokeStyle = css(theme.from);
             context.strokeRect(gutter - 1, gutter + from * size - 1, side + 2, size + 2);
-            context.strokeStyle = css(theme.seen);
+            context.strokeStyle = css(theme.to);
             const column = to ?? from;
             context.strokeRect(gutter + column * size - 1, gutter - 1, size + 2, side + 2);
         }
         context.textBaseline = "middle";
         for (let i = 0; i < T; i++) {
             const row = i === from, column = i === (to ?? from);
-            // A name that is pointed at takes the place of its neighbours.
+            // The name of the chosen token hides those of its neighbours.
             const near = (j) => j !== null && j !== i && Math.abs(i - j) * size < 12;
             if (row || (i % every === 0 && !near(from))) {
                 context.font = `${row ? "600 " : ""}12px system-ui, sans-serif`;
-                context.fillStyle = row ? css(theme.looks) : theme.ink;
+                context.fillStyle = row ? css(theme.from) : theme.ink;
                 context.textAlign = "right";
-                context.fillText(short(context, name(i)), gutter - 5, gutter + (i + 0.5) * size);
+                context.fillText(shorten(context, nameOf(i)), gutter - 5, gutter + (i + 0.5) * size);
             }
             if (column || (i % every === 0 && !near(to ?? from))) {
                 context.font = `${column ? "600 " : ""}12px system-ui, sans-serif`;
-                context.fillStyle = column ? css(theme.seen) : theme.ink;
+                context.fillStyle = column ? css(theme.to) : theme.ink;
                 context.textAlign = "left";
                 context.save();
                 context.translate(gutter + (i + 0.5) * size, gutter - 5);
                 context.rotate(-Math.PI / 2);
-                context.fillText(short(context, name(i)), 0, 0);
+                context.fillText(shorten(context, nameOf(i)), 0, 0);
                 context.restore();
             }
         }
@@ -378,45 +380,45 @@ function mount(host, data) {
             context.fillRect(x, 0, 1, 1);
         }
         scale.children[2].textContent = percent(top);
-        scale.children[3].textContent = `(the middle is ${percent(top / 4)})`;
+        scale.children[3].textContent = `(the middle colour is ${percent(top / 4)})`;
         bar.hidden = several();
         scale.children[0].hidden = several();
-        if (several()) [scale.children[2].textContent, scale.children[3].textContent] = [`Full colour is ${percent(top)}; half of it, half the colour.`, ""];
+        if (several()) [scale.children[2].textContent, scale.children[3].textContent] = [`Full colour is ${percent(top)}, half the colour is half of it.`, ""];
     }
 
-    // The sentence: a field for each map where the token looks, a line below for what looks at it.
+    // The sentence: the background of a token shows how much the chosen one attends to it, the line below the reverse.
     function drawText() {
         const from = focus();
         buttons.forEach((button, i) => {
             button.classList.toggle("on", i === from);
             let back = "", under = "transparent";
             if (from !== null) {
-                const strength = (w) => theme.most * level(w);
+                const strength = (w) => theme.maxAlpha * level(w);
                 const fields = maps.map(({ values, colour }) =>
-                    css(several() ? colour : theme.looks, strength(values[i * T + from])));
+                    css(several() ? colour : theme.from, strength(values[i * T + from])));
                 back = several()
                     ? `linear-gradient(${fields.map((f, k) => `${f} ${(100 * k) / fields.length}% ${(100 * (k + 1)) / fields.length}%`).join(", ")})`
                     : `linear-gradient(${fields[0]}, ${fields[0]})`;
                 const [w] = strongest(i, from);
-                under = w ? css(theme.seen, level(w)) : "transparent";
+                under = w ? css(theme.to, level(w)) : "transparent";
             }
             button.style.backgroundImage = back;
             button.style.borderBottomColor = under;
             button.tabIndex = i === pinnedOrFirst() ? 0 : -1;
         });
-        key.replaceChildren();
-        if (from === null) key.append("Point at a token, or click it.");
+        legend.replaceChildren();
+        if (from === null) legend.append("Point at a token, or click it.");
         else {
             const bands = make("i");
             if (several()) bands.style.backgroundImage =
                 `linear-gradient(${maps.map(({ colour }, k) => `${css(colour)} ${(100 * k) / maps.length}% ${(100 * (k + 1)) / maps.length}%`).join(", ")})`;
-            key.append(make("span", {}, bands, make("b", {}, name(from)), " looks here", several() ? ", a band for each map" : ""),
-                make("span", {}, make("i", { class: "seen" }), "looks at ", make("b", {}, name(from))),
-                make("span", {}, "Click a token to stay with it."));
+            legend.append(make("span", {}, bands, make("b", {}, nameOf(from)), " attends here", several() ? ", one band for each map" : ""),
+                make("span", {}, make("i", { class: "to" }), "attends to ", make("b", {}, nameOf(from))),
+                make("span", {}, "Click a token to keep it chosen."));
         }
     }
 
-    const ranked = (weight) => tokens.map((_, i) => [i, ...weight(i)]).filter(([, w]) => w > 0)
+    const rank = (weight) => tokens.map((_, i) => [i, ...weight(i)]).filter(([, w]) => w > 0)
         .sort((a, b) => b[1] - a[1]).slice(0, LISTED);
 
     function drawLists() {
@@ -424,7 +426,7 @@ function mount(host, data) {
         const fill = (part, heading, rows) => {
             part.firstChild.textContent = heading;
             part.lastChild.replaceChildren(...rows.map(([i, w, k]) => {
-                const row = make("li", {}, make("span", {}, name(i)), make("small", {}, String(i)), make("em", {}, percent(w)));
+                const row = make("li", {}, make("span", {}, nameOf(i)), make("small", {}, String(i)), make("em", {}, percent(w)));
                 row.style.setProperty("--much", `${(100 * w).toFixed(1)}%`);
                 if (several()) {
                     row.title = maps[k].label;
@@ -432,68 +434,69 @@ function mount(host, data) {
                 }
                 return row;
             }));
-            if (!rows.length && from !== null) part.lastChild.append(make("li", {}, make("span", {}, "nothing that is shown")));
+            if (!rows.length && from !== null) part.lastChild.append(make("li", {}, make("span", {}, "nothing above the limit")));
         };
         if (from === null) {
-            fill(looks, "No token chosen", []);
-            fill(seen, "", []);
+            fill(fromList, "No token chosen", []);
+            fill(toList, "", []);
             return;
         }
-        const whom = ranked((i) => strongest(from, i)), who = ranked((i) => strongest(i, from));
-        fill(looks, `“${name(from)}” looks at`, whom);
-        fill(seen, `looking at “${name(from)}”`, who);
-        const tell = (rows) => rows.map(([i, w]) => `'${name(i)}' ${percent(w)}`).join(", ") || "nothing";
-        announce(`${heading()}. Token ${from} '${name(from)}' looks at ${tell(whom)}. Looked at by ${tell(who)}.`);
+        const keys = rank((i) => strongest(from, i)), queries = rank((i) => strongest(i, from));
+        fill(fromList, `“${nameOf(from)}” attends to`, keys);
+        fill(toList, `attending to “${nameOf(from)}”`, queries);
+        const list = (rows) => rows.map(([i, w]) => `'${nameOf(i)}' ${percent(w)}`).join(", ") || "nothing";
+        announce(`${heading()}. Token ${from} '${nameOf(from)}' attends to ${list(keys)}. Attended to by ${list(queries)}.`);
     }
 
     let waiting = 0;
-    function announce(words) { // a reader hears where one stops, not all that lies on the way
+    function announce(words) { // delayed, so that a screen reader says where one stops and not every step on the way
         clearTimeout(waiting);
-        waiting = setTimeout(() => { said.textContent = words; }, 150);
+        waiting = setTimeout(() => { announced.textContent = words; }, 150);
     }
 
     const heading = () => (chosen.length === 1 ? label(chosen[0])
-        : averaged ? `Average of ${chosen.length} maps` : `${chosen.length} maps, one over another`);
+        : averaged ? `Average of ${chosen.length} maps` : `${chosen.length} maps on top of each other`);
 
     function drawHeading() {
         title.textContent = heading();
-        canvas.setAttribute("aria-label", `${heading()}: ${T} by ${T} weights, drawn as colours. The lists say the largest.`);
+        canvas.setAttribute("aria-label", `${heading()}: ${T} by ${T} weights, drawn as colours. The lists give the largest.`);
         add.setAttribute("aria-pressed", adding);
         blend.hidden = clear.hidden = chosen.length < 2;
         blend.setAttribute("aria-pressed", averaged);
         chips.hidden = chosen.length < 2;
-        chips.replaceChildren(...chosen.map((place, k) => {
-            const square = make("i");
-            square.style.background = averaged ? css(theme.looks) : COLOURS[k];
-            return make("span", { class: "chip" }, square, label(place),
-                make("button", { type: "button", "aria-label": `Take away ${label(place)}`, click: () => choose(place, true) }, "×"));
+        chips.replaceChildren(...chosen.map((square, k) => {
+            const swatch = make("i");
+            swatch.style.background = averaged ? css(theme.from) : COLOURS[k];
+            return make("span", { class: "chip" }, swatch, label(square),
+                make("button", { type: "button", "aria-label": `Remove ${label(square)}`, click: () => choose(square, true) }, "×"));
         }));
         const rolled = chosen.some(([, p]) => p === ROLLOUT);
         about.hidden = !rolled;
         about.textContent = rolled ? "Rollout (Abnar & Zuidema 2020): each layer passes on half the average of its heads and half "
-            + "the token itself; the layers up to this one are multiplied. It shows which words of the input a token may hold." : "";
-        for (const { place, button } of places) {
-            const k = chosen.findIndex(([l, p]) => l === place[0] && p === place[1]);
+            + "the token itself, and the layers up to this one are multiplied. It estimates how much of each input token reaches a token here." : "";
+        for (const { square, button } of squares) {
+            const k = findChosen(square);
             button.setAttribute("aria-pressed", k >= 0);
             button.style.setProperty("--mine", k >= 0 && chosen.length > 1 && !averaged ? COLOURS[k] : "");
             button.tabIndex = k === chosen.length - 1 && k >= 0 ? 0 : -1;
         }
     }
 
-    // The small squares: each is its plane's largest weights in blocks, kept as levels so that a theme is one redraw.
+    // The small squares: the largest weight of each block of a plane, kept as levels so that a new theme needs no more
+    // than a redraw.
     const pooled = new Map();
     function pool([layer, which]) {
         const n = Math.min(T, THUMB), levels = new Uint8Array(n * n);
-        const sums = which === AVERAGE, values = sums ? plane(layer, which) : layers[layer];
-        const start = sums ? 0 : which * T * T, best = new Float32Array(n * n);
+        const averages = which === AVERAGE, values = averages ? getPlane(layer, which) : layers[layer];
+        const start = averages ? 0 : which * T * T, best = new Float32Array(n * n);
         const block = Uint16Array.from({ length: T }, (_, i) => Math.floor((i * n) / T));
         for (let to = 0, i = start; to < T; to++)
             for (let from = 0; from < T; from++, i++) {
                 const at = block[from] * n + block[to];
                 if (values[i] > best[at]) best[at] = values[i];
             }
-        const most = best.reduce((a, b) => Math.max(a, b), 1e-9);
-        for (let i = 0; i < levels.length; i++) levels[i] = Math.round(255 * Math.sqrt(best[i] / most));
+        const largest = best.reduce((a, b) => Math.max(a, b), 1e-9);
+        for (let i = 0; i < levels.length; i++) levels[i] = Math.round(255 * Math.sqrt(best[i] / largest));
         return levels;
     }
 
@@ -502,11 +505,11 @@ function mount(host, data) {
         thumbs.width = Math.round(width * ratio);
         thumbs.height = Math.round(height * ratio);
         Object.assign(thumbs.style, { left: "0", top: "0", width: `${width}px`, height: `${height}px` });
-        places.forEach(drawThumb);
+        squares.forEach(drawThumb);
     }
 
-    function drawThumb({ place, button }) {
-        const levels = pooled.get(String(place));
+    function drawThumb({ square, button }) {
+        const levels = pooled.get(String(square));
         if (!levels) return;
         const n = Math.sqrt(levels.length), tile = document.createElement("canvas");
         tile.width = tile.height = n;
@@ -526,26 +529,26 @@ function mount(host, data) {
         context.strokeRect(x, y, w, h);
     }
 
-    // From the choice to the screen: `refresh` for other planes, `draw` for other weights, `point` for another token.
+    // From the choice to the screen: `refresh` after a change of planes, `draw` of weights, `drawTokens` of the token.
     function refresh() {
         drawHeading();
-        if (!chosen.every(isHere)) return; // drawn when it has been unpacked
+        if (!chosen.every(isUnpacked)) return; // drawn as soon as it is unpacked
         gather();
         draw();
     }
     function draw() {
         paint();
         drawScale();
-        point();
+        drawTokens();
     }
-    function point() {
+    function drawTokens() {
         drawMap();
         drawText();
         drawLists();
         cell.textContent = pointed?.to != null
-            ? `${name(pointed.from)} → ${name(pointed.to)}  ${maps.map(({ values, label: mine }) =>
+            ? `${nameOf(pointed.from)} → ${nameOf(pointed.to)}  ${maps.map(({ values, label: mine }) =>
                 `${several() ? `${mine}: ` : ""}${percent(values[pointed.to * T + pointed.from])}`).join(", ")}`
-            : "Point at the map to read a weight; click to stay with that row.";
+            : "Point at the map to read a weight; click to keep its row chosen.";
     }
 
     // ---- What the reader does ------------------------------------------------------------------------------------
@@ -553,36 +556,38 @@ function mount(host, data) {
     const focus = () => pointed?.from ?? pinned;
     const pinnedOrFirst = () => pinned ?? 0;
 
-    function choose(place, more = false) {
-        const k = chosen.findIndex(([l, p]) => l === place[0] && p === place[1]);
-        if (!more) chosen = [place];
+    const findChosen = (square) => chosen.findIndex(([l, p]) => l === square[0] && p === square[1]);
+
+    function choose(square, add = false) {
+        const k = findChosen(square);
+        if (!add) chosen = [square];
         else if (k >= 0) chosen = chosen.length > 1 ? chosen.filter((_, i) => i !== k) : chosen;
-        else chosen = [...chosen, place].slice(-COLOURS.length);
+        else chosen = [...chosen, square].slice(-COLOURS.length);
         if (chosen.length < 2) averaged = false;
         refresh();
     }
 
-    function aim(where) {
-        if (where?.from === pointed?.from && where?.to === pointed?.to) return;
-        pointed = where;
-        if (maps.length) point();
+    function pointAt(position) {
+        if (position?.from === pointed?.from && position?.to === pointed?.to) return;
+        pointed = position;
+        if (maps.length) drawTokens();
     }
 
     function pin(i) {
         pinned = i;
         pointed = null;
-        if (maps.length) point();
+        if (maps.length) drawTokens();
     }
 
-    const under = (event) => buttons.indexOf(event.target);
+    const tokenOf = (event) => buttons.indexOf(event.target);
     text.addEventListener("pointerover", (event) => {
-        if (event.pointerType !== "touch" && under(event) >= 0) aim({ from: under(event), to: null });
+        if (event.pointerType !== "touch" && tokenOf(event) >= 0) pointAt({ from: tokenOf(event), to: null });
     });
-    text.addEventListener("pointerleave", () => aim(null));
-    text.addEventListener("click", (event) => { if (under(event) >= 0) pin(under(event)); });
-    text.addEventListener("focusin", (event) => { if (event.target.matches(":focus-visible")) pin(under(event)); });
+    text.addEventListener("pointerleave", () => pointAt(null));
+    text.addEventListener("click", (event) => { if (tokenOf(event) >= 0) pin(tokenOf(event)); });
+    text.addEventListener("focusin", (event) => { if (event.target.matches(":focus-visible")) pin(tokenOf(event)); });
     text.addEventListener("keydown", (event) => {
-        const i = under(event);
+        const i = tokenOf(event);
         const next = { ArrowRight: i + 1, ArrowDown: i + 1, ArrowLeft: i - 1, ArrowUp: i - 1, Home: 0, End: T - 1 }[event.key];
         if (event.key === "Escape") pin(null);
         else if (next === undefined) return;
@@ -592,7 +597,7 @@ function mount(host, data) {
             buttons[to].focus();
         }
         event.preventDefault();
-        event.stopPropagation(); // in a notebook, arrows move between cells and letters are commands
+        event.stopPropagation(); // in a notebook, arrow keys move between cells and letters are commands
     });
 
     // The cell of the large map at a pointer, or null.
@@ -601,29 +606,29 @@ function mount(host, data) {
         const to = Math.floor(((event.offsetX - gutter) / side) * T), from = Math.floor(((event.offsetY - gutter) / side) * T);
         return from < 0 || from >= T || to >= T || to < -1e6 ? null : { from, to: to < 0 ? null : to };
     }
-    canvas.addEventListener("pointermove", (event) => aim(cellAt(event)));
-    canvas.addEventListener("pointerdown", (event) => aim(cellAt(event)));
-    canvas.addEventListener("pointerleave", (event) => { if (event.pointerType !== "touch") aim(null); });
+    canvas.addEventListener("pointermove", (event) => pointAt(cellAt(event)));
+    canvas.addEventListener("pointerdown", (event) => pointAt(cellAt(event)));
+    canvas.addEventListener("pointerleave", (event) => { if (event.pointerType !== "touch") pointAt(null); });
     canvas.addEventListener("click", (event) => {
-        const found = cellAt(event);
-        if (found) pinned = found.from;
-        if (found && maps.length) point();
+        const clicked = cellAt(event);
+        if (clicked) pinned = clicked.from;
+        if (clicked && maps.length) drawTokens();
     });
 
-    const placeOf = (event) => places.find(({ button }) => button === event.target);
+    const squareOf = (event) => squares.find(({ button }) => button === event.target)?.square;
     grid.addEventListener("click", (event) => {
-        const found = placeOf(event);
-        if (found) choose(found.place, adding || event.shiftKey || event.ctrlKey || event.metaKey);
+        const square = squareOf(event);
+        if (square) choose(square, adding || event.shiftKey || event.ctrlKey || event.metaKey);
     });
     grid.addEventListener("keydown", (event) => {
-        const found = placeOf(event);
+        const square = squareOf(event);
         const step = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] }[event.key];
-        if (!found || !step) return;
-        const [l, p] = found.place, order = [...Array(H).keys(), AVERAGE, ROLLOUT];
+        if (!square || !step) return;
+        const [l, p] = square, order = [...Array(H).keys(), AVERAGE, ROLLOUT];
         const column = clamp(order.indexOf(p) + step[1], 0, H + 1), row = clamp(l + step[0], 0, L);
-        const next = places.find(({ place }) => place[0] === row && place[1] === (row === L ? AVERAGE : order[column]));
+        const next = squares.find((other) => other.square[0] === row && other.square[1] === (row === L ? AVERAGE : order[column]));
         if (next) {
-            if (!adding && !event.shiftKey) choose(next.place);
+            if (!adding && !event.shiftKey) choose(next.square);
             next.button.focus();
         }
         event.preventDefault();
@@ -632,10 +637,10 @@ function mount(host, data) {
 
     // ---- Copy as SVG ---------------------------------------------------------------------------------------------
 
-    const safe = (words) => words.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`).replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, "�");
+    const escapeXml = (words) => words.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`).replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, "�");
 
-    // The large map: rectangles up to 64 tokens, a picture beyond, and always text for the names.
-    function svg() {
+    // The large map: rectangles for up to 64 tokens, a picture for more, and names as text.
+    function drawSvg() {
         const { gutter, side, every } = box, size = side / T, whole = gutter + side + 4, parts = [];
         if (T <= 64) {
             const pixels = image.getContext("2d").getImageData(0, 0, T, T).data;
@@ -655,22 +660,22 @@ function mount(host, data) {
         parts.push(`<rect x="${gutter}" y="${24 + gutter}" width="${side}" height="${side}" fill="none" stroke="${theme.line}"/>`);
         for (let i = 0; i < T; i += every) {
             const at = (24 + gutter + (i + 0.5) * size).toFixed(2), across = (gutter + (i + 0.5) * size).toFixed(2);
-            parts.push(`<text x="${gutter - 5}" y="${at}" text-anchor="end" dominant-baseline="middle">${safe(name(i))}</text>`);
-            parts.push(`<text transform="translate(${across} ${24 + gutter - 5}) rotate(-90)" dominant-baseline="middle">${safe(name(i))}</text>`);
+            parts.push(`<text x="${gutter - 5}" y="${at}" text-anchor="end" dominant-baseline="middle">${escapeXml(nameOf(i))}</text>`);
+            parts.push(`<text transform="translate(${across} ${24 + gutter - 5}) rotate(-90)" dominant-baseline="middle">${escapeXml(nameOf(i))}</text>`);
         }
         const words = several() ? `${heading()}: ${maps.map((map) => map.label).join("; ")}` : heading();
         return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${whole} ${24 + whole}" width="${whole}" height="${24 + whole}" `
             + `font-family="sans-serif" font-size="12" fill="${theme.ink}">`
-            + `<rect width="100%" height="100%" fill="${css(theme.paper)}"/><text x="5" y="16" font-size="14">${safe(words)}</text>${parts.join("")}</svg>`;
+            + `<rect width="100%" height="100%" fill="${css(theme.paper)}"/><text x="5" y="16" font-size="14">${escapeXml(words)}</text>${parts.join("")}</svg>`;
     }
 
     async function copySvg() {
-        const figure = svg();
+        const figure = drawSvg();
         let done = false;
         try {
             await navigator.clipboard.writeText(figure);
             done = true;
-        } catch { // no permission, as in a frame: the old way
+        } catch { // a frame has no permission; this is the older way
             copied.hidden = false;
             copied.value = figure;
             copied.select();
@@ -678,23 +683,23 @@ function mount(host, data) {
             copied.hidden = done;
         }
         copy.textContent = done ? "Copied" : "Copy the text below";
-        announce(done ? "The figure is on the clipboard, as SVG." : "Copy the figure from the field below.");
+        announce(done ? "The figure is on the clipboard as SVG." : "Copy the figure from the field below.");
         setTimeout(() => { copy.textContent = "Copy as SVG"; }, 2500);
     }
 
-    // ---- Begin ---------------------------------------------------------------------------------------------------
+    // ---- Start ---------------------------------------------------------------------------------------------------
 
-    function dress() {
+    function applyTheme() {
         theme = isDark(host) ? DARK : LIGHT;
-        colours = ramp(theme.stops);
+        colours = interpolateColours(theme.stops);
         host.dataset.theme = theme === DARK ? "dark" : "light";
     }
     let width = 0, mode = "";
-    function arrange() { // when the place has another width or theme
+    function arrange() { // after a change of width or theme
         const now = `${isDark(host)} ${window.devicePixelRatio}`;
         if (host.clientWidth === 0 || (host.clientWidth === width && now === mode)) return;
         [width, mode] = [host.clientWidth, now];
-        dress();
+        applyTheme();
         main.classList.toggle("narrow", width < 700);
         measure();
         drawThumbs();
@@ -706,37 +711,37 @@ function mount(host, data) {
         themes.observe(node, { attributes: true, attributeFilter: ["class", "style", "theme", "data-jp-theme-light", "data-vscode-theme-kind"] });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", arrange);
 
-    async function open() {
-        dress();
+    async function unpackAndDraw() {
+        applyTheme();
         drawHeading();
         const order = [data.layer, ...Array(L).keys()].filter((l, i, all) => all.indexOf(l) === i);
         for (const l of order) {
             layers[l] = await unpack(data.layers[l]);
             data.layers[l] = null;
-            if (!maps.length && chosen.every(isHere)) {
+            if (!maps.length && chosen.every(isUnpacked)) {
                 arrange();
                 refresh();
-                host.dataset.drawn = Math.round(performance.now() - begun); // milliseconds
+                host.dataset.drawn = Math.round(performance.now() - start); // milliseconds
             }
-            for (const one of places.filter(({ place }) => place[0] === l)) {
-                pooled.set(String(one.place), pool(one.place));
-                drawThumb(one);
+            for (const entry of squares.filter(({ square }) => square[0] === l)) {
+                pooled.set(String(entry.square), pool(entry.square));
+                drawThumb(entry);
             }
-            await new Promise((go) => setTimeout(go)); // let the page breathe
+            await new Promise((resume) => setTimeout(resume)); // lets the page react meanwhile
         }
-        const all = places[places.length - 1];
-        pooled.set(String(all.place), pool(all.place));
+        const all = squares[squares.length - 1];
+        pooled.set(String(all.square), pool(all.square));
         drawThumb(all);
-        if (!chosen.every((place) => place[0] < L)) refresh();
-        host.dataset.ready = Math.round(performance.now() - begun);
+        if (!chosen.every(([layer]) => layer < L)) refresh();
+        host.dataset.ready = Math.round(performance.now() - start);
     }
-    open().catch((error) => {
+    unpackAndDraw().catch((error) => {
         host.dataset.failed = "";
         root.replaceChildren(make("p", {}, `This view could not be drawn: ${error}`), make("slot"));
     });
 }
 
-// A notebook may show one output twice, so every div of this mark that is still empty is filled.
+// A notebook may show the same output twice, so every div with this mark that is still empty is filled.
 if ("DecompressionStream" in window)
     for (const host of document.querySelectorAll(`[data-bertlab="${MARK}"]`))
         if (!host.shadowRoot) mount(host, { ...DATA, layers: [...DATA.layers] });

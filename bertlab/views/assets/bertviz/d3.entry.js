@@ -1,4 +1,4 @@
-// What bertviz's three views call of d3, and nothing else. How it becomes d3.js: README.md in this folder.
+// The functions of d3 that bertviz's three views call. README.md in this folder says how it becomes d3.js.
 export { select, selectAll } from "d3-selection";
 export { scaleOrdinal } from "d3-scale";
 export { schemeCategory10 } from "d3-scale-chromatic";

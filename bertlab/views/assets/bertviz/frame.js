@@ -1,12 +1,12 @@
-// Runs in the page of one bertviz view, before bertviz's own script: unpacks what Python sent into the parameters which
-// that script reads, stands in for the few calls of jQuery and require.js that it makes, and mends what it draws.
+// Runs in the page of one bertviz view, before bertviz's own script: unpacks what Python sent into the parameters that
+// the script reads, replaces the few functions of jQuery and require.js that it calls, and adjusts what it draws.
 "use strict";
 
 const sent = JSON.parse(document.getElementById("sent").textContent);
 
 // ---- From what was sent to bertviz's parameters ----
 
-// Base64 of little-endian float32 with a shape -> arrays in arrays.
+// Base64 of little-endian float32 with a shape -> nested arrays.
 function unpack({ shape, data }) {
     const text = atob(data);
     const bytes = new Uint8Array(text.length);
@@ -21,8 +21,8 @@ function unpack({ shape, data }) {
     return nest(new Float32Array(bytes.buffer), shape);
 }
 
-// An entry of the menu is a part of one set of maps: some rows, some columns.
-function cut({ name, part, rows, columns }) {
+// An entry of the menu is a region of one set of maps: some rows and some columns.
+function selectRegion({ name, part, rows, columns }) {
     const { maps, queries, keys, left, right } = parts[part];
     const each = (layers, change) => layers.map((heads) => heads.map(change));
     return {
@@ -43,16 +43,16 @@ const parts = sent.parts.map((part) => ({
 }));
 window.bertviz_params = {
     ...sent.params,
-    attention: sent.menu.map(cut),
+    attention: sent.menu.map(selectRegion),
     default_filter: "0",
     root_div_id: "bertviz",
 };
 
-// ---- In place of jQuery and require.js ----
+// ---- Instead of jQuery and require.js ----
 
-function jquery(what) {
-    const made = /^<(\w+)/.exec(what);
-    const element = made ? document.createElement(made[1]) : document.querySelector(what); // no menu: null
+function jquery(selector) {
+    const tag = /^<(\w+)/.exec(selector);
+    const element = tag ? document.createElement(tag[1]) : document.querySelector(selector); // null without a menu
     const self = { element };
     const calls = {
         val: (value) => (element.value = value),
@@ -75,35 +75,35 @@ function jquery(what) {
 const require = { config() {} };
 const requirejs = (names, run) => run(jquery, d3);
 
-// ---- What bertviz draws, mended ----
+// ---- Adjusting what bertviz draws ----
 
 const vis = document.getElementById("vis");
 
-// A drawing that is wider than the page shrinks, down to `least` pixels; then the page scrolls sideways.
+// A drawing that is wider than the page shrinks, but not below `min_width` pixels; then the page scrolls sideways.
 function fit(svg) {
     svg.setAttribute("role", "img");
     svg.setAttribute("aria-label", document.title);
-    if (sent.wide) {
-        svg.setAttribute("viewBox", `0 0 ${sent.wide} ${parseFloat(svg.getAttribute("height"))}`);
+    if (sent.full_width) {
+        svg.setAttribute("viewBox", `0 0 ${sent.full_width} ${parseFloat(svg.getAttribute("height"))}`);
         svg.removeAttribute("height");
-        svg.style.width = `clamp(${sent.least}px, 100%, ${sent.wide}px)`;
+        svg.style.width = `clamp(${sent.min_width}px, 100%, ${sent.full_width}px)`;
     } else {
-        svg.style.minWidth = `${sent.least}px`;
+        svg.style.minWidth = `${sent.min_width}px`;
     }
 }
 
-// A token that is too long for its column is squeezed, and beyond that cut; pointing at it shows the whole. False while
-// the page has no size yet (a notebook may make a frame first and show it later): then nothing can be measured.
-function squeeze(text) {
+// A token that is too long for its column is condensed, and shortened if that is not enough; pointing at it shows all of
+// it. Returns false while the page has no size and nothing can be measured: a notebook may show a frame later.
+function condense(text) {
     const whole = text.textContent;
     let length = text.getComputedTextLength();
-    if (length <= sent.room) return length > 0;
-    if (length > 1.6 * sent.room) {
-        text.textContent = whole.slice(0, Math.floor((1.5 * sent.room * whole.length) / length)) + "\u2026";
+    if (length <= sent.token_width) return length > 0;
+    if (length > 1.6 * sent.token_width) {
+        text.textContent = whole.slice(0, Math.floor((1.5 * sent.token_width * whole.length) / length)) + "\u2026";
         length = text.getComputedTextLength();
     }
-    if (length > sent.room) {
-        text.setAttribute("textLength", sent.room);
+    if (length > sent.token_width) {
+        text.setAttribute("textLength", sent.token_width);
         text.setAttribute("lengthAdjust", "spacingAndGlyphs");
     }
     const title = document.createElementNS("http://www.w3.org/2000/svg", "title");
@@ -112,14 +112,14 @@ function squeeze(text) {
     return true;
 }
 
-const mended = new WeakSet();
-function mend() {
+const adjusted = new WeakSet();
+function adjust() {
     const svg = vis.querySelector("svg");
-    if (svg && !mended.has(svg)) fit(svg);
-    if (svg) mended.add(svg);
+    if (svg && !adjusted.has(svg)) fit(svg);
+    if (svg) adjusted.add(svg);
     for (const text of vis.querySelectorAll("#left text, #right text, .token")) {
-        if (!mended.has(text) && (text.textContent.length < 6 || squeeze(text))) mended.add(text);
+        if (!adjusted.has(text) && (text.textContent.length < 6 || condense(text))) adjusted.add(text);
     }
 }
-new MutationObserver(mend).observe(vis, { childList: true, subtree: true });
-new ResizeObserver(mend).observe(vis);
+new MutationObserver(adjust).observe(vis, { childList: true, subtree: true });
+new ResizeObserver(adjust).observe(vis);

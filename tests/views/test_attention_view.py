@@ -1,8 +1,7 @@
-"""Our attention view: what it holds, how exactly, how small, what it refuses. What it draws: browser/test_views.py."""
+"""Our attention view: what its page holds, how exact and how small, what is refused. Drawing: browser/test_views.py."""
 
 import base64
 import io
-import itertools
 import json
 import re
 import time
@@ -15,6 +14,9 @@ from PIL import Image
 
 from bertlab import Bert, BertConfig, Classifier, Pretraining, attention_maps, saliency, save, views
 from bertlab.__main__ import main
+from bertlab.views.packing import choose_coarseness
+from bertlab.views.pages import read_asset
+from bertlab.views.still import LARGE
 from bertlab.wordpiece import SPECIAL_TOKENS, WordPiece
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
@@ -24,7 +26,7 @@ TINY = BertConfig(vocab_size=len(PIECES), hidden_size=32, num_hidden_layers=2, n
 
 
 def planted(L: int, H: int, T: int, seed: int = 0) -> np.ndarray:
-    """Maps like BERT's: each head looks at one distance, at the first and last token, and a little everywhere."""
+    """Maps like BERT's: each head attends to one distance, to the first and last token, and a little everywhere."""
     rng = np.random.default_rng(seed)
     distance = np.subtract.outer(np.arange(T), np.arange(T))
     scores = rng.normal(size=(L, H, T, T)).astype(np.float32)
@@ -69,7 +71,7 @@ def test_a_head_of_small_weights_has_finer_steps():
     assert np.abs(read_back(held(view))[0, 0] - 1 / T).max() < 1e-7
 
 
-def test_noise_is_stored_coarser_but_never_beyond_the_bound():
+def test_noise_is_stored_with_larger_steps_within_the_bound():
     T = 200
     noise = np.random.default_rng(0).dirichlet(np.ones(T), (1, 1, T)).astype(np.float32)
     view = views.show_maps(noise, ["x"] * T)
@@ -78,47 +80,33 @@ def test_noise_is_stored_coarser_but_never_beyond_the_bound():
     assert np.abs(read_back(held(view))[0, 0] - noise).max() <= step / 2 + 1e-6
 
 
-def test_coarseness_doubles_until_the_bits_are_kept_and_ends_at_the_most():
+def test_coarseness_doubles_until_the_bits_are_kept_and_stops_at_the_maximum():
     levels = np.random.default_rng(0).integers(0, 256, (90, 90)).astype(np.uint8)  # 8 bits
-    assert [views.choose_coarseness(levels, bits, 1000) for bits in (8, 6.5, 3.5)] == [1, 4, 32]
-    assert [views.choose_coarseness(levels, 0.5, most) for most in (1, 3, 4)] == [1, 2, 4]
+    assert [choose_coarseness(levels, bits, 1000) for bits in (8, 6.5, 3.5)] == [1, 4, 32]
+    assert [choose_coarseness(levels, 0.5, limit) for limit in (1, 3, 4)] == [1, 2, 4]
 
 
 def test_the_page_says_that_it_rounds():
-    assert "Weights are stored in at" in views.read_asset_without_comments("view.js")
-    assert "percentage points of the model's" in views.read_asset_without_comments("view.js")
+    body = views.show_maps(planted(1, 1, 2), ["a", "b"]).body
+    assert "at most 256 levels" in body
+    assert "percentage points of the model's" in body
 
 
-# ---- Rollout ---------------------------------------------------------------------------------------------------------
+def test_comments_of_style_and_script_are_left_out():
+    body = views.show_maps(planted(1, 1, 2), ["a", "b"]).body
+    for name in ("view.css", "view.js"):
+        comment = read_asset(name).splitlines()[0]
+        assert comment.startswith(("//", "/*"))
+        assert comment[3:40] not in body
+    assert ".top {" in body
+    assert "function mount(host, data)" in body
 
 
-def test_rollout_of_two_tokens_by_hand():
-    first = np.array([[[1.0, 0.0], [0.5, 0.5]]])  # (H, T, T)
-    second = np.array([[[0.2, 0.8], [1.0, 0.0]], [[0.6, 0.4], [0.0, 1.0]]])  # mean: .4 .6 / .5 .5
-    flows = views.rollout([first, second])
-    # half of each and half of I: 1 0 / .25 .75, then .7 .3 / .25 .75
-    np.testing.assert_allclose(flows[0], [[1, 0], [0.25, 0.75]])
-    np.testing.assert_allclose(flows[1], [[0.7 + 0.3 * 0.25, 0.3 * 0.75], [0.25 + 0.75 * 0.25, 0.75 * 0.75]])
-
-
-def test_rollout_is_the_sum_over_all_paths():
-    L, T = 3, 4
-    maps = planted(L, 2, T).astype(np.float64)
-    edges = [(layer.mean(0) + np.eye(T)) / 2 for layer in maps]
-    paths = np.zeros((T, T))
-    for path in itertools.product(range(T), repeat=L + 1):  # from above the last layer down to the words
-        paths[path[0], path[-1]] += np.prod([edges[L - 1 - s][path[s], path[s + 1]] for s in range(L)])
-    flows = views.rollout(maps)
-    np.testing.assert_allclose(flows[-1], paths, atol=1e-12)
-    np.testing.assert_allclose(flows.sum(-1), 1, atol=1e-6)
-
-
-def test_rollout_is_that_of_saliency_and_stands_in_the_page():
+def test_the_page_holds_the_rollout_of_every_layer():
     maps = planted(3, 2, 6)
-    theirs = saliency.roll_out_attention([torch.from_numpy(layer)[None] for layer in maps])[0].numpy()
-    np.testing.assert_allclose(views.rollout(maps)[-1], theirs, atol=1e-6)
+    rollout = saliency.roll_out_attention([torch.from_numpy(layer) for layer in maps]).numpy()
     view = views.show_maps(maps, list("abcdef"))
-    np.testing.assert_allclose(read_back(held(view))[-1, -1], theirs, atol=view.error + 1e-6)
+    np.testing.assert_allclose(read_back(held(view))[:, -1], rollout, atol=view.error + 1e-6)
 
 
 # ---- Any model -------------------------------------------------------------------------------------------------------
@@ -160,14 +148,18 @@ def test_a_transformers_model_and_tokenizer_and_the_model_is_left_as_it_was(tmp_
     np.testing.assert_allclose(read_back(held(ours)), read_back(held(one)), atol=2 * one.error)
 
 
-def test_maps_as_attention_maps_gives_them_and_as_arrays():
+def test_maps_can_be_tensors_with_a_batch_of_one_or_arrays():
     maps = planted(2, 2, 3)
     plain = views.show_maps(list(maps), list("abc"))
     assert views.show_maps([torch.from_numpy(layer)[None] for layer in maps], list("abc")).body == plain.body
     assert views.show_maps(maps.astype(np.float64), list("abc")).body == plain.body
+    maps.flags.writeable = False  # torch warns of such an array
+    assert views.show_maps(maps, list("abc")).body == plain.body
+    backwards = np.ascontiguousarray(maps[:, ::-1])[:, ::-1]  # torch refuses negative strides
+    assert views.show_maps(backwards, list("abc")).body == plain.body
 
 
-# ---- What it refuses -------------------------------------------------------------------------------------------------
+# ---- What is refused -------------------------------------------------------------------------------------------------
 
 
 def test_a_bad_text_or_tokenizer_is_named():
@@ -178,7 +170,7 @@ def test_a_bad_text_or_tokenizer_is_named():
         views.show_attention(model, PIECES, "cat", "")
     with pytest.raises(ValueError, match="27 tokens, but the model has 24 positions"):
         views.show_attention(model, PIECES, "cat " * 25)
-    with pytest.raises(ValueError, match=f"knows {len(PIECES)} tokens, the tokenizer has {len(PIECES) - 1}"):
+    with pytest.raises(ValueError, match=f"has {len(PIECES)} tokens, the tokenizer {len(PIECES) - 1}"):
         views.show_attention(model, WordPiece(PIECES.vocab[:-1]), "cat")
     with pytest.raises(TypeError, match="tokenizer is a str"):
         views.show_attention(model, "cat", "cat")
@@ -222,14 +214,14 @@ def test_half_precision_is_no_error():
 def test_no_token_ends_the_script_or_becomes_markup():
     view = views.show_maps(planted(1, 1, 3), [HOSTILE, "<!--<script>", "\u2028&'\""])
     assert held(view)["tokens"][0] == HOSTILE
-    assert "<img src=x" not in view.page()
+    assert "<img src=x" not in view.page
     assert view.body.count("</script") == 1
     assert view.body.count("<script") == 1
     assert "<!--" not in view.body
 
 
 def test_a_page_needs_nothing_from_elsewhere():
-    page = views.show_maps(planted(1, 1, 3), list("abc")).page()
+    page = views.show_maps(planted(1, 1, 3), list("abc")).page
     outside = set(re.findall(r"https?://[^\s\"'`<]+", page)) - {"http://www.w3.org/2000/svg"}
     assert outside == set()
     assert "import(" not in page
@@ -257,21 +249,21 @@ def test_equal_data_make_equal_html_and_other_data_another_mark():
 
 
 def test_the_picture_shows_the_head_that_it_names():
-    """A head that looks at the token before: a dark diagonal in the large square, white above it."""
+    """A head that attends to the token before: a dark line below the diagonal of the large square."""
     T = 8
     maps = np.full((1, 2, T, T), 1 / T, np.float32)
     maps[0, 1] = np.eye(T, k=-1) + np.eye(T)[[0]].T @ np.eye(T)[[0]]
     image = Image.open(io.BytesIO(views.show_maps(maps, ["x"] * T, head=1).png)).convert("L")
     right, low = image.width - 8, image.height - 8
-    large = image.crop((right - views.LARGE, low - views.LARGE, right, low))
-    cell = views.LARGE / T
+    large = image.crop((right - LARGE, low - LARGE, right, low))
+    cell = LARGE / T
     dark = [[large.getpixel((int((j + 0.5) * cell), int((i + 0.5) * cell))) < 100 for j in range(T)] for i in range(T)]
     assert (np.array(dark) == (maps[0, 1] > 0.5)).all()
 
 
 def test_save_leaves_a_whole_page_or_nothing(tmp_path):
     view = views.show_maps(planted(1, 1, 3), list("abc"))
-    assert view.save(tmp_path / "page.html").read_text(encoding="utf-8") == view.page()
+    assert view.save(tmp_path / "page.html").read_text(encoding="utf-8") == view.page
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         view.save(tmp_path / "none" / "page.html")
     with pytest.raises(OSError):
@@ -282,21 +274,21 @@ def test_save_leaves_a_whole_page_or_nothing(tmp_path):
 @pytest.mark.parametrize(("T", "megabytes", "seconds"), [(128, 1.5, 0.3), (512, 12, 3)])
 @pytest.mark.parametrize("kind", ["planted", "untrained"])
 def test_size_and_time_of_twelve_layers_with_twelve_heads(kind, T, megabytes, seconds):
-    """The goals themselves, for BERT-like maps and for bert-base with random weights. CPU seconds: others run too."""
+    """The targets, for BERT-like maps and for bert-base with random weights. CPU seconds, as other programs run too."""
     if kind == "planted":
         maps = list(planted(12, 12, T))
     else:
         model = Bert(BertConfig(vocab_size=100, intermediate_size=768)).eval()
-        with torch.no_grad(), attention_maps(model) as found:
+        with torch.no_grad(), attention_maps(model) as layers:
             model(torch.randint(100, (1, T)))
-        maps = [layer[0].numpy() for layer in found]
-    views.show_maps([layer[:1] for layer in maps[:1]], ["word"] * T)  # what is loaded once: fonts, files
-    begun = time.process_time()
+        maps = [layer[0].numpy() for layer in layers]
+    views.show_maps([layer[:1] for layer in maps[:1]], ["word"] * T)  # loads fonts and files, once
+    start = time.process_time()
     view = views.show_maps(maps, ["word"] * T)
-    took, size = time.process_time() - begun, len(view.page()) / 1e6
-    print(f"{kind}, {T} tokens: {size:.2f} MB, {took:.2f} s, picture {len(view.png) / 1e3:.0f} kB")
+    duration, size = time.process_time() - start, len(view.page) / 1e6
+    print(f"{kind}, {T} tokens: {size:.2f} MB, {duration:.2f} s, picture {len(view.png) / 1e3:.0f} kB")
     assert size <= megabytes
-    assert took <= seconds
+    assert duration <= seconds
     assert len(view.png) < 200_000
 
 
@@ -308,19 +300,19 @@ def test_a_sentence_is_small_enough_for_a_notebook():
 # ---- The command line ------------------------------------------------------------------------------------------------
 
 
-def test_attention_writes_a_page_and_says_where(tmp_path, capsys):
+def test_the_command_writes_a_page_and_says_where(tmp_path, capsys):
     save(Bert(TINY), tmp_path / "model", PIECES)
     page = tmp_path / "page.html"
     arguments = ["attention", "the cat sat", "--pair", "the mats", "--model", str(tmp_path / "model"), "--layer", "1"]
     assert main([*arguments, "--out", str(page)]) == 0
-    said = capsys.readouterr().out
-    assert said.startswith(f"{page}: {page.stat().st_size / 1e6:.2f} MB, 2 layers, 4 heads, 9 tokens")
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{page}: {page.stat().st_size / 1e6:.2f} MB, 2 layers, 4 heads, 9 tokens")
     text = page.read_text(encoding="utf-8")
     assert text.startswith("<!DOCTYPE html>")
     assert '"tokens":["[CLS]","the","cat","sat","[SEP]","the","mat","##s","[SEP]"]' in text
 
 
-def test_attention_says_what_is_wrong(tmp_path, capsys):
+def test_the_command_says_what_is_wrong(tmp_path, capsys):
     save(Bert(TINY), tmp_path / "model", PIECES)
     model, out = ["--model", str(tmp_path / "model")], ["--out", str(tmp_path / "page.html")]
     for arguments, words in (
