@@ -15,7 +15,7 @@ from ..wordpiece import WordPiece
 from .base import Task, compute_class_weights, encode_texts, run_model, sort_labels
 from .hub import choose_column, make_label_reader
 from .report import draw_label_report
-from .tables import BadRows, get_text, parse_label, read_table
+from .tables import BadRows, get_field, get_text_field, parse_label, read_table
 
 # ---- Examples --------------------------------------------------------------------------------------------------------
 
@@ -47,20 +47,18 @@ def read_labelled_texts(
     if path.is_dir():
         for file in sorted(path.glob("*/*.txt")):
             try:
-                content = get_text({"text": files.read_text(file)}, "text")
+                content = get_text_field({"text": files.read_text(file)}, "text")
                 examples.append(LabelledText(content, None, file.parent.name))
             except ValueError as error:
                 problems.add(str(file.relative_to(path)), str(error))
     else:
         for line, row in read_table(path, problems):
             try:
-                if label not in row:
-                    raise ValueError(f"there is no {label!r}, only {', '.join(row)}")
-                second = get_text(row, pair) if pair in row else None
-                examples.append(LabelledText(get_text(row, text), second, parse_label(row[label])))
+                second = get_text_field(row, pair) if pair in row else None
+                examples.append(LabelledText(get_text_field(row, text), second, parse_label(get_field(row, label))))
             except ValueError as error:
                 problems.add(line, str(error))
-    problems.settle(len(examples), skip_bad_rows, say)
+    problems.raise_or_report(len(examples), skip_bad_rows, say)
     return examples
 
 

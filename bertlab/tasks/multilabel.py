@@ -17,7 +17,7 @@ from .classification import make_tfidf_pipeline
 from .hub import choose_column, make_label_reader
 from .metrics import score_multilabel
 from .report import draw_calibration_report
-from .tables import BadRows, get_text, parse_label, read_table
+from .tables import BadRows, get_text_field, parse_label, read_table
 
 SEPARATOR = "|"  # between the labels of a row in a CSV or TSV file
 PROBLEM = "multi_label_classification"  # as config.json has it
@@ -51,11 +51,11 @@ def read_multilabel_texts(
     for line, row in read_table(Path(path), problems):
         try:
             found = split_labels(row[labels]) if labels in row else read_indicators(row, {text, pair, "id"})
-            second = get_text(row, pair) if pair in row else None
-            examples.append(MultiLabelText(get_text(row, text), second, found))
+            second = get_text_field(row, pair) if pair in row else None
+            examples.append(MultiLabelText(get_text_field(row, text), second, found))
         except ValueError as error:
             problems.add(line, str(error))
-    problems.settle(len(examples), skip_bad_rows, say)
+    problems.raise_or_report(len(examples), skip_bad_rows, say)
     return examples
 
 

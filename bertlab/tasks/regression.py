@@ -17,7 +17,7 @@ from .classification import make_tfidf_pipeline
 from .hub import choose_column
 from .metrics import score_numbers
 from .report import draw_number_report
-from .tables import BadRows, get_text, read_table
+from .tables import BadRows, get_field, get_text_field, read_table
 
 # ---- Examples --------------------------------------------------------------------------------------------------------
 
@@ -43,13 +43,11 @@ def read_scored_texts(
     problems, examples = BadRows(path), []
     for line, row in read_table(Path(path), problems):
         try:
-            if score not in row:
-                raise ValueError(f"there is no {score!r}, only {', '.join(row)}")
-            second = get_text(row, pair) if pair in row else None
-            examples.append(ScoredText(get_text(row, text), second, parse_number(row[score], score)))
+            second = get_text_field(row, pair) if pair in row else None
+            examples.append(ScoredText(get_text_field(row, text), second, parse_number(get_field(row, score), score)))
         except ValueError as error:
             problems.add(line, str(error))
-    problems.settle(len(examples), skip_bad_rows, say)
+    problems.raise_or_report(len(examples), skip_bad_rows, say)
     return examples
 
 

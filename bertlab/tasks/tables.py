@@ -1,4 +1,4 @@
-"""tasks.tables: TODO."""
+"""Rows of CSV, TSV and JSON-lines files, and everything that is wrong with them, reported at once."""
 
 import csv
 import io
@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from .. import files
+from ..suggestions import suggest_name
+
+# ---- Bad rows --------------------------------------------------------------------------------------------------------
 
 
 class BadRowsError(ValueError):
@@ -14,99 +17,129 @@ class BadRowsError(ValueError):
 
 
 class BadRows:
-    """Gathers what is wrong with the rows of a file, so that all of it is told at once."""
+    """Collects what is wrong with the rows of a file, so that all of it can be reported at once."""
 
-    def __init__(self, file: str | Path):
-        self.file, self.found = file, []
+    def __init__(self, path: str | Path):
+        self.path, self.messages = path, []
 
-    def add(self, line: int | str, what: str) -> None:
-        self.found.append(f"{self.file}, {f'line {line}' if isinstance(line, int) else line}: {what}")
+    def add(self, line: int | str, problem: str) -> None:
+        """Note a problem of a line, or of something with another name than a line number ("question 3")."""
+        location = f"line {line}" if isinstance(line, int) else line
+        self.messages.append(f"{self.path}, {location}: {problem}")
 
-    def settle(self, good: int, skip: bool, say: Callable[[str], None], most: int = 10) -> None:
-        """Raise BadRowsError, or with `skip` name what was left out. A file without one good row is always an error."""
-        more = f"\n... and {len(self.found) - most} more" if len(self.found) > most else ""
-        listed = "\n".join(self.found[:most]) + more
-        if self.found and not skip:
-            raise BadRowsError(
-                f"{len(self.found)} of {len(self.found) + good} rows cannot be used:\n{listed}\n"
-                "Mend them, or leave them out with --skip-bad-rows"
-            )
-        if self.found:
-            say(f"{len(self.found)} of {len(self.found) + good} rows left out:\n{listed}")
+    def raise_or_report(self, good: int, skip: bool, say: Callable[[str], None], most: int = 10) -> None:
+        """Raise BadRowsError if there are bad rows; with `skip`, only `say` which ones are left out.
+
+        `good` is the number of usable rows: without any, the error is raised in either case. At most `most` bad rows
+        are listed.
+        """
+        bad = len(self.messages)
+        listed = "\n".join(self.messages[:most]) + (f"\n... and {bad - most} more" if bad > most else "")
+        if bad and not skip:
+            advice = "Fix them, or leave them out with --skip-bad-rows"
+            raise BadRowsError(f"{bad} of {bad + good} rows cannot be used:\n{listed}\n{advice}")
+        if bad:
+            say(f"{bad} of {bad + good} rows left out:\n{listed}")
         if not good:
-            raise BadRowsError(f"{self.file} holds no row that can be used" + (f":\n{listed}" if listed else ""))
+            raise BadRowsError(f"{self.path} holds no row that can be used" + (f":\n{listed}" if listed else ""))
 
 
-def read_table(file: Path, problems: BadRows, columns: Sequence[str] | None = None) -> Iterator[tuple[int, dict]]:
-    """(line, row) of a .csv, .tsv or .jsonl file; lines that are no row are told to `problems`.
+# ---- Rows of a file --------------------------------------------------------------------------------------------------
 
-    The first line of a CSV or TSV names the columns. With `columns` it need not: then, if it names none of them, each
-    line holds these. A TSV has no quoting: a quotation mark in it is a character.
-    """
-    text = files.read_text(file)
-    if file.suffix in (".jsonl", ".json"):
-        for line, written in enumerate(text.split("\n"), 1):
-            if written.strip():
-                try:
-                    row = json.loads(written)
-                except ValueError as error:
-                    problems.add(line, f"not JSON ({error})")
-                    continue
-                if isinstance(row, dict):
-                    yield line, row
-                else:
-                    problems.add(line, f"{written[:40]!r} is no JSON object")
-        return
-    if file.suffix not in (".csv", ".tsv"):
-        raise ValueError(
-            f"{file}: the name must end in .csv, .tsv or .jsonl, or be a folder with a folder for each class"
-        )
-    tabs = file.suffix == ".tsv"
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if tabs else ",",
-                        quoting=csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL)  # fmt: skip
-    header: list[str] | None = None
-    line = 1  # where the record begins: in a CSV it may go over several
-    while True:
+
+def read_json_lines(text: str, problems: BadRows) -> Iterator[tuple[int, dict]]:
+    """(line number, row) of each line that holds a JSON object; other lines that are not blank go to `problems`."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
         try:
-            record = next(reader, None)
-        except csv.Error as error:
-            problems.add(line, str(error))
-            line = reader.line_num + 1
+            row = json.loads(line)
+        except ValueError as error:
+            problems.add(number, f"not JSON ({error})")
             continue
-        if record is None:
+        if isinstance(row, dict):
+            yield number, row
+        else:
+            problems.add(number, f"{line[:40]!r} is not a JSON object")
+
+
+def read_records(text: str, tabs: bool, problems: BadRows) -> Iterator[tuple[int, list[str]]]:
+    """(line number, fields) of each record of a CSV, or with `tabs` of a TSV, that is not blank.
+
+    A record of a CSV may go over several lines; its number is that of the first. A TSV has no quoting.
+    """
+    quoting = csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if tabs else ",", quoting=quoting)
+    while True:
+        number = reader.line_num + 1
+        try:
+            fields = next(reader)
+        except StopIteration:
             return
-        first, line = line, reader.line_num + 1
-        if not any(field.strip() for field in record):
+        except csv.Error as error:
+            problems.add(number, str(error))
             continue
+        if any(field.strip() for field in fields):
+            yield number, fields
+
+
+def read_table(path: Path, problems: BadRows, columns: Sequence[str] | None = None) -> Iterator[tuple[int, dict]]:
+    """(line number, row) of a .csv, .tsv or .jsonl file; lines that are not rows go to `problems`.
+
+    The first line of a CSV or TSV names the columns. If `columns` is given, this line is optional: where it names none
+    of them, it is a row, and the columns are these. A TSV has no quoting: a quotation mark in it is a character.
+
+    Raises OSError if the file cannot be read, ValueError if it is not UTF-8 or its name has another ending.
+    """
+    text = files.read_text(path)
+    if path.suffix in (".jsonl", ".json"):
+        yield from read_json_lines(text, problems)
+        return
+    if path.suffix not in (".csv", ".tsv"):
+        raise ValueError(
+            f"{path}: the name must end in .csv, .tsv or .jsonl, or be a folder with a folder for each class"
+        )
+    header: list[str] | None = None
+    for number, fields in read_records(text, path.suffix == ".tsv", problems):
         if header is None:
-            named = [field.strip() for field in record]
-            if columns is None or set(named) & set(columns):
-                header = named
+            names = [field.strip() for field in fields]
+            if columns is None or set(names) & set(columns):
+                header = names
                 continue
             header = list(columns)
-        if len(record) != len(header):
-            problems.add(first, f"{len(record)} columns instead of {len(header)} ({', '.join(header)})")
-            continue
-        yield first, dict(zip(header, record, strict=True))
+        if len(fields) == len(header):
+            yield number, dict(zip(header, fields, strict=True))
+        else:
+            problems.add(number, f"{len(fields)} columns instead of {len(header)} ({', '.join(header)})")
 
 
-def get_text(row: dict, name: str) -> str:
-    """A text of a row. Raises ValueError with what is wrong."""
+# ---- Fields of a row -------------------------------------------------------------------------------------------------
+
+
+def get_field(row: dict, name: str):
+    """The field of a row. Raises ValueError, with the nearest name that it has, if there is none of this name."""
     if name not in row:
-        raise ValueError(f"there is no {name!r}, only {', '.join(map(str, row)) or 'nothing'}")
-    if not isinstance(row[name], str):
-        raise ValueError(f"{name} is {row[name]!r}, no text")
-    if not row[name].strip():
+        names = [str(other) for other in row]
+        raise ValueError(f"there is no {name!r}, only {', '.join(names) or 'nothing'}{suggest_name(name, names)}")
+    return row[name]
+
+
+def get_text_field(row: dict, name: str) -> str:
+    """The text in a field of a row, without white space around it. Raises ValueError if there is none."""
+    value = get_field(row, name)
+    if not isinstance(value, str):
+        raise ValueError(f"{name} is {value!r}, not a text")
+    if not value.strip():
         raise ValueError(f"{name} is empty")
-    return row[name].strip()
+    return value.strip()
 
 
 def parse_label(value) -> str:
-    """A label as a word: 1 is "1". Raises ValueError."""
+    """A label as a word: 1 and 1.0 are "1". Raises ValueError if it is neither a word nor a whole number."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
-        raise ValueError(
-            "label is empty" if value in ("", None) else f"label is {value!r}, neither a word nor a number"
-        )
+    if value is None or (isinstance(value, str) and not value.strip()):
+        raise ValueError("label is empty")
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError(f"label must be a word or a whole number, not {value!r}")
     return str(value).strip()

@@ -56,7 +56,7 @@ def read_tagged_sentences(
         for blank, block in groupby(lines, lambda numbered: not numbered[1].strip()):
             if not blank:
                 read_column_block(list(block), path.suffix == ".conllu", tag_column, problems, sentences)
-    problems.settle(len(sentences), skip_bad_rows, say)
+    problems.raise_or_report(len(sentences), skip_bad_rows, say)
     return convert_to_iob2(sentences)
 
 

@@ -18,7 +18,7 @@ from ..writing import Writer
 from .base import PaddingCollate, Task
 from .hub import choose_column
 from .metrics import compute_bleu, compute_chrf, compute_rouge_l, split_words_and_punctuation
-from .tables import BadRows, get_text, read_table
+from .tables import BadRows, get_text_field, read_table
 
 # ---- Examples --------------------------------------------------------------------------------------------------------
 
@@ -42,10 +42,10 @@ def read_text_pairs(
     problems, pairs = BadRows(path), []
     for line, row in read_table(Path(path), problems, (source, target)):
         try:
-            pairs.append(TextPair(get_text(row, source), get_text(row, target)))
+            pairs.append(TextPair(get_text_field(row, source), get_text_field(row, target)))
         except ValueError as error:
             problems.add(line, str(error))
-    problems.settle(len(pairs), skip_bad_rows, say)
+    problems.raise_or_report(len(pairs), skip_bad_rows, say)
     return pairs
 
 
