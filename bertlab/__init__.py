@@ -32,6 +32,7 @@ _HOME = {
 _MODULES = [
     "files",
     "suggestions",
+    "options",
     "unicode_tables",
     "wordpiece",
     "vocabulary",

@@ -84,9 +84,10 @@ def run_data(options: argparse.Namespace) -> None:
 def print_sources() -> None:
     """A table of the named data and models."""
     rows = [("name", "what it is", "licence", "MB", "here")]
-    for row in sources.list_sources():
-        what, licence = shorten(row["what"], 64, placeholder=" ..."), shorten(row["licence"], 24, placeholder=" ...")
-        rows.append((row["name"], what, licence, f"{row['bytes'] / 1e6:.1f}", "yes" if row["cached"] else "no"))
+    for source in sources.available():
+        what, licence = shorten(source.what, 64, placeholder=" ..."), shorten(source.licence, 24, placeholder=" ...")
+        cached = "yes" if sources.is_cached(source.name) else "no"
+        rows.append((source.name, what, licence, f"{source.bytes / 1e6:.1f}", cached))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     for name, what, licence, size, cached in rows:
         print(f"{name:<{widths[0]}}  {what:<{widths[1]}}  {licence:<{widths[2]}}  {size:>{widths[3]}}  {cached}")
@@ -267,7 +268,7 @@ def run_bench(options: argparse.Namespace) -> None:
 
 
 def add_lab_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("rest", nargs=argparse.REMAINDER, help="options for jupyter lab")
+    parser.add_argument("rest", nargs="*", metavar="option", help="options for jupyter lab")
 
 
 def run_lab(options: argparse.Namespace) -> None:

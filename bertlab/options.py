@@ -86,7 +86,9 @@ class CommandParser(argparse.ArgumentParser):
 
     def parse_args(self, arguments=None, namespace=None) -> argparse.Namespace:
         options, unknown = self.parse_known_args(arguments, namespace)
-        if unknown:
+        if unknown and hasattr(options, "rest"):  # of a command that passes on what it does not know
+            options.rest += unknown
+        elif unknown:
             parser = getattr(options, "parser", self)
             known = [name for action in parser._actions for name in action.option_strings]
             bad = next((text for text in unknown if text.startswith("-")), unknown[0])

@@ -179,7 +179,7 @@ def test_rates_by_layer():
 def test_dropout_and_class_weights_reach_the_model(small):
     examples = data("classify").train
     settings = plan("classify", small, dropout=0.3, class_weights=True)
-    task = make_task(settings, PIECES, examples)
+    task = make_task(settings, PIECES, tasks.Classification.derive_settings(examples))
     model = load_task_model(settings, task, small, examples)
     dropouts = [part.p for part in model.modules() if isinstance(part, torch.nn.Dropout)]
     assert set(dropouts) == {0.3}
@@ -393,7 +393,7 @@ def test_a_file_that_is_not_there_by_command(tmp_path, capsys):
 def test_a_picture_that_cannot_be_is_refused_before_training(tmp_path, capsys):
     arguments = ["finetune", "bible", "--out", str(tmp_path / "run"), "--picture"]
     assert main([*arguments, str(tmp_path / "a.png")]) == 1
-    assert "a writer has none" in capsys.readouterr().err
+    assert "there is nothing to draw" in capsys.readouterr().err
     arguments[1] = "sentiment"
     assert main([*arguments, str(tmp_path / "none" / "a.png")]) == 1
     assert "there is no folder for" in capsys.readouterr().err

@@ -41,7 +41,7 @@ SMALL = BertConfig(vocab_size=len(PIECES), hidden_size=32, num_hidden_layers=2, 
 
 
 def ids(text: str) -> list[int]:
-    return PIECES.ids(text.split())
+    return PIECES.convert_tokens_to_ids(text.split())
 
 
 # ---- Batches ---------------------------------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ def test_classes_of_the_data():
     assert Classification.list_labels([LabelledText("", None, label) for label in ("b", "a", "b")]) == ["a", "b"]
     with pytest.raises(ValueError, match="all 2 texts have the label 'a': there is nothing to tell apart"):
         Classification.list_labels([LabelledText("x", None, "a"), LabelledText("y", None, "a")])
-    weights = compute_class_weights(["neg", "pos"], FILMS)
+    weights = compute_class_weights(["neg", "pos"], [film.label for film in FILMS])
     assert weights.tolist() == pytest.approx([3 / (2 * 2), 3 / (2 * 1)])
 
 
