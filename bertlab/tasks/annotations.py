@@ -26,7 +26,7 @@ class AnnotationError(ValueError):
 # ---- Words and tags --------------------------------------------------------------------------------------------------
 
 
-def split_into_words(text: str) -> list[str]:
+def split_words_for_tagging(text: str) -> list[str]:
     """The words of a text as `WORD_PATTERN` splits it."""
     return WORD_PATTERN.findall(text)
 
@@ -34,7 +34,7 @@ def split_into_words(text: str) -> list[str]:
 def split_words_and_tags(text: str, entities: Sequence[tuple[int, int, str]]) -> tuple[list[str], list[str]]:
     """The W words of a sentence, and their W tags in IOB2: "B-LOC" begins a name, "I-LOC" continues it, "O" is none.
 
-    `entities` are (start, end, type) in characters of the text. The words are those of `split_into_words`.
+    `entities` are (start, end, type) in characters of the text. The words are those of `split_words_for_tagging`.
     """
     words, tags = [], []
     for match in WORD_PATTERN.finditer(text):

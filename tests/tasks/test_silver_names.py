@@ -7,7 +7,7 @@ import pytest
 
 from bertlab import sources, tasks
 from bertlab.tasks import detect_scheme, find_entities, score_entities
-from bertlab.tasks.annotations import split_into_words
+from bertlab.tasks.annotations import split_words_for_tagging
 from bertlab.tasks.silver import make_silver_names
 from bertlab.tasks.silver.names import collect_known_names, find_own_names, list_open_articles, tag_names
 
@@ -41,7 +41,7 @@ def known():
 
 def find_names(text, known, own_names=None):
     """Names of a text as (words, type), or None if some capital is not explained."""
-    words = split_into_words(text)
+    words = split_words_for_tagging(text)
     tags, explained = tag_names(words, known, own_names)
     if not explained:
         return None
@@ -121,7 +121,9 @@ def test_the_real_silver():
     held_out = [s["text"] for s in tasks.read_names_test()]
     for article in tasks.read_reading_test()["data"]:
         held_out += sources.split_sentences(article["paragraphs"][0]["context"])
-    assert not {" ".join(split_into_words(sentence)) for sentence in held_out} & {" ".join(s.words) for s in sentences}
+    assert not {" ".join(split_words_for_tagging(sentence)) for sentence in held_out} & {
+        " ".join(s.words) for s in sentences
+    }
     assert data.train[:50] == make_silver_names().train[:50]
     assert not {article["title"] for article in list_open_articles()} & tasks.list_held_out_titles()
     counts = Counter(entity_type for s in sentences for _, _, entity_type in find_entities(s.tags))

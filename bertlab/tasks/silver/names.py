@@ -110,7 +110,7 @@ class KnownNames(NamedTuple):
 
 def split_title(title: str) -> list[str]:
     """The words of a title, without an addition in brackets at its end."""
-    return annotations.split_into_words(title.split(" (")[0])
+    return annotations.split_words_for_tagging(title.split(" (")[0])
 
 
 def list_open_articles() -> list[dict]:
@@ -124,7 +124,7 @@ def count_capitals(articles: Sequence[dict]) -> tuple[Counter, Counter]:
     lowercase, capitalized = Counter(), Counter()
     for article in articles:
         for sentence in sources.split_sentences(article["summary"]):
-            words = annotations.split_into_words(sentence)
+            words = annotations.split_words_for_tagging(sentence)
             lowercase.update(word for word in words if word.islower())
             capitalized.update(word for word in words[1:] if word[0].isupper())
     return lowercase, capitalized
@@ -189,7 +189,7 @@ def collect_known_names(articles: Sequence[dict]) -> KnownNames:
     for article in articles:
         title, topic = split_title(article["title"]), article["topic"]
         first_sentence, *_ = sources.split_sentences(article["summary"]) or [""]
-        words = annotations.split_into_words(first_sentence)
+        words = annotations.split_words_for_tagging(first_sentence)
         verb = next((i for i, word in enumerate(words) if word in ("is", "was", "are", "were")), len(words))
         predicate = words[verb + 1 :]
         if topic == "People" and (nationality := find_nationality(predicate)):
@@ -221,7 +221,7 @@ def find_own_names(article: dict, known: KnownNames) -> dict[tuple[str, ...], st
     title = split_title(article["title"])
     if known.types.get(tuple(title)) != "PER":
         return {}
-    words = annotations.split_into_words(article["summary"][:200])
+    words = annotations.split_words_for_tagging(article["summary"][:200])
     full_name = tuple(words[: find_capitals_end(words, 0)])
     title = title[: title.index("of")] if "of" in title else title  # without "of France"
     parts = {word for word in (*title, *full_name) if word[0].isupper() and word.lower() not in OFFICES | NEVER_NAMES}
@@ -336,7 +336,7 @@ def make_silver_names() -> Split:
     for article in articles:
         own_names = find_own_names(article, known)
         for sentence in sources.split_sentences(article["summary"]):
-            words = annotations.split_into_words(sentence)
+            words = annotations.split_words_for_tagging(sentence)
             tags, explained = tag_names(words, known, own_names)
             own_names |= find_surnames(words, tags)
             if explained and 5 <= len(words) <= 60 and (set(tags) > {"O"} or hash_to_fraction(sentence) < 0.5):
