@@ -1,86 +1,91 @@
-"""explore.ask_box: TODO."""
+"""Question answering: ask a text a question, and see the answer and where the model would start and end it."""
 
 import html
+from collections.abc import Sequence
 
 import ipywidgets as widgets
 from torch import nn
 
-from ..tasks import Question, Reading, run_model
-from .shared import LONGEST_TEXT
+from ..tasks import Reading, run_model
+from . import markup
+from .shared import FULL_WIDTH, LiveHTML, make_text_box, tokenize_text
 
 
 def ask_box(model: nn.Module, task: Reading, context: str, question: str, threshold: float = 0.0) -> widgets.VBox:
-    """A box for a text and one for a question; below them the answer in its place, how far "no answer" lies from it,
-    and where the model would start and end."""
-    wide = {"width": "100%"}
-    text = widgets.Textarea(value=context, description="Text", layout={**wide, "height": "8em"})
-    asked = widgets.Text(value=question, description="Question", layout=wide)
+    """Boxes for a text and a question; below them the answer marked in the text, the score of "no answer" relative to
+    it, and the probability of each token to be the start and the end of the answer."""
+    text_box = widgets.Textarea(value=context, description="Text", layout={**FULL_WIDTH, "height": "8em"})
+    question_box = make_text_box(question, "Question")
     most = 20.0 if task.no_answer else 0.0
-    value = min(most, max(-most, threshold))
-    cut = widgets.FloatSlider(value=value, min=-most, max=most, step=0.5, description="Threshold")
-    shown = widgets.HTML()
-
-    def redraw(_=None) -> None:
-        shown.value = ask_html(model, task, asked.value, text.value, cut.value)
-
-    for box in (text, asked, cut):
-        box.observe(redraw, "value")
-    redraw()
-    return widgets.VBox([text, asked, *([cut] if task.no_answer else []), shown])
+    slider = widgets.FloatSlider(
+        value=min(most, max(-most, threshold)), min=-most, max=most, step=0.5, description="Threshold"
+    )
+    output = LiveHTML([question_box, text_box, slider], lambda *values: ask_html(model, task, *values))
+    return widgets.VBox([text_box, question_box, *([slider] if task.no_answer else []), output])
 
 
 def find_answer_ends(
-    model: nn.Module, task: Reading, question: str, context: str, at: int
-) -> tuple[list[str], list, list]:
-    """What a window is read as, [CLS] and then pieces of the context, and the shares (1 + T,) of start and end among
-    them: of the window in whose middle the character `at` lies best; below 0: of that where "no answer" is lowest."""
-    rows = task.rows([Question("", question, context, [])])
-    best: tuple[float, list[str], list, list] | None = None
-    for chosen, output in run_model(model, rows, task.collate):
-        ends = output.start_logits.float().cpu(), output.end_logits.float().cpu()
-        for i, start, end in zip(chosen, *ends, strict=True):
-            offsets, first = rows[i]["offsets"], rows[i]["first"]
-            seen = [0, *range(first, first + len(offsets))]
-            if at < 0:
-                worth = float(start[0] + end[0])
-            else:  # how far `at` is from the nearer edge of the window
-                worth = -float(min(at - offsets[0][0], offsets[-1][1] - at))
-            if best is None or worth < best[0]:
-                pieces = ["[CLS]", *(context[a:b] for a, b in offsets)]
-                best = worth, pieces, start[seen].softmax(0).tolist(), end[seen].softmax(0).tolist()
-    return best[1:]
+    model: nn.Module, task: Reading, question: str, context: str, character: int
+) -> tuple[list[str], list[float], list[float]]:
+    """The tokens of one window, [CLS] and those of the context, and the probability of each to be the answer's start
+    and its end: three lists of the same length.
+
+    A long context is read in several windows. The one chosen is that with `character` nearest to its middle, or, when
+    `character` is negative, the one with the lowest score for "no answer".
+    """
+    rows = task.make_rows([task.parse_input((question, context))])
+    windows = []
+    for numbers, output in run_model(model, rows, task.collate):
+        starts, ends = output.start_logits.float().cpu(), output.end_logits.float().cpu()
+        windows += [(rows[i], start, end) for i, start, end in zip(numbers, starts, ends, strict=True)]
+
+    def rank_window(window: tuple) -> float:
+        row, start, end = window
+        if character < 0:
+            return float(start[0] + end[0])
+        offsets = row["offsets"]
+        return -min(character - offsets[0][0], offsets[-1][1] - character)  # the distance to the nearer edge
+
+    row, start, end = min(windows, key=rank_window)
+    positions = [0, *range(row["first"], row["first"] + len(row["offsets"]))]
+    tokens = ["[CLS]", *(context[a:b] for a, b in row["offsets"])]
+    return tokens, start[positions].softmax(0).tolist(), end[positions].softmax(0).tolist()
 
 
 def ask_html(model: nn.Module, task: Reading, question: str, context: str, threshold: float = 0.0) -> str:
-    """The context with the answer marked, the gap to "no answer", and over and under each token of one window its share
-    as start and as end."""
-    question, context = question[:LONGEST_TEXT], context[:LONGEST_TEXT]
-    if not (task.pieces.tokenize(question) and task.pieces.tokenize(context)):
-        return "<p>A text and a question are needed. Type some.</p>"
-    (said,) = task.predict(model, [Question("", question, context, [])], threshold=threshold)
-    start, answer = said["start"], said["answer"]
+    """The context with the answer marked, the score of "no answer", and each token of a window with its two bars."""
+    tokenize_text(task.tokenizer, question, "the question")
+    tokenize_text(task.tokenizer, context, "the text")
+    (prediction,) = task.predict_inputs(model, [(question, context)], threshold=threshold)
+    start, answer = prediction["start"], prediction["answer"]
     if answer:
         parts = (context[:start], answer, context[start + len(answer) :])
-        before, inside, after = (html.escape(part).replace("\n", "<br>") for part in parts)
+        before, inside, after = (html.escape(part) for part in parts)
         text = f"{before}<mark><b>{inside}</b></mark>{after}"
-        verdict = f"The answer: <b>{html.escape(answer)}</b>, {said['probability']:.0%} among the best spans."
+        verdict = f"Answer: <b>{inside}</b> (probability {prediction['probability']:.0%} among the best spans)."
     else:
-        text = html.escape(context).replace("\n", "<br>")
-        verdict = "The text does not say, the model thinks."
-    gap = f" “No answer” scores {said['gap']:+.1f} against the best span." if task.no_answer else ""
+        text, verdict = html.escape(context), "The model finds no answer in this text."
+    if task.no_answer:
+        verdict += f" “No answer” scores {prediction['gap']:+.1f} relative to the best span."
     tokens, starts, ends = find_answer_ends(model, task, question, context, start)
-    columns = "".join(map(format_token_column, tokens, starts, ends))
     return (
-        f"<p>{verdict}{gap}</p><p style='max-width:60em'>{text}</p>"
-        f"<p>Share as start (blue, above) and as end (orange, below):</p><div style='line-height:1'>{columns}</div>"
+        f"<p>{verdict}</p><p style='max-width:60em;white-space:pre-line'>{text}</p><p>Probability of each token to be "
+        f"the start (blue, above) and the end (orange, below) of the answer:</p>{format_columns(tokens, starts, ends)}"
     )
 
 
-def format_token_column(token: str, start: float, end: float) -> str:
-    """A token, over it a bar for its share as start, under it one for its share as end."""
-    bars = [f"<div title='{share:.1%}' style='height:{24 * share:.0f}px;background:{colour}'></div>"
-            for share, colour in ((start, "#0072b2"), (end, "#e69f00"))]  # fmt: skip
-    over, under = (f"<div style='height:24px;display:flex;flex-direction:column;justify-content:{side}'>{bar}</div>"
-                   for bar, side in zip(bars, ("flex-end", "flex-start"), strict=True))  # fmt: skip
-    word = f"<div style='padding:0 1px'>{html.escape(token)}</div>"
-    return f"<div style='display:inline-block;margin:2px'>{over}{word}{under}</div>"
+def format_columns(tokens: Sequence[str], starts: Sequence[float], ends: Sequence[float]) -> str:
+    """The tokens in a row, each with a bar above for its probability as start and one below for that as end."""
+    columns = []
+    for token, start, end in zip(tokens, starts, ends, strict=True):
+        above = format_vertical_bar(start, markup.BLUE, "flex-end")
+        below = format_vertical_bar(end, markup.ORANGE, "flex-start")
+        word = f"<div style='padding:0 1px'>{html.escape(token)}</div>"
+        columns.append(f"<div style='display:inline-block;margin:2px'>{above}{word}{below}</div>")
+    return f"<div style='line-height:1'>{''.join(columns)}</div>"
+
+
+def format_vertical_bar(share: float, colour: str, side: str) -> str:
+    """A bar of at most 24 pixels that stands at one end of its box."""
+    bar = f"<div title='{share:.1%}' style='height:{24 * share:.0f}px;background:{colour}'></div>"
+    return f"<div style='height:24px;display:flex;flex-direction:column;justify-content:{side}'>{bar}</div>"

@@ -1,4 +1,4 @@
-"""explore.attention_box: TODO."""
+"""One attention head: its map for a sentence that you type, and its scores next to their chance levels."""
 
 import html
 import math
@@ -7,72 +7,60 @@ import ipywidgets as widgets
 import torch
 
 from .. import head_scores
-from ..model import Bert, attention_maps
+from ..model import Bert, attention_maps, eval_mode
 from ..wordpiece import WordPiece
-from .shared import LONGEST_TEXT, MOST_TOKENS
+from . import markup
+from .shared import MOST_TOKENS, LiveHTML, check_vocabulary, make_text_box, note_truncation, tokenize_text
 
 
 def attention_box(
-    bert: Bert, wordpiece: WordPiece, text: str = "The cat sat on the mat, and the dog sat on it."
+    bert: Bert, tokenizer: WordPiece, text: str = "The cat sat on the mat, and the dog sat on it."
 ) -> widgets.VBox:
-    """A box for a sentence, sliders for layer and head, and below the map of that head with its scores.
+    """A box for a sentence, sliders for layer and head, and below them the map of that head with its scores.
 
     Raises ValueError when the model and the vocabulary do not fit.
     """
-    if bert.config.vocab_size != len(wordpiece):
-        raise ValueError(f"the model knows {bert.config.vocab_size} tokens, the vocabulary has {len(wordpiece)}")
-    box = widgets.Text(value=text, description="Sentence", layout={"width": "100%"})
+    check_vocabulary(bert, tokenizer)
+    sentence = make_text_box(text)
     layer = widgets.IntSlider(0, 0, bert.config.num_hidden_layers - 1, description="layer")
     head = widgets.IntSlider(0, 0, bert.config.num_attention_heads - 1, description="head")
-    shown = widgets.HTML()
-
-    def redraw(_=None) -> None:
-        shown.value = attention_html(bert, wordpiece, box.value, layer.value, head.value)
-
-    for control in (box, layer, head):
-        control.observe(redraw, "value")
-    redraw()
-    return widgets.VBox([box, widgets.HBox([layer, head]), shown])
+    output = LiveHTML([sentence, layer, head], lambda *values: attention_html(bert, tokenizer, *values))
+    return widgets.VBox([sentence, widgets.HBox([layer, head]), output])
 
 
-@torch.no_grad()
-def attention_html(bert: Bert, wordpiece: WordPiece, text: str, layer: int, head: int) -> str:
-    """The map of one head as a table, a row for each token that looks, and the head's scores beside chance."""
-    room = min(MOST_TOKENS, bert.config.max_position_embeddings)
-    encoding = wordpiece.encode(text[:LONGEST_TEXT])
-    if len(encoding.tokens) <= 2:
-        return "<p>Nothing to read yet: the sentence holds no letter, digit or mark. Type some.</p>"
-    note = ""
-    if len(encoding.tokens) > room:
-        note = f"<p>The sentence has {len(encoding.tokens)} tokens with [CLS] and [SEP]: it is cut to {room}.</p>"
-        encoding = wordpiece.encode(text[:LONGEST_TEXT], max_length=room, truncate=True)
-    training = bert.training
-    bert.eval()
-    with attention_maps(bert) as maps:
-        bert(torch.tensor([encoding.input_ids], device=bert.embeddings.words.weight.device))
-        weights = head_scores.select_text_maps(maps)[layer, head]  # (T, T)
-    bert.train(training)
-    names = [html.escape(token) for token in encoding.tokens]
-    tilt = "writing-mode:vertical-rl;text-align:right;font-weight:normal;padding:2px 0"
-    table = "<tr><td></td>" + "".join(f'<td style="{tilt}">{name}</td>' for name in names) + "</tr>"
-    for name, row in zip(names, weights, strict=True):
-        cells = "".join(
-            f'<td title="{name} looks at {other}: {weight:.2f}" style="width:1.3em;padding:0;border:1px solid #ddd;'
-            f'background:rgba(0,114,178,{math.sqrt(weight):.2f})"></td>'
-            for other, weight in zip(names, row, strict=True)
-        )
-        table += f'<tr><td style="text-align:right;padding:0 4px">{name}</td>{cells}</tr>'
-    found, level = (
-        head_scores.score_heads(weights, encoding.tokens),
-        head_scores.compute_chance_levels([encoding.tokens]),
-    )
-    said = "".join(
-        f"<tr><td>{html.escape(name)}</td><td>{found[name]:.2f}</td><td>chance {level[name]:.2f}</td></tr>"
-        for name in found
-        if not math.isnan(level[name])
-    )
+def attention_html(bert: Bert, tokenizer: WordPiece, text: str, layer: int, head: int) -> str:
+    """The map of one head as a table with a row for each query token, and the head's scores next to chance."""
+    count, room = len(tokenize_text(tokenizer, text)) + 2, min(MOST_TOKENS, bert.config.max_position_embeddings)
+    note = note_truncation("The sentence", count, room, "tokens with [CLS] and [SEP]")
+    encoding = tokenizer.encode(text, max_length=room, truncate=True)
+    ids = torch.tensor([encoding.input_ids], device=bert.embeddings.words.weight.device)
+    with eval_mode(bert), attention_maps(bert) as maps:
+        bert(ids)
+    weights = head_scores.select_text_maps(maps)[layer, head]  # (T, T)
+    scores = head_scores.score_heads(weights, encoding.tokens)
+    chance = head_scores.compute_chance_levels([encoding.tokens])
+    score_rows = [
+        (html.escape(name), f"{score:.2f}", f"chance {chance[name]:.2f}")
+        for name, score in scores.items()
+        if not math.isnan(chance[name])  # nan: the sentence has no such pair of tokens
+    ]
     return (
-        f"{note}<p>Layer {layer}, head {head}: a row is a token that looks, a column one that is looked at, and the "
-        f'darker the more.</p><div style="display:flex;flex-wrap:wrap;gap:2em"><table>{table}</table>'
-        f"<table>{said}</table></div>"
+        f"<p>{note}Layer {layer}, head {head}. A row shows how one token spreads its attention over the tokens in the "
+        f'columns; darker means more.</p><div style="display:flex;flex-wrap:wrap;gap:2em">'
+        f"{format_attention_map(weights, encoding.tokens)}{markup.format_table(score_rows)}</div>"
     )
+
+
+def format_attention_map(weights, tokens: list[str]) -> str:
+    """A map (T, T) as a table: a row for each query, a column for each key, and the weight as the opacity of a cell."""
+    names = [html.escape(token) for token in tokens]
+    tilt = "writing-mode:vertical-rl;text-align:right;font-weight:normal;padding:2px 0"
+    rows = ["<td></td>" + "".join(f'<td style="{tilt}">{name}</td>' for name in names)]
+    for query, row in zip(names, weights, strict=True):
+        cells = "".join(
+            f'<td title="{query} attends to {key}: {weight:.2f}" style="width:1.3em;padding:0;border:1px solid #ddd;'
+            f'background:{markup.add_opacity(markup.BLUE, math.sqrt(weight))}"></td>'
+            for key, weight in zip(names, row, strict=True)
+        )
+        rows.append(f'<td style="text-align:right;padding:0 4px">{query}</td>{cells}')
+    return f"<table>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"

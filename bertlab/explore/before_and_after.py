@@ -1,4 +1,4 @@
-"""explore.before_and_after: TODO."""
+"""Two models fill the same gap: what each guesses for [MASK], for example before and after pre-training."""
 
 import html
 from collections.abc import Mapping
@@ -8,40 +8,27 @@ import ipywidgets as widgets
 from ..heads import Pretraining
 from ..pretrain import fill_masks
 from ..wordpiece import WordPiece
-from .shared import LONGEST_TEXT, format_guess_row
+from . import markup
+from .shared import make_panel, make_text_box
 
 
 def before_and_after(
-    before: Pretraining, after: Pretraining, wordpiece: WordPiece, text: str = "The [MASK] of the United States"
+    before: Pretraining, after: Pretraining, tokenizer: WordPiece, text: str = "The [MASK] of the United States"
 ) -> widgets.VBox:
-    """A sentence with [MASK] in it, and below it what two models guess there, side by side, new at each key."""
-    box = widgets.Text(value=text, description="Sentence", layout={"width": "100%"})
-    shown = widgets.HTML()
-
-    def redraw(_=None) -> None:
-        shown.value = two_guesses_html({"before": before, "after": after}, wordpiece, box.value)
-
-    box.observe(redraw, "value")
-    redraw()
-    return widgets.VBox([box, shown])
+    """A box for a sentence with [MASK] in it, and below it the guesses of two models side by side."""
+    models = {"before": before, "after": after}
+    return make_panel([make_text_box(text)], lambda text: guesses_html(models, tokenizer, text))
 
 
-def two_guesses_html(models: Mapping[str, Pretraining], wordpiece: WordPiece, text: str, k: int = 6) -> str:
-    """For each [MASK] of a text the guesses of each model as bars, or a sentence on what is wrong with the text."""
-    masks = text.count("[MASK]")
-    if not masks:
-        return "<p>No [MASK] yet: write [MASK], in square brackets and capitals, where a word is missing.</p>"
-    try:
-        found = {name: fill_masks(model, wordpiece, text[:LONGEST_TEXT], k) for name, model in models.items()}
-    except ValueError as error:
-        return f"<p>This cannot be read: {html.escape(str(error))}.</p>"
+def guesses_html(models: Mapping[str, Pretraining], tokenizer: WordPiece, text: str, k: int = 6) -> str:
+    """For each [MASK] of a text the `k` best guesses of each model as bars.
+
+    Raises ValueError for a text without [MASK], or one that is too long for a model.
+    """
+    guesses = {name: fill_masks(model, tokenizer, text, k) for name, model in models.items()}
     parts = []
-    for number in range(len(next(iter(found.values())))):
-        cells = "".join(
-            f"<td style='vertical-align:top;padding-right:1em'>{html.escape(name)}"
-            f"<table>{''.join(format_guess_row(word, p, False) for word, p in guesses[number])}</table></td>"
-            for name, guesses in found.items()
-        )
-        title = f"<p>[MASK] {number + 1}</p>" if masks > 1 else ""
-        parts.append(f"{title}<table><tr>{cells}</tr></table>")
+    for number in range(text.count("[MASK]")):
+        parts.append(f"<p>[MASK] {number + 1}</p>" * (text.count("[MASK]") > 1))
+        columns = [html.escape(name) + markup.format_guesses(guesses[name][number]) for name in models]
+        parts.append(markup.format_table([columns]))
     return "".join(parts)

@@ -1,4 +1,4 @@
-"""explore.error_browser: TODO."""
+"""A classifier's predictions for a text of your own, and for examples, filtered and sorted to find its errors."""
 
 import html
 from collections.abc import Sequence
@@ -7,103 +7,94 @@ import ipywidgets as widgets
 from torch import nn
 
 from ..tasks import Classification, LabelledText
-from .shared import LONGEST_TEXT, format_bar
+from . import markup
+from .shared import LiveHTML, make_text_box, note_truncation, tokenize_text
+
+OUTCOMES = ("wrong", "right", "wrong or right")
 
 
 def error_browser(
-    model: nn.Module,
-    task: Classification,
-    examples: Sequence[LabelledText],
-    said: Sequence[dict] | None = None,
-    text: str = "A dull film, saved by a brilliant actor.",
-) -> widgets.VBox:
-    """A box for a text of one's own and what the model says of it; below that the `examples` by outcome, label, answer
-    and how sure the model was.
+    model: nn.Module, task: Classification, examples: Sequence[LabelledText],
+    predictions: Sequence[dict] | None = None, text: str = "A dull film, saved by a brilliant actor."
+) -> widgets.VBox:  # fmt: skip
+    """A box for your own text and its predicted label; below it the `examples`, filtered by outcome and by label.
 
-    `predictions` is what `task.predict(model, examples)` gave, if that was asked already. A second box is there when the
-    examples are pairs. Raises ValueError when `predictions` has not one entry an example.
+    `predictions` are the results of `task.predict(model, examples)`, if you have them already. There is a second box
+    when the examples are pairs. Raises ValueError when there is not one prediction for each example.
     """
-    said = task.predict(model, examples) if said is None else said
-    if len(said) != len(examples):
-        raise ValueError(f"{len(said)} predictions for {len(examples)} examples")
-    wide = {"width": "100%"}
-    own = widgets.Text(value=text, description="Your text", layout=wide)
-    second = widgets.Text(description="Second text", layout=wide)
-    outcome = widgets.ToggleButtons(options=list(OUTCOMES), description="Show")
+    predictions = task.predict(model, examples) if predictions is None else predictions
+    if len(predictions) != len(examples):
+        raise ValueError(f"{len(predictions)} predictions for {len(examples)} examples: one for each is needed")
+    first, second = make_text_box(text, "Your text"), make_text_box("", "Second text")
+    outcome = widgets.ToggleButtons(options=OUTCOMES, description="Show")
     order = widgets.ToggleButtons(options=[("surest first", True), ("least sure first", False)], description="Order")
     any_label = [("any label", ""), *((label, label) for label in task.labels)]
-    truth = widgets.Dropdown(options=any_label, description="Truth")
-    answer = widgets.Dropdown(options=any_label, description="Answer")
-    of_own, of_examples = widgets.HTML(), widgets.HTML()
-
-    def ask(_=None) -> None:
-        of_own.value = prediction_html(model, task, own.value, second.value or None)
-
-    def look(_=None) -> None:
-        of_examples.value = errors_html(examples, said, outcome.value, order.value, truth.value, answer.value)
-
-    for box in (own, second):
-        box.observe(ask, "value")
-    for control in (outcome, order, truth, answer):
-        control.observe(look, "value")
-    ask()
-    look()
-    boxes = [own, second] if any(example.pair is not None for example in examples) else [own]
-    return widgets.VBox([*boxes, of_own, outcome, order, widgets.HBox([truth, answer]), of_examples])
-
-
-OUTCOMES = {"wrong": (False,), "right": (True,), "both": (False, True)}  # is the answer the truth?
+    true_label = widgets.Dropdown(options=any_label, description="True label")
+    predicted_label = widgets.Dropdown(options=any_label, description="Predicted")
+    filters = [outcome, order, true_label, predicted_label]
+    return widgets.VBox([
+        *([first, second] if any(example.pair is not None for example in examples) else [first]),
+        LiveHTML([first, second], lambda text, pair: prediction_html(model, task, text, pair or None)),
+        outcome, order, widgets.HBox([true_label, predicted_label]),
+        LiveHTML(filters, lambda *values: errors_html(examples, predictions, *values)),
+    ])  # fmt: skip
 
 
 def select_examples(
-    examples: Sequence[LabelledText], said: Sequence[dict], outcome: str = "wrong", surest: bool = True, truth: str = "",
-    answer: str = ""
+    examples: Sequence[LabelledText], predictions: Sequence[dict], outcome: str = "wrong", surest: bool = True,
+    true_label: str = "", predicted_label: str = ""
 ) -> list[tuple[LabelledText, dict]]:  # fmt: skip
-    """The examples of an `outcome` ("wrong", "right", "both"), a true label and an answer ("": any), each with what was
-    said of it, ordered by the probability of the answer. Raises ValueError for another outcome."""
+    """The examples with an outcome (of `OUTCOMES`) and with these labels ("" means any), each with its prediction.
+
+    They are sorted by the probability of the prediction, highest first if `surest`. Raises ValueError for another
+    outcome.
+    """
     if outcome not in OUTCOMES:
-        raise ValueError(f"outcome is {outcome!r}; it is {', '.join(OUTCOMES)}")
-    chosen = [
-        (example, one)
-        for example, one in zip(examples, said, strict=True)
-        if (one["label"] == example.label) in OUTCOMES[outcome]
-        and truth in ("", example.label)
-        and answer in ("", one["label"])
+        raise ValueError(f"outcome is {outcome!r}; it must be one of {', '.join(OUTCOMES)}")
+    selected = [
+        (example, prediction)
+        for example, prediction in zip(examples, predictions, strict=True)
+        if judge_prediction(example, prediction) in outcome
+        and true_label in ("", example.label)
+        and predicted_label in ("", prediction["label"])
     ]
-    return sorted(chosen, key=lambda both: both[1]["probability"], reverse=surest)
+    return sorted(selected, key=lambda pair: pair[1]["probability"], reverse=surest)
+
+
+def judge_prediction(example: LabelledText, prediction: dict) -> str:
+    """ "right" or "wrong"."""
+    return "right" if prediction["label"] == example.label else "wrong"
 
 
 def errors_html(
-    examples: Sequence[LabelledText], said: Sequence[dict], outcome: str = "wrong", surest: bool = True, truth: str = "",
-    answer: str = "", most: int = 8
+    examples: Sequence[LabelledText], predictions: Sequence[dict], outcome: str = "wrong", surest: bool = True,
+    true_label: str = "", predicted_label: str = "", most: int = 8
 ) -> str:  # fmt: skip
-    """How many examples are so, and the first `most` of them: truth, answer, its probability, text. See `select_examples`."""
-    chosen = select_examples(examples, said, outcome, surest, truth, answer)
-    what = {"wrong": "answered wrong", "right": "answered right", "both": "answered"}[outcome]
-    limits = [f", {name} {html.escape(label)}" for name, label in (("truth", truth), ("answer", answer)) if label]
-    count = f"<p>{len(chosen):,} of {len(examples):,} examples are {what}{''.join(limits)}."
-    if not chosen:
-        return f"{count}</p>"
-    rows = []
-    for example, one in chosen[:most]:
-        truth, answer = html.escape(example.label), html.escape(one["label"])
-        mark = "right" if one["label"] == example.label else "wrong"
-        text = " | ".join(html.escape(part) for part in (example.text, example.pair) if part is not None)
-        rows.append(f"<tr><td>{truth}</td><td>{answer} ({mark})</td><td>{format_bar(one['probability'], 60)}</td>"
-                    f"<td style='text-align:left'>{text}</td></tr>")  # fmt: skip
-    head = "<tr><th>truth</th><th>answer</th><th>probability</th><th style='text-align:left'>text</th></tr>"
-    return f"{count} These are the first {len(rows)}.</p><table>{head}{''.join(rows)}</table>"
+    """How many examples `select_examples` selects, and the first `most` of them in a table."""
+    selected = select_examples(examples, predictions, outcome, surest, true_label, predicted_label)
+    rows = [
+        (
+            html.escape(example.label),
+            f"{html.escape(prediction['label'])} ({judge_prediction(example, prediction)})",
+            markup.format_bar(prediction["probability"], 60),
+            " | ".join(html.escape(text) for text in (example.text, example.pair) if text is not None),
+        )
+        for example, prediction in selected[:most]
+    ]
+    labels = f", true label {html.escape(true_label)}" * bool(true_label)
+    labels += f", predicted label {html.escape(predicted_label)}" * bool(predicted_label)
+    count = f"{len(selected):,} of {len(examples):,} predictions are {outcome}{labels}."
+    if not rows:
+        return f"<p>{count}</p>"
+    table = markup.format_table(rows, ("true label", "predicted label", "probability", "text"))
+    return f"<p>{count} These are the first {len(rows)}:</p>{table}"
 
 
 def prediction_html(model: nn.Module, task: Classification, text: str, pair: str | None = None, most: int = 5) -> str:
-    """What the model says of a text, or of a pair of texts: a bar for each of the `most` likely labels."""
-    texts = [text[:LONGEST_TEXT]] + ([] if pair is None else [pair[:LONGEST_TEXT]])
-    tokens = [len(task.pieces.tokenize(one)) for one in texts]
-    if not all(tokens):
-        return "<p>Nothing to read yet: a text needs a letter, a digit or a mark. Type some.</p>"
-    (one,) = task.predict(model, [LabelledText(*texts, *[None] * (2 - len(texts)), "")])
-    room = task.length - 1 - len(tokens)
-    note = f" It has {sum(tokens):,} tokens, of which {room} are read." if sum(tokens) > room else ""
-    likely = sorted(one["probabilities"].items(), key=lambda both: -both[1])[:most]
-    rows = "".join(f"<tr><td>{html.escape(label)}</td><td>{format_bar(p, 200)}</td></tr>" for label, p in likely)
-    return f"<p>The model takes it for <b>{html.escape(one['label'])}</b>.{note}</p><table>{rows}</table>"
+    """What the model predicts for a text or a pair of texts: a bar for each of the `most` likely labels."""
+    count = sum(len(tokenize_text(task.tokenizer, part, "the text")) for part in (text, pair) if part is not None)
+    (prediction,) = task.predict_inputs(model, [text if pair is None else (text, pair)])
+    note = note_truncation("The text", count, task.length - (2 if pair is None else 3))  # without [CLS] and [SEP]
+    likely = sorted(prediction["probabilities"].items(), key=lambda item: -item[1])[:most]
+    table = markup.format_table((html.escape(label), markup.format_bar(p, 200)) for label, p in likely)
+    return f"<p>The model predicts <b>{html.escape(prediction['label'])}</b>. {note}</p>{table}"

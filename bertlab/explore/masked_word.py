@@ -1,4 +1,4 @@
-"""explore.masked_word: TODO."""
+"""Masked language modelling: choose a word of a sentence, and see what the model predicts in its place."""
 
 import html
 from collections.abc import Sequence
@@ -7,54 +7,51 @@ import ipywidgets as widgets
 import torch
 
 from ..heads import Pretraining
+from ..model import eval_mode
 from ..wordpiece import WordPiece
-from .shared import BOX, LONGEST_TEXT, format_guess_row
+from . import markup
+from .shared import FULL_WIDTH, LONGEST_TEXT, LiveHTML, check_vocabulary, list_top_tokens, make_text_box
 
 
 def masked_word_box(
-    model: Pretraining, wordpiece: WordPiece, text: str = "And God said, Let there be light.", k: int = 6
+    model: Pretraining, tokenizer: WordPiece, text: str = "And God said, Let there be light.", k: int = 6
 ) -> widgets.VBox:
-    """A sentence, a button for each of its words, and below the model's guesses for the word that is chosen.
+    """A box for a sentence, a button for each of its words, and below them the model's guesses for the chosen word.
 
-    The word may be hidden, or left to be read: the model is asked all the same. Raises ValueError when the model and
-    the vocabulary do not fit.
+    The word is either replaced by [MASK] or left visible to the model. Raises ValueError when the model and the
+    vocabulary do not fit.
     """
-    if model.config.vocab_size != len(wordpiece):
-        raise ValueError(f"the model knows {model.config.vocab_size} tokens, the vocabulary has {len(wordpiece)}")
-    wide = {"width": "100%"}
-    box = widgets.Text(value=text, description="Sentence", layout=wide)
-    words = widgets.ToggleButtons(options=[("", 0)], style={"button_width": "auto"}, layout=wide)
-    hide = widgets.ToggleButtons(options=[("hidden as [MASK]", True), ("left to be read", False)],
-                                 style={"button_width": "auto"})  # fmt: skip
-    shown = widgets.HTML()
-    state = {"setting": False}
-
-    def ask(_=None) -> None:
-        if not state["setting"]:
-            shown.value = masked_word_html(model, wordpiece, box.value, words.value or 0, hide.value, k)
-
-    def read(_=None) -> None:
-        room = model.config.max_position_embeddings - 2
-        found, before = split_into_words(wordpiece, box.value, room), words.value
-        state["setting"] = True  # the buttons change several times, and the model is asked once
-        # A word may stand twice; the number keeps the buttons apart for ipywidgets.
-        words.options = [(f"{i + 1} {join_pieces(pieces)}", i) for i, pieces in enumerate(found)] or [("", 0)]
-        words.value = before if before is not None and before < len(found) else 0
-        state["setting"] = False
-        ask()
-
-    box.observe(read, "value")
-    words.observe(ask, "value")
-    hide.observe(ask, "value")
-    read()
+    check_vocabulary(model, tokenizer)
+    room = model.config.max_position_embeddings - 2
+    sentence = make_text_box(text)
+    words = widgets.ToggleButtons(options=list_word_options(tokenizer, text, room), layout=FULL_WIDTH)
     words.value = len(words.options) // 2
-    return widgets.VBox([box, words, hide, shown])
+    mask = widgets.ToggleButtons(options=[("replaced by [MASK]", True), ("left visible", False)])
+    words.style.button_width = mask.style.button_width = "auto"
+    output = LiveHTML(
+        [words, mask], lambda number, mask: masked_word_html(model, tokenizer, sentence.value, number, mask, k)
+    )
+
+    def offer_words(change: dict) -> None:
+        number = words.value
+        with output.render_once():
+            words.options = list_word_options(tokenizer, change["new"], room)
+            words.value = number if number < len(words.options) else 0
+
+    sentence.observe(offer_words, "value")
+    return widgets.VBox([sentence, words, mask, output])
 
 
-def split_into_words(wordpiece: WordPiece, text: str, room: int) -> list[list[str]]:
-    """The words of a text, each as its pieces; as many as fit into `room` tokens."""
+def list_word_options(tokenizer: WordPiece, text: str, room: int) -> list[tuple[str, int]]:
+    """(label, number) of each word of a text. Labels begin with a number, because ipywidgets needs them to differ."""
+    words = split_into_words(tokenizer, text, room)
+    return [(f"{i + 1} {join_pieces(pieces)}", i) for i, pieces in enumerate(words)] or [("", 0)]
+
+
+def split_into_words(tokenizer: WordPiece, text: str, room: int) -> list[list[str]]:
+    """The words of a text, each as its pieces; only as many words as fit into `room` tokens."""
     words: list[list[str]] = []
-    for token in wordpiece.tokenize(text[:LONGEST_TEXT]):
+    for token in tokenizer.tokenize(text[:LONGEST_TEXT]):
         if token.startswith("##") and words:
             words[-1].append(token)
         else:
@@ -69,56 +66,47 @@ def join_pieces(pieces: Sequence[str]) -> str:
     return pieces[0] + "".join(piece.removeprefix("##") for piece in pieces[1:])
 
 
-@torch.no_grad()
 def guess_word(
-    model: Pretraining, wordpiece: WordPiece, words: Sequence[Sequence[str]], number: int, hide: bool = True, k: int = 6
+    model: Pretraining, tokenizer: WordPiece, words: Sequence[Sequence[str]], number: int, mask: bool = True, k: int = 6
 ) -> list[list[tuple[str, float]]]:
-    """What the model thinks stands at each piece of word `number`: its `k` best guesses, with probabilities.
+    """The model's `k` best guesses for each piece of word `number`, with probabilities.
 
-    With `hide` all pieces of the word become [MASK]; without, the model reads them.
+    With `mask` all pieces of the word are replaced by [MASK]; without it, the model sees them.
     """
-    before = 1 + sum(map(len, words[:number]))
-    size = len(words[number])
+    start = 1 + sum(map(len, words[:number]))  # 1 is [CLS]
+    stop = start + len(words[number])
     tokens = ["[CLS]", *(piece for word in words for piece in word), "[SEP]"]
-    if hide:
-        tokens[before : before + size] = ["[MASK]"] * size
-    ids = torch.tensor([wordpiece.ids(tokens)], device=model.mlm.bias.device)
-    training = model.training
-    model.eval()
-    logits = model(ids).mlm_logits[0, before : before + size]  # (pieces, V)
-    model.train(training)
-    values, best = logits.float().softmax(-1).topk(min(k, len(wordpiece)))
-    return [
-        [(wordpiece.vocab[i], p) for i, p in zip(row, some, strict=True)]
-        for row, some in zip(best.tolist(), values.tolist(), strict=True)
-    ]
+    if mask:
+        tokens[start:stop] = ["[MASK]"] * (stop - start)
+    ids = torch.tensor([tokenizer.convert_tokens_to_ids(tokens)], device=model.mlm.bias.device)
+    with eval_mode(model):
+        logits = model(ids).mlm_logits[0, start:stop]  # (pieces, V)
+    return list_top_tokens(tokenizer, logits.float().softmax(-1), k)
 
 
 def masked_word_html(
-    model: Pretraining, wordpiece: WordPiece, text: str, number: int, hide: bool = True, k: int = 6
+    model: Pretraining, tokenizer: WordPiece, text: str, number: int, mask: bool = True, k: int = 6
 ) -> str:
-    """The sentence with its hole, and for each piece that was asked for the guesses as bars."""
+    """The sentence with its masked word, and for each piece of the word the guesses as bars.
+
+    Raises ValueError for a sentence without a word that fits into the model.
+    """
     room = model.config.max_position_embeddings - 2
-    words = split_into_words(wordpiece, text, room)
+    words = split_into_words(tokenizer, text, room)
     if not words:
-        return "<p>Nothing to hide yet: the sentence holds no letter, digit or mark. Type some.</p>"
+        raise ValueError(f"the sentence has no word that fits into {room} tokens; type some text")
     number = min(number, len(words) - 1)
-    pieces = [piece for word in words for piece in word]
-    note = ""
-    if len(wordpiece.tokenize(text[:LONGEST_TEXT])) > len(pieces):
-        note = f"<p>The model has {room + 2} positions: only the first {len(words)} words are read.</p>"
+    note, boxes = "", []
+    if len(tokenizer.tokenize(text[:LONGEST_TEXT])) > sum(map(len, words)):
+        note = f"<p>The model has {room + 2} positions, so only the first {len(words)} words are used.</p>"
     if "[UNK]" in words[number]:
-        note += "<p>This word holds a sign that is not in the vocabulary, so no guess can be right.</p>"
-    start = sum(map(len, words[:number]))
-    line = []
-    for place, piece in enumerate(pieces):
-        asked = start <= place < start + len(words[number])
-        name = html.escape("[MASK]" if asked and hide else piece)
-        line.append(f'<span style="{BOX}background:{"#fbe3b3" if asked else "#cfe6f5"}">{name}</span>')
-    parts = []
-    for piece, some in zip(words[number], guess_word(model, wordpiece, words, number, hide, k), strict=True):
-        rows = "".join(format_guess_row(guess, p, guess == piece) for guess, p in some)
-        parts.append(
-            f"<td style='vertical-align:top'>There stood <b>{html.escape(piece)}</b><table>{rows}</table></td>"
-        )
-    return f"{note}<p>{''.join(line)}</p><table><tr>{''.join(parts)}</tr></table>"
+        note += "<p>This word has a character that is not in the vocabulary, so no guess can be correct.</p>"
+    for i, pieces in enumerate(words):
+        for piece in pieces:
+            token = "[MASK]" if mask and i == number else piece
+            boxes.append(markup.format_box(html.escape(token), "#fbe3b3" if i == number else "#cfe6f5"))
+    columns = [
+        f"Original: <b>{html.escape(piece)}</b>{markup.format_guesses(guesses, truth=piece)}"
+        for piece, guesses in zip(words[number], guess_word(model, tokenizer, words, number, mask, k), strict=True)
+    ]
+    return f"{note}<p>{''.join(boxes)}</p>{markup.format_table([columns])}"

@@ -1,4 +1,4 @@
-"""explore.saliency_box: TODO."""
+"""Saliency: which tokens of a sentence made a classifier predict its class, according to four methods."""
 
 import html
 from collections.abc import Sequence
@@ -8,90 +8,76 @@ import torch
 
 from .. import saliency
 from ..heads import Classifier
+from ..model import eval_mode
 from ..wordpiece import WordPiece
-from .shared import BOX, LONGEST_TEXT, MOST_TOKENS
+from . import markup
+from .shared import MOST_TOKENS, check_vocabulary, make_panel, make_text_box, note_truncation, tokenize_text
 
 
 def saliency_box(
-    model: Classifier,
-    wordpiece: WordPiece,
-    text: str = "A dull film, saved by a brilliant actor.",
-    labels: Sequence[str] | None = None,
-    steps: int = 8,
-) -> widgets.VBox:
-    """A box for a sentence, and below it the class that the model takes and what each method says of the tokens.
+    model: Classifier, tokenizer: WordPiece, text: str = "A dull film, saved by a brilliant actor.",
+    labels: Sequence[str] | None = None, steps: int = 8
+) -> widgets.VBox:  # fmt: skip
+    """A box for a sentence, and below it the predicted class and the score of each token by each method.
 
-    `labels` are the names of the classes; `steps` those of integrated gradients: more are truer, and slower. Raises
-    ValueError when the vocabulary or the names do not fit the model.
+    `labels` are the names of the classes. `steps` are those of integrated gradients: more are more exact, and slower.
+    Raises ValueError when the vocabulary or the names do not fit the model.
     """
+    check_vocabulary(model, tokenizer)
     labels = [f"class {number}" for number in range(model.num_labels)] if labels is None else list(labels)
-    if model.config.vocab_size != len(wordpiece):
-        raise ValueError(f"the model knows {model.config.vocab_size} tokens, the vocabulary has {len(wordpiece)}")
     if len(labels) != model.num_labels:
-        raise ValueError(f"{len(labels)} names for {model.num_labels} classes")
-    box = widgets.Text(value=text, description="Sentence", layout={"width": "100%"})
-    shown = widgets.HTML()
-
-    def redraw(_=None) -> None:
-        shown.value = saliency_html(model, wordpiece, box.value, labels, steps)
-
-    box.observe(redraw, "value")
-    redraw()
-    return widgets.VBox([box, shown])
+        raise ValueError(f"{len(labels)} names for {model.num_labels} classes: give one name for each class")
+    return make_panel([make_text_box(text)], lambda text: saliency_html(model, tokenizer, text, labels, steps))
 
 
 def explain_text(
-    model: Classifier, wordpiece: WordPiece, text: str, steps: int = 8
+    model: Classifier, tokenizer: WordPiece, text: str, steps: int = 8
 ) -> tuple[list[str], int, float, dict[str, list[float]]]:
-    """Its tokens, the class that the model takes, its probability, and the scores of each method, a number a token.
+    """The tokens of a text with [CLS] and [SEP], the predicted class, its probability, and each method's token scores.
 
-    [CLS] and [SEP] are among the tokens. A text of more than `MOST_TOKENS` is cut. Raises ValueError for one without
-    any. The baseline of integrated gradients is [MASK] in place of every word.
+    A text of more than `MOST_TOKENS` tokens is truncated. The baseline of integrated gradients has [MASK] in place of
+    every word. Raises ValueError for a text without a token.
     """
-    tokens = wordpiece.tokenize(text[:LONGEST_TEXT])[: min(MOST_TOKENS, model.config.max_position_embeddings - 2)]
-    if not tokens:
-        raise ValueError("the sentence holds no letter, digit or mark")
-    ids = [wordpiece.cls_id, *wordpiece.ids(tokens), wordpiece.sep_id]
-    batch = {"input_ids": torch.tensor([ids], device=model.output.weight.device)}
-    training = model.training
-    model.eval()
-    with torch.no_grad():
-        probabilities = model(**batch).logits.float().softmax(-1)[0]
-    taken = int(probabilities.argmax())
-    baseline = saliency.make_blank_baseline(batch["input_ids"], wordpiece.mask_id, (wordpiece.cls_id, wordpiece.sep_id))
-    scores = saliency.score_tokens(model, batch, probabilities.argmax()[None], baseline, steps)
-    model.train(training)
+    tokenize_text(tokenizer, text)
+    room = min(MOST_TOKENS + 2, model.config.max_position_embeddings)
+    encoding = tokenizer.encode(text, max_length=room, truncate=True)
+    ids = torch.tensor([encoding.input_ids], device=model.output.weight.device)
+    baseline = saliency.make_blank_baseline(ids, tokenizer.mask_id, (tokenizer.cls_id, tokenizer.sep_id))
+    with eval_mode(model):
+        probabilities = model(input_ids=ids).logits.float().softmax(-1)[0]
+        scores = saliency.score_tokens(model, {"input_ids": ids}, probabilities.argmax()[None], baseline, steps)
+    predicted = int(probabilities.argmax())
     rows = {name: values[0].tolist() for name, values in scores.items()}
-    return ["[CLS]", *tokens, "[SEP]"], taken, float(probabilities[taken]), rows
+    return encoding.tokens, predicted, float(probabilities[predicted]), rows
 
 
-def saliency_html(model: Classifier, wordpiece: WordPiece, text: str, labels: Sequence[str], steps: int = 8) -> str:
-    """A row of coloured tokens for each method: blue speaks for the class, orange and dashed against it."""
-    try:
-        tokens, taken, probability, rows = explain_text(model, wordpiece, text, steps)
-    except ValueError as error:
-        return f"<p>Nothing to explain yet: {error}. Type some.</p>"
-    count = len(wordpiece.tokenize(text[:LONGEST_TEXT]))
-    note = f" The sentence has {count:,} tokens: the first {len(tokens) - 2} are read." * (count > len(tokens) - 2)
-    lines = []
-    for name, weights in rows.items():
-        largest = max(abs(weight) for weight in weights) or 1.0
-        best = max(range(len(weights)), key=weights.__getitem__)
-        boxes = "".join(
-            format_token(token, weight / largest, place == best)
-            for place, (token, weight) in enumerate(zip(tokens, weights, strict=True))
-        )
-        lines.append(f"<tr><td>{html.escape(name)}</td><td style='text-align:left'>{boxes}</td></tr>")
+def saliency_html(model: Classifier, tokenizer: WordPiece, text: str, labels: Sequence[str], steps: int = 8) -> str:
+    """A row of coloured tokens for each method: blue is evidence for the class, orange against it."""
+    tokens, predicted, probability, scores = explain_text(model, tokenizer, text, steps)
+    label = html.escape(labels[predicted])
+    rows = [(html.escape(name), format_scored_tokens(tokens, scores[name])) for name in scores]
+    note = note_truncation("The sentence", len(tokenizer.tokenize(text)), len(tokens) - 2)
     return (
-        f"<p>The model takes it for <b>{html.escape(labels[taken])}</b>, probability {probability:.2f}.{note}</p>"
-        f"<table>{''.join(lines)}</table><p>Each row is scaled to its own largest number. Blue speaks for "
-        f"{html.escape(labels[taken])}, orange with a dashed frame against it. The highest stands in bold.</p>"
+        f"<p>The model predicts <b>{label}</b> with probability {probability:.2f}. {note}</p>"
+        f"{markup.format_table(rows)}<p>Each row is scaled to its own largest number. Blue is evidence for {label}, "
+        "orange with a dashed frame is evidence against it. The highest score of a row is in bold.</p>"
     )
 
 
-def format_token(token: str, share: float, highest: bool) -> str:
-    """One token as a box of HTML; `share`, from -1 to 1, is its colour."""
-    colour = f"rgba(0,114,178,{0.6 * share:.2f})" if share >= 0 else f"rgba(230,159,0,{-0.75 * share:.2f})"
-    frame = "1px dashed #a06000" if share < 0 else "1px solid #999"
+def format_scored_tokens(tokens: Sequence[str], scores: Sequence[float]) -> str:
+    """Tokens in a row, coloured by their scores, with the highest in bold."""
+    largest, highest = max(map(abs, scores)) or 1.0, max(range(len(scores)), key=scores.__getitem__)
+    return "".join(
+        format_scored_token(token, score / largest, position == highest)
+        for position, (token, score) in enumerate(zip(tokens, scores, strict=True))
+    )
+
+
+def format_scored_token(token: str, score: float, highest: bool) -> str:
+    """One token in a box; its score, from -1 to 1, is the colour."""
+    colour = (
+        markup.add_opacity(markup.BLUE, 0.6 * score) if score >= 0 else markup.add_opacity(markup.ORANGE, -0.75 * score)
+    )
+    frame = "border:1px dashed #a06000" if score < 0 else "border:1px solid #999"
     name = f"<b>{html.escape(token)}</b>" if highest else html.escape(token)
-    return f'<span title="{share:+.2f}" style="{BOX}background:{colour};border:{frame}">{name}</span>'
+    return markup.format_box(name, colour, frame, title=f"{score:+.2f}")

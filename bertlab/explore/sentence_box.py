@@ -1,4 +1,4 @@
-"""explore.sentence_box: TODO."""
+"""Word embeddings: each token of a sentence with the words whose vectors are most similar to its own."""
 
 import html
 from collections.abc import Sequence
@@ -7,82 +7,67 @@ import ipywidgets as widgets
 import torch
 
 from ..wordpiece import SPECIAL_TOKENS, WordPiece
-from .shared import BOX, LONGEST_TEXT, MOST_TOKENS
+from . import markup
+from .shared import MOST_TOKENS, list_top_tokens, make_panel, make_text_box, note_truncation, tokenize_text
 
 
 def sentence_box(
-    wordpiece: WordPiece, table: torch.Tensor, text: str = "A dull film, saved by a brilliant actor.", k: int = 6
+    tokenizer: WordPiece, table: torch.Tensor, text: str = "A dull film, saved by a brilliant actor.", k: int = 6
 ) -> widgets.VBox:
-    """A box for a sentence, and below it each token with its `k` nearest words in the model's table, at each key.
+    """A box for a sentence, and below it each token with its `k` nearest words in the model's table.
 
-    `table` (V, D) holds one vector a token of the vocabulary: `bert.embeddings.words.weight`. Raises ValueError when it
-    does not fit the vocabulary.
+    `table` (V, D) has one vector for each token of the vocabulary: `bert.embeddings.words.weight`. Raises ValueError
+    when it does not fit the vocabulary.
     """
-    unit = normalize_vectors(wordpiece, table)
-    box = widgets.Text(value=text, description="Sentence", layout={"width": "100%"})
-    shown = widgets.HTML()
-
-    def redraw(_=None) -> None:
-        shown.value = sentence_html(wordpiece, unit, box.value, k)
-
-    box.observe(redraw, "value")
-    redraw()
-    return widgets.VBox([box, shown])
+    unit_vectors = normalize_vectors(tokenizer, table)
+    return make_panel([make_text_box(text)], lambda text: sentence_html(tokenizer, unit_vectors, text, k))
 
 
-def normalize_vectors(wordpiece: WordPiece, table: torch.Tensor) -> torch.Tensor:
-    """The table's vectors at length 1 (V, D); zeros for [CLS], [unused7] and the like, which are nobody's neighbours.
+def normalize_vectors(tokenizer: WordPiece, table: torch.Tensor) -> torch.Tensor:
+    """The table's vectors scaled to length 1, (V, D); [CLS], [unused7] and the like get zeros: they are near nothing.
 
-    Raises ValueError when the table does not have one vector a token.
+    Raises ValueError when the table does not have one vector for each token.
     """
-    if table.dim() != 2 or len(table) != len(wordpiece):
-        raise ValueError(f"the table has shape {tuple(table.shape)}; the vocabulary has {len(wordpiece):,} tokens")
-    unit = torch.nn.functional.normalize(table.detach().float().cpu(), dim=-1)
-    marks = [i for i, token in enumerate(wordpiece.vocab) if token.startswith("[") and len(token) > 1]
-    unit[marks] = 0.0
-    return unit
+    if table.dim() != 2 or len(table) != len(tokenizer):
+        raise ValueError(
+            f"the table has shape {tuple(table.shape)}, but the vocabulary has {len(tokenizer):,} tokens: "
+            "pass the word embeddings of the model that this tokenizer belongs to"
+        )
+    unit_vectors = torch.nn.functional.normalize(table.detach().float().cpu(), dim=-1)
+    special = [i for i, token in enumerate(tokenizer.vocab) if token.startswith("[") and len(token) > 1]
+    unit_vectors[special] = 0.0
+    return unit_vectors
 
 
 def find_nearest_words(
-    wordpiece: WordPiece, unit: torch.Tensor, tokens: Sequence[str], k: int = 6
+    tokenizer: WordPiece, unit_vectors: torch.Tensor, tokens: Sequence[str], k: int = 6
 ) -> list[list[tuple[str, float]]]:
-    """For each token the `k` others whose vectors point most nearly the same way: (token, cosine), nearest first."""
-    ids = torch.tensor(wordpiece.ids(tokens), dtype=torch.long)
-    cosines = unit[ids] @ unit.T  # (T, V)
-    cosines[torch.arange(len(ids)), ids] = -2.0  # a token is not its own neighbour
-    values, found = cosines.topk(min(k, len(unit) - 1))
-    return [
-        [(wordpiece.vocab[i], value) for i, value in zip(row, worth, strict=True)]
-        for row, worth in zip(found.tolist(), values.tolist(), strict=True)
-    ]
+    """For each token the `k` other tokens with the most similar vectors: (token, cosine), nearest first."""
+    ids = torch.tensor(tokenizer.convert_tokens_to_ids(tokens), dtype=torch.long)
+    cosines = unit_vectors[ids] @ unit_vectors.T  # (T, V)
+    cosines[torch.arange(len(ids)), ids] = -2.0  # below every cosine: a token is not its own neighbour
+    return list_top_tokens(tokenizer, cosines, min(k, len(tokenizer) - 1))
 
 
-def sentence_html(wordpiece: WordPiece, unit: torch.Tensor, text: str, k: int = 6) -> str:
-    """A table: each token of the text, its id, and its nearest words, the darker the nearer."""
-    tokens = wordpiece.tokenize(text[:LONGEST_TEXT])
-    if not tokens:
-        return "<p>Nothing to read yet: the sentence holds no letter, digit or mark. Type some.</p>"
-    note = (
-        f"The sentence has {len(tokens):,} tokens: the first {MOST_TOKENS} are shown. "
-        if len(tokens) > MOST_TOKENS
-        else ""
-    )
+def sentence_html(tokenizer: WordPiece, unit_vectors: torch.Tensor, text: str, k: int = 6) -> str:
+    """A table with each token of the text, its id, and its nearest words; a darker colour means nearer."""
+    tokens = tokenize_text(tokenizer, text)
+    note = note_truncation("The sentence", len(tokens), MOST_TOKENS)
     tokens = tokens[:MOST_TOKENS]
     rows = []
-    for token, words in zip(tokens, find_nearest_words(wordpiece, unit, tokens, k), strict=True):
+    for token, neighbours in zip(tokens, find_nearest_words(tokenizer, unit_vectors, tokens, k), strict=True):
         if token == "[UNK]":
-            near = "not in the vocabulary: BERT cannot tell it from any other unknown word"
+            nearest = "not in the vocabulary: BERT cannot tell it from any other unknown word"
         elif token in SPECIAL_TOKENS:
-            near = "a mark for the model, not a word"
+            nearest = "a special token, not a word"
         else:
-            near = "".join(format_neighbour(word, cosine) for word, cosine in words)
-        rows.append(f"<tr><td><b>{html.escape(token)}</b></td><td>{wordpiece.index[token]}</td>"
-                    f'<td style="text-align:left">{near}</td></tr>')  # fmt: skip
-    head = "<tr><th>token</th><th>id</th><th>nearest words, with the cosine of the angle between the vectors</th></tr>"
-    return f"<p>{note}{len(tokens)} tokens.</p><table>{head}{''.join(rows)}</table>"
+            nearest = "".join(format_neighbour(word, cosine) for word, cosine in neighbours)
+        rows.append((f"<b>{html.escape(token)}</b>", str(tokenizer.index[token]), nearest))
+    head = ("token", "id", "nearest words, with the cosine of the angle between the vectors")
+    return f"<p>{note}{len(tokens)} tokens.</p>{markup.format_table(rows, head)}"
 
 
 def format_neighbour(word: str, cosine: float) -> str:
-    """One near word as a box of HTML."""
-    blue = f"rgba(0,114,178,{max(0.0, min(1.0, cosine)) * 0.55:.2f})"
-    return f'<span style="{BOX}background:{blue}">{html.escape(word)} <small>{cosine:.2f}</small></span>'
+    """A nearby word and its cosine in a box."""
+    background = markup.add_opacity(markup.BLUE, 0.55 * max(0.0, min(1.0, cosine)))
+    return markup.format_box(f"{html.escape(word)} <small>{cosine:.2f}</small>", background)

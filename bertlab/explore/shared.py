@@ -1,25 +1,100 @@
-"""explore.shared: TODO."""
+"""What several panels share: HTML that follows its controls, checks of the input, and lists of tokens."""
 
 import html
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
-MOST_TOKENS = 24  # rows of the table; more would not fit on a screen
+import ipywidgets as widgets
+from torch import Tensor, nn
 
-LONGEST_TEXT = 2000  # characters; more would make typing slow
+from ..wordpiece import WordPiece
 
-BOX = "display:inline-block;margin:2px 1px;padding:1px 4px;border-radius:3px;text-align:center;color:#000;"
+LONGEST_TEXT = 2000  # characters that a panel uses; with more, typing would become slow
+MOST_TOKENS = 24  # tokens that are shown; more would not fit on a screen
+FULL_WIDTH = {"width": "100%"}
 
-
-def format_guess_row(guess: str, probability: float, right: bool) -> str:
-    """One guess as a bar; the right one is marked by a word, not by its colour alone."""
-    bar = f'<div style="width:{160 * probability:.0f}px;height:0.9em;background:#0072b2"></div>'
-    mark = " right" if right else ""
-    return (
-        f'<tr><td style="text-align:left">{html.escape(guess)}</td><td style="width:165px">{bar}</td>'
-        f"<td>{probability:.1%}{mark}</td></tr>"
-    )
+# ---- Widgets ---------------------------------------------------------------------------------------------------------
 
 
-def format_bar(probability: float, width: int) -> str:
-    """A probability as a bar of at most `width` pixels, and in per cent."""
-    bar = f"<div style='width:{width * probability:.0f}px;height:0.9em;background:#0072b2;display:inline-block'></div>"
-    return f"<div style='text-align:left;white-space:nowrap'>{bar} {probability:.1%}</div>"
+class LiveHTML(widgets.HTML):
+    """HTML that is rendered from the values of its controls: at once, and again whenever one of them changes.
+
+    `render` takes the controls' values, in their order, and returns HTML. When it raises ValueError, the message is
+    shown, because Jupyter hides errors in callbacks. Of a text only the first `LONGEST_TEXT` characters are used.
+    """
+
+    def __init__(self, controls: Iterable[widgets.Widget], render: Callable[..., str], **kwargs):
+        super().__init__(**kwargs)
+        self._controls, self._render, self._paused = list(controls), render, False
+        for control in self._controls:
+            control.observe(self._update, "value")
+        self._update()
+
+    def _update(self, _change: object = None) -> None:
+        if self._paused:
+            return
+        values = [control.value for control in self._controls]
+        short = [value[:LONGEST_TEXT] if isinstance(value, str) else value for value in values]
+        note = "" if short == values else f"<p>Only the first {LONGEST_TEXT:,} characters of a text are used.</p>"
+        try:
+            self.value = note + self._render(*short)
+        except ValueError as error:
+            self.value = f"{note}<p><b>Nothing to show:</b> {html.escape(str(error))}</p>"
+
+    @contextmanager
+    def render_once(self) -> Iterator[None]:
+        """Inside `with output.render_once():` controls may change without a new rendering; there is one at the end."""
+        self._paused = True
+        try:
+            yield
+        finally:
+            self._paused = False
+        self._update()
+
+
+def make_panel(controls: Iterable[widgets.Widget], render: Callable[..., str]) -> widgets.VBox:
+    """The controls, and below them the HTML that is rendered from their values."""
+    return widgets.VBox([*controls, LiveHTML(controls, render)])
+
+
+def make_text_box(text: str, description: str = "Sentence") -> widgets.Text:
+    """A line to type in, as wide as the notebook."""
+    return widgets.Text(value=text, description=description, layout=FULL_WIDTH)
+
+
+# ---- Checks of the input ---------------------------------------------------------------------------------------------
+
+
+def check_vocabulary(model: nn.Module, tokenizer: WordPiece, name: str = "the model") -> None:
+    """Raise ValueError unless the model has one word embedding for each token of the tokenizer."""
+    size = model.config.vocab_size
+    if size != len(tokenizer):
+        raise ValueError(
+            f"{name} has {size} tokens, but the vocabulary has {len(tokenizer)}: "
+            "pass the tokenizer that the model was trained with"
+        )
+
+
+def tokenize_text(tokenizer: WordPiece, text: str, name: str = "the sentence") -> list[str]:
+    """The tokens of a text. Raises ValueError when there is none."""
+    tokens = tokenizer.tokenize(text)
+    if not tokens:
+        raise ValueError(f"{name} has no letter, digit or punctuation mark; type some text")
+    return tokens
+
+
+def note_truncation(name: str, count: int, kept: int, unit: str = "tokens") -> str:
+    """A sentence saying that only the first `kept` of `count` units are used, or "" when all of them are."""
+    return f"{name} has {count:,} {unit}; only the first {kept:,} are used. " if count > kept else ""
+
+
+# ---- Tokens ----------------------------------------------------------------------------------------------------------
+
+
+def list_top_tokens(tokenizer: WordPiece, scores: Tensor, k: int) -> list[list[tuple[str, float]]]:
+    """For each row of `scores` (N, V) its `k` highest as (token, score), highest first."""
+    values, ids = scores.float().topk(min(k, scores.size(-1)))
+    return [
+        [(tokenizer.vocab[i], value) for i, value in zip(row_ids, row_values, strict=True)]
+        for row_ids, row_values in zip(ids.tolist(), values.tolist(), strict=True)
+    ]

@@ -1,60 +1,18 @@
-"""explore.switch_heads: TODO."""
+"""Which heads matter? Switch heads of a sentence encoder off, and see how its ranking of sentences changes."""
 
 import html
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 
 import ipywidgets as widgets
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
-from ..model import Bert
+from ..model import Bert, eval_mode
 from ..wordpiece import WordPiece
-from .shared import LONGEST_TEXT
-
-
-@contextmanager
-def heads_off(bert: Bert, off: Iterable[tuple[int, int]]) -> Iterator[None]:
-    """Inside `with heads_off(bert, [(layer, head)])` these heads give zeros. Layers and heads are counted from 0.
-
-    What a head gathers is multiplied by 0 before the heads are mixed, as Michel et al. 2019 do. Raises ValueError for
-    a head that the model has not.
-    """
-    L, H, D = bert.config.num_hidden_layers, bert.config.num_attention_heads, bert.config.hidden_size
-    keep = torch.ones(L, H)
-    for layer, head in off:
-        if not (0 <= layer < L and 0 <= head < H):
-            raise ValueError(f"no head {head} in layer {layer}: there are layers 0 to {L - 1} and heads 0 to {H - 1}")
-        keep[layer, head] = 0
-    wide = keep.repeat_interleave(D // H, dim=1)  # (L, D): in the order in which the heads lie side by side
-    outputs = [layer.attention.output for layer in bert.layers]
-    hooks = [
-        part.register_forward_pre_hook(lambda part, given, row=row: (given[0] * row.to(given[0]),))
-        for part, row in zip(outputs, wide, strict=True)
-        if not row.all()
-    ]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-@torch.no_grad()
-def embed_texts(bert: Bert, wordpiece: WordPiece, texts: Sequence[str]) -> torch.Tensor:
-    """One vector a text, (N, D): the mean over its tokens, at length 1, as MiniLM was tuned. Long texts are cut."""
-    room = bert.config.max_position_embeddings
-    rows = [wordpiece.encode(text[:LONGEST_TEXT], max_length=room, truncate=True).input_ids for text in texts]
-    T = max(map(len, rows))
-    device = bert.embeddings.words.weight.device
-    ids = torch.tensor([row + [wordpiece.pad_id] * (T - len(row)) for row in rows], device=device)
-    real = torch.arange(T, device=device) < torch.tensor([[len(row)] for row in rows], device=device)  # (N, T)
-    training = bert.training
-    bert.eval()
-    states = bert(ids, attention_mask=real)  # (N, T, D)
-    bert.train(training)
-    mean = (states * real[:, :, None]).sum(1) / real.sum(1, keepdim=True)
-    return torch.nn.functional.normalize(mean.float(), dim=-1).cpu()
-
+from . import markup
+from .shared import LiveHTML, check_vocabulary, make_text_box, tokenize_text
 
 QUESTION = "Which animal sleeps through the winter?"
 
@@ -69,90 +27,117 @@ SENTENCES = (
 )
 
 
+@contextmanager
+def heads_off(bert: Bert, off: Iterable[tuple[int, int]]) -> Iterator[None]:
+    """Inside `with heads_off(bert, [(layer, head)]):` these heads output zeros. Layers and heads are counted from 0.
+
+    The output of a head is multiplied by 0 before the heads are mixed, as in Michel et al. 2019. Raises ValueError for
+    a head that the model does not have.
+    """
+    L, H, D = bert.config.num_hidden_layers, bert.config.num_attention_heads, bert.config.hidden_size
+    gates = torch.ones(L, H)
+    for layer, head in off:
+        if not (0 <= layer < L and 0 <= head < H):
+            raise ValueError(f"no head {head} in layer {layer}: there are layers 0 to {L - 1} and heads 0 to {H - 1}")
+        gates[layer, head] = 0
+    gates = gates.repeat_interleave(D // H, dim=1)  # (L, D): the heads' outputs are concatenated
+    hooks = [
+        layer.attention.output.register_forward_pre_hook(lambda _, inputs, gate=gate: (inputs[0] * gate.to(inputs[0]),))
+        for layer, gate in zip(bert.layers, gates, strict=True)
+        if not gate.all()
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def embed_texts(bert: Bert, tokenizer: WordPiece, texts: Sequence[str]) -> torch.Tensor:
+    """One vector for each text, (N, D): the mean over its tokens, scaled to length 1, as MiniLM was tuned.
+
+    Long texts are truncated.
+    """
+    room = bert.config.max_position_embeddings
+    rows = [tokenizer.encode(text, max_length=room, truncate=True).input_ids for text in texts]
+    ids = pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=tokenizer.pad_id)  # (N, T)
+    ids = ids.to(bert.embeddings.words.weight.device)
+    mask = ids != tokenizer.pad_id
+    with eval_mode(bert):
+        states = bert(ids, attention_mask=mask)  # (N, T, D)
+    mean = (states * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True)
+    return torch.nn.functional.normalize(mean.float(), dim=-1).cpu()
+
+
 def switch_heads(
-    bert: Bert, wordpiece: WordPiece, question: str = QUESTION, sentences: Sequence[str] = SENTENCES
+    bert: Bert, tokenizer: WordPiece, question: str = QUESTION, sentences: Sequence[str] = SENTENCES
 ) -> widgets.VBox:
-    """A button for each head of each layer. Click to switch it off, and see how the sentences are ranked without it.
+    """A button for each head of each layer: click it to switch the head off, and see how the sentences are ranked then.
 
     The sentences are ordered by the cosine of their vector with the question's. The buttons at the left switch a whole
     layer. Raises ValueError when the model and the vocabulary do not fit, or there is no sentence.
     """
-    if bert.config.vocab_size != len(wordpiece):
-        raise ValueError(f"the model knows {bert.config.vocab_size} tokens, the vocabulary has {len(wordpiece)}")
+    check_vocabulary(bert, tokenizer)
     if not sentences:
-        raise ValueError("no sentences: give at least one to be found")
+        raise ValueError("there are no sentences: give at least one to rank")
     L, H = bert.config.num_hidden_layers, bert.config.num_attention_heads
-    box = widgets.Text(value=question, description="Question", layout={"width": "100%"})
-    small = {"width": "2.6em", "margin": "1px", "padding": "0"}
-    heads = [
-        [widgets.ToggleButton(value=True, description=f"{head}", tooltip=f"layer {layer}, head {head}", layout=small)
-         for head in range(H)]
-        for layer in range(L)
-    ]  # fmt: skip
-    whole = [widgets.Button(description=f"layer {layer}", layout={"width": "5.5em", "margin": "1px"})
-             for layer in range(L)]  # fmt: skip
-    shown = widgets.HTML()
-    state = {"setting": False, "question": None, "before": None}
+    question_box = make_text_box(question, "Question")
+    heads = [[make_head_button(layer, head) for head in range(H)] for layer in range(L)]
+    layers = [widgets.Button(description=f"layer {i}", layout={"width": "5.5em", "margin": "1px"}) for i in range(L)]
 
-    def ask(_=None) -> None:
-        if state["setting"]:
-            return
-        if box.value != state["question"]:  # with all heads on: asked once for each question
-            state["question"] = box.value
-            state["before"] = embed_texts(bert, wordpiece, [box.value, *sentences])
-        off = [(layer, head) for layer in range(L) for head in range(H) if not heads[layer][head].value]
-        shown.value = switch_heads_html(bert, wordpiece, box.value, sentences, off, state["before"])
+    embed_with_all_heads = lru_cache(1)(lambda question: embed_texts(bert, tokenizer, [question, *sentences]))
 
-    def turn(button: widgets.Button) -> None:
-        row = heads[whole.index(button)]
-        on = not any(head.value for head in row)
-        state["setting"] = True  # many buttons change, and the model is asked once
-        for head in row:
-            head.value = on
-        state["setting"] = False
-        ask()
+    def render(question: str, *switches: bool) -> str:
+        off = [divmod(number, H) for number, is_on in enumerate(switches) if not is_on]
+        return switch_heads_html(bert, tokenizer, [question, *sentences], off, embed_with_all_heads(question))
 
-    for head in (head for row in heads for head in row):
-        head.observe(ask, "value")
-    for button in whole:
-        button.on_click(turn)
-    box.observe(ask, "value")
-    ask()
-    grid = widgets.VBox([widgets.HBox([button, *row]) for button, row in zip(whole, heads, strict=True)])
-    return widgets.VBox([box, grid, shown])
+    output = LiveHTML([question_box, *(head for row in heads for head in row)], render)
+
+    def switch_layer(button: widgets.Button) -> None:
+        row = heads[layers.index(button)]
+        switch_on = not any(head.value for head in row)
+        with output.render_once():
+            for head in row:
+                head.value = switch_on
+
+    for button in layers:
+        button.on_click(switch_layer)
+    grid = widgets.VBox([widgets.HBox([button, *row]) for button, row in zip(layers, heads, strict=True)])
+    return widgets.VBox([question_box, grid, output])
+
+
+def make_head_button(layer: int, head: int) -> widgets.ToggleButton:
+    """The button of a head, which is on."""
+    layout = {"width": "2.6em", "margin": "1px", "padding": "0"}
+    return widgets.ToggleButton(value=True, description=f"{head}", tooltip=f"layer {layer}, head {head}", layout=layout)
 
 
 def switch_heads_html(
-    bert: Bert,
-    wordpiece: WordPiece,
-    question: str,
-    sentences: Sequence[str],
-    off: Sequence[tuple[int, int]],
-    before: torch.Tensor,
+    bert: Bert, tokenizer: WordPiece, texts: Sequence[str], off: Sequence[tuple[int, int]], before: torch.Tensor
 ) -> str:
-    """The sentences from the nearest to the farthest, with their cosines, and where each stood with all heads on.
+    """The sentences from the nearest to the farthest, with their cosines and ranks before and after.
 
-    `before` are the `embed_texts` of the question and the sentences with all heads on.
+    `texts` are the question and then the sentences, `before` their `embed_texts` with all heads on.
     """
-    if not wordpiece.tokenize(question[:LONGEST_TEXT]):
-        return "<p>Nothing to ask yet: the question holds no letter, digit or mark. Type some.</p>"
-    texts = [question, *sentences]
+    tokenize_text(tokenizer, texts[0], "the question")
     with heads_off(bert, off):
-        after = embed_texts(bert, wordpiece, texts)
-    stood = (before[1:] @ before[0]).tolist()
-    stands = (after[1:] @ after[0]).tolist()
-    turned = (before * after).sum(-1).mean().item()
-    places = sorted(range(len(sentences)), key=lambda n: -stood[n])
+        after = embed_texts(bert, tokenizer, texts)
+    old_cosines, new_cosines = ((vectors[1:] @ vectors[0]).tolist() for vectors in (before, after))
+    old_order, new_order = sort_by_cosine(old_cosines), sort_by_cosine(new_cosines)
     rows = []
-    for place, n in enumerate(sorted(range(len(sentences)), key=lambda n: -stands[n])):
-        moved = "" if places[place] == n else f" (was number {places.index(n) + 1})"
-        bar = f'<div style="width:{120 * max(stands[n], 0):.0f}px;height:0.9em;background:#0072b2"></div>'
-        rows.append(
-            f'<tr><td>{place + 1}</td><td style="width:125px">{bar}</td><td>{stands[n]:.2f}</td>'
-            f"<td>was {stood[n]:.2f}</td><td style='text-align:left'>{html.escape(sentences[n])}{moved}</td></tr>"
-        )
+    for rank, i in enumerate(new_order, 1):
+        old_rank = old_order.index(i) + 1
+        moved = "" if old_rank == rank else f" (was number {old_rank})"
+        bar = markup.format_bar(max(new_cosines[i], 0), 120, f"{new_cosines[i]:.2f}")
+        rows.append((str(rank), bar, f"was {old_cosines[i]:.2f}", html.escape(texts[1 + i]) + moved))
+    similarity = (before * after).sum(-1).mean().item()
     count = bert.config.num_hidden_layers * bert.config.num_attention_heads
     return (
-        f"<p>{len(off)} of {count} heads are off. The vectors of the texts have a cosine of {turned:.3f} with what "
-        f"they were.</p><table>{''.join(rows)}</table>"
+        f"<p>{len(off)} of {count} heads are off. The vectors of the texts have a mean cosine of {similarity:.3f} "
+        f"with those of the full model.</p>{markup.format_table(rows)}"
     )
+
+
+def sort_by_cosine(cosines: Sequence[float]) -> list[int]:
+    """The numbers of the sentences, highest cosine first."""
+    return sorted(range(len(cosines)), key=lambda i: -cosines[i])

@@ -1,96 +1,93 @@
-"""explore.tag_box: TODO."""
+"""Tagging: each word of a sentence with its predicted tag, and what the model predicts for each of its pieces."""
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import ipywidgets as widgets
 from torch import nn
 
 from ..tasks import TaggedSentence, Tagging, run_model, split_words_and_tags
-from .shared import BOX, LONGEST_TEXT
+from . import markup
+from .shared import LiveHTML, make_text_box, note_truncation
 
-MOST_WORDS = 40  # boxes; more would not fit on a screen
+MOST_WORDS = 40  # words that are shown; more would not fit on a screen
 
-# Colours by how a tag begins: types of names, then parts of speech (nouns, verbs, adjectives and adverbs, numbers).
-TAG_COLOURS = {"PER": "204,121,167", "LOC": "0,158,115", "ORG": "230,159,0", "MISC": "86,180,233", "N": "0,158,115",
-               "V": "230,159,0", "MD": "230,159,0",
-               "J": "86,180,233", "RB": "86,180,233", "CD": "204,121,167"}  # fmt: skip
+# Colours by the beginning of a tag: names, then parts of speech (nouns, verbs, adjectives and adverbs, numbers).
+TAG_COLOURS = {"PER": "#cc79a7", "LOC": markup.GREEN, "ORG": markup.ORANGE, "MISC": "#56b4e9",
+               "N": markup.GREEN, "V": markup.ORANGE, "MD": markup.ORANGE, "J": "#56b4e9", "RB": "#56b4e9",
+               "CD": "#cc79a7"}  # fmt: skip
 
 
 def tag_box(
     taggers: Mapping[str, tuple[nn.Module, Tagging]], text: str = "Marie Curie moved from Warsaw to Paris in 1891."
 ) -> widgets.VBox:
-    """A box for a sentence, and below it each word with its tag and how sure the model is, and the same of each piece.
+    """A box for a sentence; below it each word and each of its pieces, with the predicted tag and its probability.
 
     `taggers`: name -> (model, its task); with more than one, a menu chooses. Raises ValueError if there is none.
     """
     if not taggers:
-        raise ValueError('Give at least one tagger: tag_box({"names": (model, task)}).')
-    box = widgets.Text(value=text, description="Sentence", layout={"width": "100%"})
+        raise ValueError('there is no tagger: give at least one tagger, as in tag_box({"names": (model, task)})')
+    sentence = make_text_box(text)
     menu = widgets.Dropdown(options=list(taggers), description="Tags")
-    shown = widgets.HTML()
-
-    def redraw(_=None) -> None:
-        shown.value = tags_html(*taggers[menu.value], box.value)
-
-    box.observe(redraw, "value")
-    menu.observe(redraw, "value")
-    redraw()
-    return widgets.VBox([box, menu, shown] if len(taggers) > 1 else [box, shown])
+    output = LiveHTML([menu, sentence], lambda name, text: tags_html(*taggers[name], text))
+    return widgets.VBox([sentence, menu, output] if len(taggers) > 1 else [sentence, output])
 
 
 def tag_pieces(model: nn.Module, task: Tagging, text: str) -> list[tuple[str, list[tuple[str, str, float]], int]]:
-    """(word, (piece, tag, probability) of each of its pieces, which of them speaks for it) for each word of a text."""
-    words = split_words_and_tags(text[:LONGEST_TEXT], [])[0][:MOST_WORDS]
-    rows = task.rows([TaggedSentence(words, [""] * len(words))])
-    said, found = {}, []
-    for chosen, output in run_model(model, rows, task.collate):
-        shares, best = output.logits.float().softmax(-1).max(-1)  # (B, T), (B, T)
-        said |= {i: (p, tags) for i, p, tags in zip(chosen, shares.tolist(), best.tolist(), strict=True)}
+    """For each word of a text: the word, (piece, tag, probability) of its pieces, and which of them gives its tag.
+
+    Only the first `MOST_WORDS` words are used. Raises ValueError when there is none.
+    """
+    words = split_words_and_tags(text, [])[0][:MOST_WORDS]
+    if not words:
+        raise ValueError("the sentence has no word; type some text")
+    rows = task.make_rows([TaggedSentence(words, [""] * len(words))])
+    predictions: dict[int, tuple[list[float], list[int]]] = {}  # number of the row -> (T,), (T,)
+    for numbers, output in run_model(model, rows, task.collate):
+        probabilities, labels = output.logits.float().softmax(-1).max(-1)  # (B, T), (B, T)
+        predictions |= zip(numbers, zip(probabilities.tolist(), labels.tolist(), strict=True), strict=True)
+    tagged = []
     for i, row in enumerate(rows):
-        shares, best = said[i]
-        at = 1  # behind [CLS]
-        for word, speaks in zip(words[len(found) :], row["words"][2], strict=False):
-            size = len(task.pieces.tokenize(word)[: task.length - 2]) or 1
-            pieces = [(task.pieces.vocab[row["input_ids"][j]], task.labels[best[j]], shares[j])
-                      for j in range(at, at + size)]  # fmt: skip
-            found.append((word, pieces, speaks - at))
-            at += size
-    return found
+        probabilities, labels = predictions[i]
+        start = 1  # 0 is [CLS]
+        for word, labelled in zip(words[len(tagged) :], row["words"][2], strict=False):
+            stop = start + (len(task.tokenizer.tokenize(word)[: task.length - 2]) or 1)
+            pieces = [(task.tokenizer.vocab[row["input_ids"][t]], task.labels[labels[t]], probabilities[t])
+                      for t in range(start, stop)]  # fmt: skip
+            tagged.append((word, pieces, labelled - start))
+            start = stop
+    return tagged
 
 
 def tags_html(model: nn.Module, task: Tagging, text: str) -> str:
-    """The words of a text as coloured boxes, the tag and its probability below each, then what each piece says."""
-    found = tag_pieces(model, task, text) if text.strip() else []
-    if not found:
-        return "<p>Nothing to tag yet: the sentence holds no word. Type some.</p>"
-    count = len(split_words_and_tags(text[:LONGEST_TEXT], [])[0])
-    note = f"The sentence has {count:,} words: the first {MOST_WORDS} are read. " if count > MOST_WORDS else ""
-    boxes = []
-    for word, pieces, speaks in found:
-        _, tag, share = pieces[speaks]
-        below = "".join(format_piece(*piece, speaking=i == speaks) for i, piece in enumerate(pieces))
-        boxes.append(
-            f'<span style="{BOX}vertical-align:top;background:{choose_tag_colour(tag, share)}"><b>{html.escape(word)}</b><br>'
-            f"{html.escape(tag)} {share:.2f}<br>{below}</span>"
-        )
+    """The words of a text as coloured boxes, each over its tag, the probability, and the prediction for each piece."""
+    boxes = "".join(format_tagged_word(*word) for word in tag_pieces(model, task, text))
+    note = note_truncation("The sentence", len(split_words_and_tags(text, [])[0]), MOST_WORDS, "words")
     return (
-        f'<div style="line-height:1.4">{"".join(boxes)}</div><p>{note}Below each word its tag and the probability. '
-        "Below that what each of its pieces says: the one in a frame speaks for the word.</p>"
+        f'<div style="line-height:1.4">{boxes}</div><p>{note}Below each word are its tag and its probability, and '
+        "below them the prediction for each of its pieces. The tag of the word is that of the piece with a frame.</p>"
     )
 
 
-def choose_tag_colour(tag: str, share: float) -> str:
-    """The colour of a tag, the deeper the surer; white for O and what has none."""
+def format_tagged_word(word: str, pieces: Sequence[tuple[str, str, float]], labelled: int) -> str:
+    """A word in a box, its tag and probability, and its pieces; number `labelled` gives the tag and has a frame."""
+    _, tag, probability = pieces[labelled]
+    columns = "".join(format_piece(*piece, framed=i == labelled) for i, piece in enumerate(pieces))
+    content = f"<b>{html.escape(word)}</b><br>{html.escape(tag)} {probability:.2f}<br>{columns}"
+    return markup.format_box(content, choose_tag_colour(tag, probability), "vertical-align:top")
+
+
+def choose_tag_colour(tag: str, probability: float) -> str:
+    """The colour of a tag, stronger for a higher probability; white for O and for tags without a colour."""
     kind = tag.partition("-")[2] or tag
-    found = TAG_COLOURS.get(kind) or TAG_COLOURS.get(kind[:2]) or TAG_COLOURS.get(kind[:1])
-    return f"rgba({found},{0.6 * share:.2f})" if found else "#fff"
+    colour = TAG_COLOURS.get(kind) or TAG_COLOURS.get(kind[:2]) or TAG_COLOURS.get(kind[:1])
+    return markup.add_opacity(colour, 0.6 * probability) if colour else "#fff"
 
 
-def format_piece(piece: str, tag: str, share: float, speaking: bool) -> str:
-    """What one piece says, small."""
-    frame = "1px solid #333" if speaking else "1px solid transparent"
+def format_piece(piece: str, tag: str, probability: float, framed: bool) -> str:
+    """A piece with its own tag and probability, in small type."""
+    frame = "1px solid #333" if framed else "1px solid transparent"
     return (
         f'<span style="display:inline-block;margin:0 1px;padding:0 2px;border:{frame};font-size:75%;color:#333">'
-        f"{html.escape(piece)}<br>{html.escape(tag)} {share:.2f}</span>"
+        f"{html.escape(piece)}<br>{html.escape(tag)} {probability:.2f}</span>"
     )

@@ -4,10 +4,12 @@ import pytest
 import torch
 
 from bertlab import explore, saliency
-from bertlab.explore import saliency_box
+from bertlab.explore.saliency_box import format_scored_token, format_scored_tokens
 from bertlab.heads import Classifier
 from bertlab.model import BertConfig
 from bertlab.wordpiece import SPECIAL_TOKENS, WordPiece
+
+from .tables import read_rows
 
 WORDS = WordPiece([*SPECIAL_TOKENS, "good", "bad", "##ly", "<b>", "film"])
 CONFIG = BertConfig(vocab_size=len(WORDS), hidden_size=8, num_hidden_layers=2, num_attention_heads=2,
@@ -20,16 +22,16 @@ def model():
 
 
 def test_saliency_of_a_sentence_is_that_of_the_library(model):
-    tokens, taken, probability, rows = explore.explain_text(model, WORDS, "good badly film", steps=4)
+    tokens, predicted, probability, rows = explore.explain_text(model, WORDS, "good badly film", steps=4)
     assert model.training
     assert tokens == ["[CLS]", "good", "bad", "##ly", "film", "[SEP]"]
     model.eval()
     ids = torch.tensor([WORDS.encode("good badly film").input_ids])
     logits = model(ids).logits.softmax(-1)[0].detach()
-    assert (taken, probability) == (int(logits.argmax()), pytest.approx(float(logits.max())))
+    assert (predicted, probability) == (int(logits.argmax()), pytest.approx(float(logits.max())))
     mask = WORDS.mask_id
     baseline = torch.tensor([[WORDS.cls_id, mask, mask, mask, mask, WORDS.sep_id]])
-    expected = saliency.score_tokens(model, {"input_ids": ids}, torch.tensor([taken]), baseline, 4)
+    expected = saliency.score_tokens(model, {"input_ids": ids}, torch.tensor([predicted]), baseline, 4)
     assert list(rows) == list(expected)
     for name, scores in expected.items():
         assert rows[name] == pytest.approx(scores[0].tolist(), abs=1e-6)
@@ -37,36 +39,39 @@ def test_saliency_of_a_sentence_is_that_of_the_library(model):
 
 def test_saliency_box_follows_typing(model):
     panel = explore.saliency_box(model, WORDS, "good film", ["<no>", "yes"])
-    box, shown = panel.children
+    sentence, output = panel.children
     for name in ("attention", "rollout", "gradient x input", "integrated gradients"):
-        assert f"<td>{name}</td>" in shown.value
-    assert shown.value.count(">good<") == 4
-    assert "&lt;no&gt;" in shown.value or "<b>yes</b>" in shown.value
-    assert "<no>" not in shown.value
-    before = shown.value
-    box.value = "bad film"
-    assert shown.value != before
-    assert ">bad<" in shown.value
+        assert name in [row[0] for row in read_rows(output.value)]
+    assert output.value.count(">good<") == 4
+    assert "&lt;no&gt;" in output.value or "<b>yes</b>" in output.value
+    assert "<no>" not in output.value
+    before = output.value
+    sentence.value = "bad film"
+    assert output.value != before
+    assert ">bad<" in output.value
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
-        (" ", "Nothing to explain yet"),
-        ("good " * 40, "has 40 tokens: the first 24 are read"),
+        (" ", "Nothing to show"),
+        ("good " * 40, "has 40 tokens; only the first 24 are used"),
         ("zebra", "[UNK]"),
     ],
 )
-def test_saliency_box_answers_bad_input_in_words(model, text, said):
-    shown = explore.saliency_html(model, WORDS, text, ["no", "yes"])
-    assert said in shown
+def test_saliency_box_answers_bad_input_in_words(model, text, expected):
+    assert expected in explore.saliency_box(model, WORDS, text, ["no", "yes"]).children[-1].value
 
 
-def test_saliency_rows_are_scaled_to_their_largest_and_mark_their_highest(model, monkeypatch):
-    rows = {"one": [0.0, 4.0, -2.0], "two": [0.1, 0.05, 0.0]}
-    monkeypatch.setattr(saliency_box, "explain_text", lambda *_: (["[CLS]", "good", "[SEP]"], 1, 0.75, rows))
-    one, two = explore.saliency_html(model, WORDS, "good", ["no", "yes"]).split("<td>two</td>")
-    assert "<b>yes</b>, probability 0.75" in one
+def test_saliency_box_names_the_predicted_class_and_its_probability(model):
+    _, predicted, probability, _ = explore.explain_text(model, WORDS, "good", steps=2)
+    output = explore.saliency_box(model, WORDS, "good", ["no", "yes"], steps=2).children[-1]
+    assert f"<b>{('no', 'yes')[predicted]}</b> with probability {probability:.2f}" in output.value
+
+
+def test_saliency_rows_are_scaled_to_their_largest_and_mark_their_highest():
+    tokens = ["[CLS]", "good", "[SEP]"]
+    one, two = format_scored_tokens(tokens, [0.0, 4.0, -2.0]), format_scored_tokens(tokens, [0.1, 0.05, 0.0])
     for share in ("+0.00", "+1.00", "-0.50"):
         assert f'title="{share}"' in one
     assert 'title="+0.50"' in two
@@ -76,11 +81,11 @@ def test_saliency_rows_are_scaled_to_their_largest_and_mark_their_highest(model,
 
 
 def test_saliency_box_shows_size_and_sign():
-    assert "rgba(0,114,178,0.30)" in explore.format_token("a", 0.5, False)
-    below = explore.format_token("a", -1.0, False)
-    assert "rgba(230,159,0,0.75)" in below
-    assert "dashed" in below
-    assert "<b>&lt;b&gt;</b>" in explore.format_token("<b>", 1.0, True)
+    assert "rgba(0,114,178,0.30)" in format_scored_token("a", 0.5, False)
+    negative = format_scored_token("a", -1.0, False)
+    assert "rgba(230,159,0,0.75)" in negative
+    assert "dashed" in negative
+    assert "<b>&lt;b&gt;</b>" in format_scored_token("<b>", 1.0, True)
 
 
 def test_saliency_box_needs_what_fits(model):
