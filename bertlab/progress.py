@@ -1,7 +1,7 @@
 """How a training run reports its progress: a progress bar, a live curve in a notebook, or nothing.
 
 `train` calls its argument `watch(row, status)` for each row of the log, and about once a second with an empty row.
-`status` is what `TrainingClock.measure` returns.
+`status` is what `TrainingClock.measure_speed` returns.
 """
 
 import math
@@ -20,7 +20,7 @@ class TrainingClock:
         self.start = self.last_report = self.last_checkpoint = time.monotonic()
         self.first_step, self.first_tokens = run.step, run.tokens
 
-    def measure(self) -> dict:
+    def measure_speed(self) -> dict:
         """The current step, the number of steps, seconds since the start, tokens per second and seconds left."""
         seconds = time.monotonic() - self.start
         steps_done = self.run.step - self.first_step
@@ -107,9 +107,9 @@ class LiveCurve:
             from .plots import draw_training_log
 
             self.last_shown = now
-            self.show(draw_training_log(self.log, self.baselines, describe_status(status)))
+            self.show_figure(draw_training_log(self.log, self.baselines, describe_status(status)))
 
-    def show(self, axes: Sequence) -> None:
+    def show_figure(self, axes: Sequence) -> None:
         """Show the figure of these matplotlib axes below the cell, instead of the previous one."""
         import matplotlib.pyplot as plt
         from IPython.display import display

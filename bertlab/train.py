@@ -112,7 +112,7 @@ def train(
 
     def report(row: dict) -> None:
         run.log.append(row)
-        watch(row, clock.measure())
+        watch(row, clock.measure_speed())
 
     def measured() -> dict[str, float]:
         if evaluate is None:
@@ -177,7 +177,7 @@ def train(
                     run.keep_if_best(config.keep_best)
                     ended = ended or run.has_lost_patience(config)
                 elif clock.is_report_due():
-                    watch({}, clock.measure())
+                    watch({}, clock.measure_speed())
                 stopped = stop.agreed(accelerator)
                 saving = ended or stopped or clock.is_checkpoint_due(config.checkpoint_seconds)
                 if saving and accelerator.is_main_process and math.isfinite(float(run.loss)):  # never a ruined one over a good one
@@ -188,7 +188,7 @@ def train(
                     )
             run.restore_best_weights()
     finally:
-        watch({}, clock.measure() | {"ended": True})
+        watch({}, clock.measure_speed() | {"ended": True})
         accelerator.unwrap_model(wrapped, keep_fp32_wrapper=False)  # the model is the caller's own again
     return run.log
 

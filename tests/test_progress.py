@@ -17,7 +17,7 @@ def test_the_status_in_a_line():
 def test_live_curve_waits_between_figures_and_ends_with_the_whole_log(monkeypatch):
     figures = []
     live = progress.LiveCurve(seconds=100)
-    monkeypatch.setattr(live, "show", figures.append)
+    monkeypatch.setattr(live, "show_figure", figures.append)
     live({"step": 1, "loss": 2.0}, STATUS)
     live({"step": 2, "loss": 1.0}, STATUS)
     live({}, STATUS | {"ended": True})

@@ -133,7 +133,7 @@ def show_maps(
             raise ValueError(f"{name} is {number}; there are {count}, counted from 0")
     if segments is not None and len(segments) != len(tokens):
         raise ValueError(f"{len(segments)} segments for {len(tokens)} tokens")
-    data, error = collect_data(layers, tokens, segments, layer, head)
+    data, error = collect_view_data(layers, tokens, segments, layer, head)
     png = draw_still_picture(layers, tokens, layer, head)
     return AttentionView(tokens, (len(layers), len(layers[0])), error, build_html(data, png), png)
 
@@ -172,7 +172,7 @@ def check_view_maps(maps: Sequence[Tensor | np.ndarray], tokens: Sequence[str]) 
             raise ValueError(f"{where}, layer 0 {layers[0].shape}: every layer must have as many heads and tokens")
         if heads.shape[1] != len(tokens):
             raise ValueError(f"{where} for {len(tokens)} tokens")
-        check_weights(heads, f"layer {number}")
+        check_map_weights(heads, f"layer {number}")
     return layers
 
 
@@ -184,7 +184,7 @@ def convert_map(heads: Tensor | np.ndarray) -> np.ndarray:
     return heads[0] if heads.ndim == 4 and len(heads) == 1 else heads
 
 
-def check_weights(heads: np.ndarray, where: str) -> None:
+def check_map_weights(heads: np.ndarray, where: str) -> None:
     """ValueError if a row of the maps (H, T, T) is no distribution."""
     sums = heads.sum(-1)  # (H, T)
     if not np.isfinite(sums).all():
@@ -202,7 +202,7 @@ def check_weights(heads: np.ndarray, where: str) -> None:
 # ---- The HTML --------------------------------------------------------------------------------------------------------
 
 
-def collect_data(
+def collect_view_data(
     layers: list[np.ndarray], tokens: list[str], segments: Sequence[int] | None, layer: int, head: int
 ) -> tuple[dict, float]:
     """What view.js reads, and the largest error of a weight in it. A layer's planes are its H maps and its rollout."""

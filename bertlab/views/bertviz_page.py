@@ -176,7 +176,7 @@ def build_page(
         "title": html.escape(title),
         "about": describe_drawing(captured, drawing),
         "menus": "".join(menus),
-        "sent": dump_for_script(collect_data(captured, drawing, entries, params | {"display_mode": display_mode})),
+        "sent": dump_for_script(collect_page_data(captured, drawing, entries, params | {"display_mode": display_mode})),
         "css": read_asset("bertviz/frame.css"),
         "d3": escape_script(read_asset("bertviz/d3.js")),
         "frame": escape_script(read_asset("bertviz/frame.js")),
@@ -210,7 +210,7 @@ def describe_drawing(captured: list[CapturedAttention], drawing: Drawing) -> str
     return about
 
 
-def collect_data(captured: list[CapturedAttention], drawing: Drawing, entries: list[dict], params: dict) -> dict:
+def collect_page_data(captured: list[CapturedAttention], drawing: Drawing, entries: list[dict], params: dict) -> dict:
     """What frame.js reads: bertviz's parameters, the menu of maps, the maps themselves, and sizes."""
     return {
         "params": params,

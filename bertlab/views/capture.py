@@ -250,7 +250,7 @@ def record_queries_and_keys(model: nn.Module) -> Iterator[tuple[list[Tensor], li
             hook.remove()
 
 
-def split_heads(outputs: list[Tensor], H: int) -> Tensor:
+def stack_vectors(outputs: list[Tensor], H: int) -> Tensor:
     """L outputs (1, T, H * K) of query or key layers as (L, H, T, K), on the CPU."""
     return torch.stack([x[0].detach().cpu().unflatten(-1, (H, -1)).transpose(0, 1) for x in outputs])
 
@@ -263,7 +263,7 @@ def add_queries_and_keys(
     if not len(queries) == len(keys) == L or any(x.shape[:2] != (1, T) or x.size(2) % H for x in queries + keys):
         raise ValueError(f"{name} has no query and key layers that the neuron view knows: use head_view or model_view")
     precision = queries[0].dtype
-    q, k = (split_heads(outputs, H).to(captured.maps.dtype) for outputs in (queries, keys))  # each (L, H, T, K)
+    q, k = (stack_vectors(outputs, H).to(captured.maps.dtype) for outputs in (queries, keys))  # each (L, H, T, K)
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.size(-1))  # (L, H, T, T)
     computed = scores.masked_fill(captured.maps == 0, -math.inf).softmax(-1)  # a weight of exactly 0 is masked
     error, tolerance = (computed - captured.maps).abs().max().item(), math.sqrt(torch.finfo(precision).eps)
