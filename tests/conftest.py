@@ -1,6 +1,8 @@
-"""What every test stands on: no model hub, no windows, the same random numbers each time."""
+"""What every test stands on: no model hub, one thread, no windows, the same random numbers each time."""
 
+import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -8,15 +10,33 @@ from pathlib import Path
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+# One thread for a test, for what it starts, and for the kernel of a notebook: `make test` keeps each core busy with a
+# process of its own. With more threads than free cores, OpenMP's threads wait for one another in a busy loop, and
+# everything takes several times as long. A notebook itself sets nothing: a learner's kernel takes the whole machine.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 
 
+def read_minutes(notebook: Path) -> float:
+    """How long a notebook runs, as its first cell says."""
+    first = "".join(json.loads(notebook.read_text(encoding="utf-8"))["cells"][0]["source"])
+    said = re.search(r"about ([\d.]+) minutes?\b", first)
+    return float(said[1]) if said else 0.0
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The browser tests come last: they have no network, and need the data that the others fetched."""
-    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+    """Long files come first, so that processes side by side end together: browser, notebooks, then the rest."""
+
+    def rank(path: Path) -> float:
+        if path.parent.name == "browser":
+            return -1000
+        return -read_minutes(path) if path.suffix == ".ipynb" else 0
+
+    ranks = {path: rank(path) for path in {item.path for item in items}}
+    items.sort(key=lambda item: ranks[item.path])
 
 
 @pytest.fixture(scope="session")
@@ -26,13 +46,8 @@ def root() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def seeded(monkeypatch):
-    """Start each test from the same random state, on one thread, and draw figures without a window.
-
-    The sizes are tiny: on a busy machine two threads are ten times slower than one. A notebook's kernel is no test of
-    this kind: it takes all threads, as a learner's does.
-    """
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # for what a test starts
+def seeded():
+    """Start each test from the same random state, on one thread, and draw figures without a window."""
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
         sys.modules["torch"].manual_seed(0)

@@ -1,10 +1,10 @@
 """A real JupyterLab in a real browser, with the network off: opens a notebook, runs all of it, says what was seen.
 
-    with server(folder) as address, browser() as chromium:
+    with server(folder, settings) as address, browser() as chromium:
         seen = run_all(chromium, address, "01_wordpiece.ipynb", shots=Path("shots"))
 
 The browser refuses every address but this machine's. The kernels find a dead proxy, no package index and no hub,
-so what a notebook needs must lie in the cache: run it once with the network on.
+so the data that a notebook needs must be in the cache: `make test` fetches it first.
 """
 
 import json
@@ -53,9 +53,19 @@ FOUND = r"""(name) => {
     return Boolean(window.panel);
 }"""
 IDLE = "() => window.panel.sessionContext.session?.kernel?.status === 'idle'"
-# Run All says that it is done at the first error, also at one that is meant (raises-exception): the kernel goes on.
-ENDED = r"""() => window.panel.sessionContext.session?.kernel?.status === 'idle'
-    && ![...window.panel.node.querySelectorAll(".jp-InputPrompt")].some((e) => e.textContent.includes("*"))"""
+# Run All says that it is done at the first error, also at one that is meant (raises-exception), and the stars of the
+# waiting cells go; but the kernel goes on, and is idle for a moment between two cells. So the run has ended when every
+# cell has run, or when the kernel has been idle for five seconds and no cell has ended meanwhile.
+ENDED = r"""() => {
+    const waiting = [...window.panel.content.model.cells].filter(
+        (c) => c.type === "code" && c.sharedModel.getSource().trim() && c.executionCount === null).length;
+    if (window.panel.sessionContext.session?.kernel?.status !== "idle" || waiting !== window.waiting) {
+        window.waiting = waiting;
+        window.quiet_since = performance.now();
+        return false;
+    }
+    return waiting === 0 || performance.now() - window.quiet_since > 5000;
+}"""
 RUN = r"""() => {
     window.jupyterapp.shell.activateById(window.panel.id);
     window.jupyterapp.commands.execute("notebook:run-all-cells").finally(() => { window.done = true; });
@@ -236,12 +246,8 @@ def run_all(chromium, address: str, name: str, shots: Path | None = None, second
         page.wait_for_function("() => window.done", timeout=seconds * 1000, polling=200)
         page.wait_for_function(ENDED, timeout=seconds * 1000, polling=200)
         took = time.monotonic() - begun
-        page.wait_for_timeout(1500)  # widgets are drawn a moment after their cell is done
-        seen = Seen(**page.evaluate(LOOK), seconds=took)
-        inside = [
-            frame.evaluate("() => document.querySelectorAll('svg line, svg text').length") for frame in frames(page)
-        ]
-        seen.drawn_frames = sum(nodes > 10 for nodes in inside)
+        seen = look_when_drawn(page)
+        seen.seconds = took
         if shots is not None:
             seen.shots = photograph(page, shots, Path(name).stem)
     finally:
@@ -250,6 +256,21 @@ def run_all(chromium, address: str, name: str, shots: Path | None = None, second
     seen.console = [line for line in console if not any(noise in line for noise in NOISE)]
     seen.refused = sorted(set(refused))
     return seen
+
+
+def look_when_drawn(page, seconds: float = 10) -> Seen:
+    """What is on the page once everything is drawn, or after `seconds` if something is never drawn."""
+    until = time.monotonic() + seconds
+    while True:
+        page.wait_for_timeout(1500)  # widgets are drawn a moment after their cell is done
+        seen = Seen(**page.evaluate(LOOK))
+        inside = [
+            frame.evaluate("() => document.querySelectorAll('svg line, svg text').length") for frame in frames(page)
+        ]
+        seen.drawn_frames = sum(nodes > 10 for nodes in inside)
+        whole = seen.images >= seen.figures and (seen.drawn_widgets, seen.drawn_views) == (seen.widgets, seen.views)
+        if (whole and seen.drawn_frames == seen.frames) or time.monotonic() > until:
+            return seen
 
 
 def frames(page) -> list:

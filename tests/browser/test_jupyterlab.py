@@ -1,12 +1,10 @@
 """Every notebook in a real JupyterLab in headless Chromium with the network off: it runs, and its figures are drawn.
 
-BERTLAB_SHOTS=folder keeps the screenshots there. A notebook's data must be in the cache already: nbval runs before.
+BERTLAB_SHOTS=folder keeps the screenshots there. A notebook's data must be in the cache: `make test` fetches it first.
 Notebooks of more than two minutes are run by nbval alone, and here with BERTLAB_LONG=1; without it their widgets are
 drawn around small models.
 """
 
-import importlib.util
-import json
 import os
 import re
 from pathlib import Path
@@ -14,46 +12,37 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from ..conftest import ROOT
+from ..conftest import ROOT, read_minutes
 from . import lab
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.timeout(1800),
-    pytest.mark.skipif(
-        lab.chromium_path() is None, reason="no Chromium on this machine (Debian: apt install chromium)"
-    ),
-    pytest.mark.skipif(not importlib.util.find_spec("playwright"), reason="playwright is not installed"),
-    pytest.mark.skipif(not importlib.util.find_spec("jupyterlab"), reason="jupyterlab is not installed"),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LONG = 2  # minutes
 WIDGETS = """
-from bertlab import explore, explore_tasks, heads, load, sources, tasks, wordpiece
+from bertlab import explore, heads, load, sources, tasks, wordpiece, writing
 from bertlab.model import BertConfig
-from bertlab.readers import Text
 
 pieces = wordpiece.WordPiece.load(sources.bertlab_mini())
 mini = load("bertlab-mini")
 small = BertConfig.preset("tiny", vocab_size=len(pieces), max_position_embeddings=64)
-texts = [Text("a good film", None, "good"), Text("a bad film", None, "bad")]
+texts = [tasks.LabelledText("a good film", None, "good"), tasks.LabelledText("a bad film", None, "bad")]
 ---
 explore.before_and_after(heads.Pretraining(small), mini, pieces, "The [MASK] of the United States")
 ---
-explore.hole(mini, pieces, "And God said, Let there be light.")
+explore.masked_word_box(mini, pieces, "And God said, Let there be light.")
 ---
-explore.pair_box({"mini": mini}, pieces)
+explore.next_sentence_box({"mini": mini}, pieces)
 ---
-task = tasks.Classify(pieces, ["bad", "good"], 32)
-explore_tasks.error_browser(heads.Classifier(small, num_labels=2), task, texts)
+task = tasks.Classification(pieces, ["bad", "good"], 32)
+explore.error_browser(heads.Classifier(small, num_labels=2), task, texts)
 ---
-task = tasks.Tag(pieces, ["O", "B-LOC", "I-LOC"], 32)
-explore_tasks.tag_box({"names": (heads.Tagger(small, num_labels=3), task)})
+task = tasks.Tagging(pieces, ["O", "B-LOC", "I-LOC"], 32)
+explore.tag_box({"names": (heads.Tagger(small, num_labels=3), task)})
 ---
-task = tasks.Read(pieces, 64, no_answer=True)
-explore_tasks.ask_box(heads.SpanFinder(small), task, "The cat sat on the mat.", "Where did the cat sit?")
+task = tasks.Reading(pieces, 64, no_answer=True)
+explore.ask_box(heads.SpanFinder(small), task, "The cat sat on the mat.", "Where did the cat sit?")
 ---
-explore_tasks.beam_box(load("bertlab-mini", heads.Writer), tasks.Write(pieces, 32), ["And God said."])
+explore.beam_box(load("bertlab-mini", writing.Writer), tasks.Writing(pieces, 32), ["And God said."])
 ---
 import matplotlib.pyplot as plt
 plt.plot([1, 2])
@@ -61,19 +50,11 @@ plt.show()
 """
 
 
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory):
-    """(Chromium, JupyterLab's address, the folder it serves), for all tests of this file."""
-    folder, settings = tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("settings")
-    with lab.server(folder, settings) as address, lab.browser() as chromium:
-        yield chromium, address, folder
-
-
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_runs_and_draws(notebook, opened, tmp_path):
-    if minutes(notebook) > LONG and not os.environ.get("BERTLAB_LONG"):
-        pytest.skip(f"takes {minutes(notebook):g} minutes: BERTLAB_LONG=1 runs it here too")
-    chromium, address, folder = opened
+def test_runs_and_draws(notebook, chromium, jupyterlab, tmp_path):
+    if read_minutes(notebook) > LONG and not os.environ.get("BERTLAB_LONG"):
+        pytest.skip(f"takes {read_minutes(notebook):g} minutes: BERTLAB_LONG=1 runs it here too")
+    address, folder = jupyterlab
     lab.copy_unrun(notebook, folder)
     shots = Path(os.environ.get("BERTLAB_SHOTS") or tmp_path)
     seen = lab.run_all(chromium, address, notebook.name, shots)
@@ -82,12 +63,6 @@ def test_runs_and_draws(notebook, opened, tmp_path):
     if notebook.stem.startswith("14"):
         assert seen.views >= 2
         assert seen.frames >= 3
-
-
-def minutes(notebook: Path) -> float:
-    """What a notebook's first cell says of its run."""
-    first = "".join(json.loads(notebook.read_text(encoding="utf-8"))["cells"][0]["source"])
-    return float(re.search(r"about ([\d.]+) minutes?\b", first)[1])
 
 
 def everything_is_drawn(seen: lab.Seen) -> None:
@@ -105,11 +80,11 @@ def everything_is_drawn(seen: lab.Seen) -> None:
     assert seen.refused == [], "a notebook draws without the network"
 
 
-def test_widgets_of_the_long_notebooks_are_drawn(opened, tmp_path):
-    chromium, address, folder = opened
+def test_widgets_of_the_long_notebooks_are_drawn(chromium, jupyterlab, tmp_path):
+    address, folder = jupyterlab
     cells = [nbformat.v4.new_code_cell(cell.strip()) for cell in WIDGETS.split("---")]
-    long = "".join(path.read_text(encoding="utf-8") for path in NOTEBOOKS if minutes(path) > LONG)
-    shown = set(re.findall(r"\b(explore(?:_tasks)?\.\w*(?:_box|_browser|before_and_after|hole)\()", long))
+    long = "".join(path.read_text(encoding="utf-8") for path in NOTEBOOKS if read_minutes(path) > LONG)
+    shown = set(re.findall(r"\b(explore\.\w*(?:_box|_browser|before_and_after)\()", long))
     assert not [one for one in shown if one not in WIDGETS], "a widget of a long notebook that is not drawn here"
     book = nbformat.v4.new_notebook(cells=cells)
     book.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -120,9 +95,9 @@ def test_widgets_of_the_long_notebooks_are_drawn(opened, tmp_path):
     assert seen.widgets == 7
 
 
-def test_a_broken_notebook_is_seen_to_be_broken(opened, tmp_path):
+def test_a_broken_notebook_is_seen_to_be_broken(chromium, jupyterlab, tmp_path):
     """What the test above looks for is found where it is wrong."""
-    chromium, address, folder = opened
+    address, folder = jupyterlab
     cells = [
         "from IPython.display import HTML, display",
         "display(HTML('<img src=\"https://example.org/figure.png\">'))",
