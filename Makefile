@@ -6,16 +6,25 @@ PYTHON ?= python3
 INSTALLED := .venv/.installed
 ROOT_TOO := $(if $(filter 0,$(shell id -u)),--allow-root)
 
+# One process a core takes whole files, one after the other, the longest first (tests/conftest.py). Each needs up to
+# 2 GB of memory, so there are four at most. TEST_ARGS="-n 0" runs everything in one process.
+SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 .PHONY: lab test notebooks badges
 
 lab: $(INSTALLED)
 	@.venv/bin/python -m bertlab data --small || echo "Going on: a notebook fetches what it needs when it first needs it."
 	.venv/bin/jupyter lab --ip=127.0.0.1 $(ROOT_TOO) $(LAB_ARGS) notebooks
 
+# On a fresh machine, the first use of data shows a download bar, and the first figure may say that it builds the font
+# cache. In a notebook's cell these are outputs that nbval does not expect, so both come first. No notebook opens glove.
 test: $(INSTALLED)
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
-	.venv/bin/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=900 \
+	.venv/bin/python -m bertlab data --small
+	.venv/bin/python -m bertlab data minilm pos
+	.venv/bin/python -c "import matplotlib.font_manager"
+	.venv/bin/python -m pytest $(SIDE_BY_SIDE) --nbval --nbval-current-env --nbval-cell-timeout=900 \
 		--nbval-sanitize-with=tests/sanitize.cfg tests $(wildcard notebooks) $(TEST_ARGS)
 
 notebooks: $(INSTALLED)
