@@ -549,13 +549,13 @@ def child(folder, steps=150, every=0.0):
 def test_killed_at_any_moment_it_ends_the_same(tmp_path):
     """SIGKILL at random times, most of it spent writing checkpoints. BERTLAB_KILLS=10 and more for a long check."""
     undisturbed = child(tmp_path / "whole", every=1e9)
-    assert undisturbed.wait(120) == 0, undisturbed.stderr.read()
+    assert undisturbed.wait(300) == 0, undisturbed.stderr.read()
     wanted, rng, kills, tries = int(os.environ.get("BERTLAB_KILLS", 3)), np.random.default_rng(0), 0, 0
     while kills < wanted and tries < 6 * wanted:
         tries += 1
         process = child(tmp_path / "killed")
         start = time.monotonic()
-        while not list_checkpoints(tmp_path / "killed") and process.poll() is None and time.monotonic() - start < 60:
+        while not list_checkpoints(tmp_path / "killed") and process.poll() is None and time.monotonic() - start < 300:
             time.sleep(0.01)
         if tries > 1:
             time.sleep(2.0)  # until it is up again
@@ -569,7 +569,7 @@ def test_killed_at_any_moment_it_ends_the_same(tmp_path):
             break
     assert kills >= 1
     last = child(tmp_path / "killed")
-    assert last.wait(120) == 0, last.stderr.read()
+    assert last.wait(300) == 0, last.stderr.read()
     last.stderr.close()
     undisturbed.stderr.close()
     for name in ("end.safetensors", "log.jsonl"):
@@ -605,7 +605,7 @@ def test_two_processes_equal_one_that_accumulates_twice(tmp_path):
     logs = []
     for command, name, accumulate in ((torchrun, "two", 2), ([sys.executable], "one", 4)):
         done = subprocess.run([*command, script, tmp_path / name, str(accumulate)], env=environment, cwd=ROOT,
-                              capture_output=True, text=True, timeout=180)  # fmt: skip
+                              capture_output=True, text=True, timeout=300)  # fmt: skip
         assert done.returncode == 0, done.stderr
         logs.append(json.loads(done.stdout.strip().splitlines()[-1]))
     two, one = load_file(tmp_path / "two"), load_file(tmp_path / "one")
