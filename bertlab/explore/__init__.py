@@ -10,7 +10,7 @@ from .before_and_after import before_and_after
 from .encoder_diagram import ENCODER_SIZES, encoder_diagram, format_shape, trace_encoder_blocks
 from .error_browser import error_browser, errors_html
 from .live_tokenizer import live_tokenizer
-from .masked_word import guess_word, join_pieces, masked_word_box, split_into_words
+from .masked_word import guess_word, join_pieces, masked_word_box, tokenize_words
 from .next_sentence import next_sentence_box, score_pairs
 from .position_waves import position_waves
 from .query_and_keys import attend_one_query, query_and_keys
@@ -49,7 +49,7 @@ __all__ = [
     "saliency_box",
     "score_pairs",
     "sentence_box",
-    "split_into_words",
+    "tokenize_words",
     "switch_heads",
     "tag_box",
     "tag_pieces",

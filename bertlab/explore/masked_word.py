@@ -44,11 +44,11 @@ def masked_word_box(
 
 def list_word_options(tokenizer: WordPiece, text: str, room: int) -> list[tuple[str, int]]:
     """(label, number) of each word of a text. Labels begin with a number, because ipywidgets needs them to differ."""
-    words = split_into_words(tokenizer, text, room)
+    words = tokenize_words(tokenizer, text, room)
     return [(f"{i + 1} {join_pieces(pieces)}", i) for i, pieces in enumerate(words)] or [("", 0)]
 
 
-def split_into_words(tokenizer: WordPiece, text: str, room: int) -> list[list[str]]:
+def tokenize_words(tokenizer: WordPiece, text: str, room: int) -> list[list[str]]:
     """The words of a text, each as its pieces; only as many words as fit into `room` tokens."""
     words: list[list[str]] = []
     for token in tokenizer.tokenize(text[:LONGEST_TEXT]):
@@ -92,7 +92,7 @@ def masked_word_html(
     Raises ValueError for a sentence without a word that fits into the model.
     """
     room = model.config.max_position_embeddings - 2
-    words = split_into_words(tokenizer, text, room)
+    words = tokenize_words(tokenizer, text, room)
     if not words:
         raise ValueError(f"the sentence has no word that fits into {room} tokens; type some text")
     number = min(number, len(words) - 1)

@@ -24,7 +24,7 @@ def test_all_pieces_of_a_word_are_masked_and_nothing_else():
     model, tokenizer = make_model()
     inputs = []
     model.register_forward_pre_hook(lambda _, args: inputs.append(args[0][0].tolist()))
-    words = explore.split_into_words(tokenizer, "let light begin.", room=6)
+    words = explore.tokenize_words(tokenizer, "let light begin.", room=6)
     assert words == [["let"], ["light"], ["be", "##gin"], ["."]]
     first, second = explore.guess_word(model, tokenizer, words, 2, k=2)
     assert first[0][0] == second[0][0] == "be"
