@@ -11,21 +11,19 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from bertlab.views.capture import capture_attention
+
 from . import lab
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.timeout(600),
-    pytest.mark.skipif(
-        lab.chromium_path() is None, reason="no Chromium on this machine (Debian: apt install chromium)"
-    ),
-    pytest.mark.skipif(not importlib.util.find_spec("playwright"), reason="playwright is not installed"),
     pytest.mark.skipif(not importlib.util.find_spec("bertviz"), reason="bertviz is not installed"),
 ]
 
 # A tiny model; also what the notebook's first cell runs.
 SETUP = """
-from bertlab import Bert, BertConfig, WordPiece, bertviz_offline as bv
+from bertlab import Bert, BertConfig, WordPiece, views
 import torch
 
 torch.manual_seed(0)
@@ -61,12 +59,6 @@ def made():
     names = {}
     exec(SETUP, names)
     return names
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with lab.browser() as chromium:
-        yield chromium
 
 
 @pytest.fixture
@@ -113,7 +105,7 @@ def lines(frame) -> int:
 
 
 def test_head_view(made, opened):
-    page, wrong = opened(made["bv"].head_view(made["model"], made["pieces"], made["text"], made["pair"]).page)
+    page, wrong = opened(made["views"].head_view(made["model"], made["pieces"], made["text"], made["pair"]).page)
     T = 16
     assert lines(page) == 4 * T * T
     assert page.locator("#left text").all_text_contents()[:3] == ["[CLS]", "the", "cat"]
@@ -139,8 +131,8 @@ def test_the_page_holds_the_model_s_weights(made, opened):
     """What bertviz draws from is what the model computed, for every entry of the menu."""
     torch = made["torch"]
     encoding = made["pieces"].encode(made["text"], made["pair"])
-    seen = made["bv"].look(made["model"], made["pieces"], made["text"], made["pair"], vectors=True)[0]
-    page, wrong = opened(made["bv"].neuron_view(made["model"], made["pieces"], made["text"], made["pair"]).page)
+    seen = capture_attention(made["model"], made["pieces"], made["text"], made["pair"], vectors=True)[0]
+    page, wrong = opened(made["views"].neuron_view(made["model"], made["pieces"], made["text"], made["pair"]).page)
     held = page.evaluate("() => window.bertviz_params.attention")
     T, cut = len(encoding.tokens), 9
     a, b = slice(0, cut), slice(cut, T)
@@ -156,7 +148,7 @@ def test_the_page_holds_the_model_s_weights(made, opened):
 
 
 def test_model_view(made, opened):
-    page, wrong = opened(made["bv"].model_view(made["model"], made["pieces"], made["text"], made["pair"]).page)
+    page, wrong = opened(made["views"].model_view(made["model"], made["pieces"], made["text"], made["pair"]).page)
     assert lines(page) == 3 * 4 * 16 * 16
     shoot(page, "model-view", height=1250)
     first = drawing(page)
@@ -175,7 +167,7 @@ def test_model_view(made, opened):
 
 
 def test_neuron_view(made, opened):
-    page, wrong = opened(made["bv"].neuron_view(made["model"], made["pieces"], made["text"], layer=1).page)
+    page, wrong = opened(made["views"].neuron_view(made["model"], made["pieces"], made["text"], layer=1).page)
     T, K = 9, 8
     assert page.locator("#queries .element").count() == T * K
     assert page.locator("#layer").input_value() == "1"
@@ -211,7 +203,7 @@ def test_hostile_token_text_is_shown_and_does_not_run(view, made, opened):
                                      num_hidden_layers=2, intermediate_size=64)  # fmt: skip
     model = transformers.BertModel(config)
     text = f"the cat {HOSTILE} sat {HOSTILE.replace('script', 'style')}"
-    shown = getattr(made["bv"], view)(model, tokenizer, text)
+    shown = getattr(made["views"], view)(model, tokenizer, text)
     for content in (shown.page, "<!DOCTYPE html><p>before</p>" + shown._repr_html_() + "<p>after</p>"):
         page, wrong = opened(content)
         frame = page.frames[-1]
@@ -235,7 +227,7 @@ def test_hostile_token_text_is_shown_and_does_not_run(view, made, opened):
 def test_three_views_in_one_page_of_outputs(around, made, opened):
     """Outputs beside one another, as nbconvert writes them, and inside the front ends' own frames and policies."""
     shown = [
-        getattr(made["bv"], view)(made["model"], made["pieces"], made["text"], made["pair"])._repr_html_()
+        getattr(made["views"], view)(made["model"], made["pieces"], made["text"], made["pair"])._repr_html_()
         for view in VIEWS
     ]
     cells = "".join(f"<div>{output}</div>" for output in shown)
@@ -271,16 +263,12 @@ def test_three_views_in_one_page_of_outputs(around, made, opened):
     assert [line for line in wrong if "MathJax" not in line and "require" not in line] == []
 
 
-def test_run_all_in_jupyterlab(chromium, tmp_path, monkeypatch):
-    if not importlib.util.find_spec("jupyterlab"):
-        pytest.skip("jupyterlab is not installed")
-    folder, settings = tmp_path / "books", tmp_path / "settings"
-    folder.mkdir()
-    settings.mkdir()
-    cells = [SETUP, *(f"bv.{view}(model, pieces, text, pair)" for view in VIEWS)]
+def test_run_all_in_jupyterlab(chromium, jupyterlab, tmp_path, monkeypatch):
+    address, folder = jupyterlab
+    cells = [SETUP, *(f"views.{view}(model, pieces, text, pair)" for view in VIEWS)]
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     book.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    nbformat.write(book, folder / "views.ipynb")
+    nbformat.write(book, folder / "bertviz.ipynb")
     drawn = []
 
     def look_at_frames(page, shots, stem):
@@ -293,12 +281,14 @@ def test_run_all_in_jupyterlab(chromium, tmp_path, monkeypatch):
         taken = photograph(page, shots, stem)
         page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
         page.wait_for_timeout(800)
-        return taken + photograph(page, shots, f"{stem}-dark")
+        taken += photograph(page, shots, f"{stem}-dark")
+        page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
+        page.wait_for_function("() => document.body.dataset.jpThemeLight === 'true'")  # for the next test
+        return taken
 
     photograph = lab.photograph
     monkeypatch.setattr(lab, "photograph", look_at_frames)
-    with lab.server(folder, settings) as address:
-        seen = lab.run_all(chromium, address, "views.ipynb", Path(os.environ.get("BERTLAB_SHOTS") or tmp_path))
+    seen = lab.run_all(chromium, address, "bertviz.ipynb", Path(os.environ.get("BERTLAB_SHOTS") or tmp_path))
     assert (seen.errors, seen.unrun, seen.console, seen.refused) == ([], 0, [], [])
     assert [name for name, _ in drawn] == ["Head", "Model", "Neuron"]
     assert [count for _, count in drawn[:2]] == [4 * 256, 12 * 256]

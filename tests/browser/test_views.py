@@ -3,7 +3,6 @@
 BERTLAB_SHOTS=folder keeps screenshots there. Times are CPU time of the page's thread: other programs run too.
 """
 
-import importlib.util
 import os
 import re
 import xml.etree.ElementTree as ET
@@ -16,22 +15,15 @@ import pytest
 
 from bertlab import views
 
-from ..test_views import HOSTILE, held, planted, read_back
+from ..views.test_attention_view import HOSTILE, held, planted, read_back
 from . import lab
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.timeout(600),
-    pytest.mark.skipif(
-        lab.chromium_path() is None, reason="no Chromium on this machine (Debian: apt install chromium)"
-    ),
-    pytest.mark.skipif(not importlib.util.find_spec("playwright"), reason="playwright is not installed"),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 TOKENS = ["[CLS]", "the", "cat", "sat", "[SEP]", "on", "the", "mat", "[SEP]"]
 MAPS = planted(3, 4, len(TOKENS))
 SEGMENTS = [0] * 5 + [1] * 4
 
-# The whole picture: the large canvas as text, and what it is said to be.
+# The large canvas as text.
 LARGE = "() => document.querySelector('[data-bertlab]').shadowRoot.querySelector('canvas.large').toDataURL()"
 COLOURS = """(css) => {
     const canvas = document.querySelector("[data-bertlab]").shadowRoot.querySelector(css);
@@ -46,12 +38,6 @@ SWITCH = """() => {
         large.getContext("2d").getImageData(60, 60, 1, 1); // waits until it is drawn
     }
 }"""
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with lab.browser() as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -118,11 +104,11 @@ def test_draws_and_tells_the_weights_that_python_has(show):
         assert [line.split()[0] for line in lines] == [TOKENS[i] for i in best]
         for line, i in zip(lines, best, strict=True):  # rounded once by us, once by the page
             assert abs(float(line.split()[-1].rstrip("%")) / 100 - given[i]) <= 1 / 510 + 0.005
-    assert page.locator(".lists h3").all_inner_texts() == ["“sat” looks at", "looking at “sat”"]
+    assert page.locator(".lists h3").all_inner_texts() == ["“sat” attends to", "attending to “sat”"]
 
 
 def test_every_weight_is_where_it_belongs(show):
-    """One planted cell: row 2 looks at column 7 alone, and in the picture only there is it dark."""
+    """One planted cell: row 2 attends to column 7 only, and in the picture only there is it dark."""
     T = len(TOKENS)
     maps = np.full((1, 1, T, T), 1 / T, np.float32)
     maps[0, 0, 2] = np.eye(T)[7]
@@ -147,7 +133,7 @@ def test_hovering_shows_and_clicking_stays(show):
     tokens.nth(7).hover()
     hovered = page.evaluate(LARGE)
     assert hovered != first
-    assert page.locator(".lists h3").first.inner_text() == "“mat” looks at"
+    assert page.locator(".lists h3").first.inner_text() == "“mat” attends to"
     page.mouse.move(900, 880)
     assert page.evaluate(LARGE) == first, "back to the token that was chosen before"
     tokens.nth(7).click()
@@ -183,7 +169,7 @@ def test_several_heads_over_one_another_and_averaged(show):
     page.locator(".add").click()
     head(page, 2, 2).click()
     assert page.locator(".chip").count() == 3
-    assert page.locator(".what").inner_text() == "3 maps, one over another"
+    assert page.locator(".what").inner_text() == "3 maps on top of each other"
     shoot(page, "compare")
     over = page.evaluate(LARGE)
     page.locator(".blend").click()
@@ -222,12 +208,12 @@ def test_keys_alone_reach_everything_and_are_told(show):
     assert page.locator(".token.on").inner_text() == "cat"
     moved = page.evaluate(LARGE)
     assert moved != first
-    page.wait_for_timeout(250)
+    page.locator("[aria-live]").filter(has_text="Token 2").wait_for(state="attached")
     row = MAPS[0, 0, 2]
     said = page.locator("[aria-live]").inner_text()
-    assert said.startswith("Layer 0, head 0. Token 2 'cat' looks at ")
-    assert f"looks at '{TOKENS[row.argmax()]}' " in said
-    assert "Looked at by '" in said
+    assert said.startswith("Layer 0, head 0. Token 2 'cat' attends to ")
+    assert f"attends to '{TOKENS[row.argmax()]}' " in said
+    assert "Attended to by '" in said
     page.keyboard.press("End")
     assert page.evaluate("() => document.querySelector('[data-bertlab]').shadowRoot.activeElement.title") == "token 8"
     page.keyboard.press("Tab")  # the heads are the next
@@ -237,7 +223,7 @@ def test_keys_alone_reach_everything_and_are_told(show):
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Escape")
     assert page.locator(".token.on").count() == 0
-    assert "Point at a token" in page.locator(".key").inner_text()
+    assert "Point at a token" in page.locator(".legend").inner_text()
 
 
 def test_a_finger_chooses_too_and_a_phone_needs_no_scrolling_sideways(show):
@@ -301,7 +287,7 @@ def test_in_a_sandboxed_frame_and_as_the_classic_notebook_runs_scripts(show):
     frame = page.frame_locator("iframe")
     frame.locator("[data-ready]").wait_for()
     frame.locator(".token").nth(2).click()
-    assert frame.locator(".lists h3").first.inner_text() == "“cat” looks at"
+    assert frame.locator(".lists h3").first.inner_text() == "“cat” attends to"
     page = show("<!DOCTYPE html><div id=place></div>")
     page.evaluate("""(body) => {
         const place = document.getElementById("place");
@@ -380,46 +366,42 @@ def opened(chromium, address: str, name: str, wrong: list[str]):
         context.close()
 
 
-@pytest.mark.skipif(not importlib.util.find_spec("jupyterlab"), reason="jupyterlab is not installed")
-def test_in_jupyterlab_run_all_draws_each_and_an_untrusted_notebook_shows_pictures(chromium, tmp_path):
+def test_in_jupyterlab_run_all_draws_each_and_an_untrusted_notebook_shows_pictures(chromium, jupyterlab):
     cells = [
         "import numpy as np\nfrom bertlab import views\nfrom IPython.display import display",
         f"tokens = [{HOSTILE!r}, 'a', 'b']\nmaps = np.full((2, 3, 3, 3), 1 / 3)",
-        "views.from_maps(maps, tokens)",
-        "views.from_maps(maps, tokens, layer=1)",
-        "for _ in range(2):\n    display(views.from_maps(maps[:1], ['x', 'y', 'z']))",
+        "views.show_maps(maps, tokens)",
+        "views.show_maps(maps, tokens, layer=1)",
+        "for _ in range(2):\n    display(views.show_maps(maps[:1], ['x', 'y', 'z']))",
     ]
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     book.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    folder, settings, wrong = tmp_path / "notebooks", tmp_path / "settings", []
-    folder.mkdir()
-    settings.mkdir()
+    (address, folder), wrong = jupyterlab, []
     nbformat.write(book, folder / "views.ipynb")
     data = views.show_maps(MAPS, TOKENS)._repr_mimebundle_()
     output = nbformat.v4.new_output("display_data", data=data)
     book.cells = [nbformat.v4.new_code_cell("view", outputs=[output], execution_count=1)]
     nbformat.write(book, folder / "stranger.ipynb")  # nobody here has signed it
 
-    with lab.server(folder, settings) as address:
-        with opened(chromium, address, "views.ipynb", wrong) as page:
-            page.evaluate(lab.RUN)
-            page.wait_for_function("() => window.done", timeout=120_000)
-            page.wait_for_function(lab.ENDED, timeout=60_000)
-            page.wait_for_function("() => window.panel.node.querySelectorAll('[data-ready]').length === 4")
-            shoot(page, "jupyterlab")
-            hosts = page.evaluate(HOSTS)
-            assert [host["tokens"] for host in hosts] == [3, 3, 3, 3]
-            assert all(host["ready"] and host["height"] > 300 and host["theme"] == "light" for host in hosts)
-            second = page.locator("[data-bertlab]").nth(1)
-            second.locator(".token").nth(2).focus()
-            page.keyboard.press("ArrowLeft")  # the view's key, not the notebook's
-            assert second.locator(".token.on").inner_text() == "a"
-            assert page.locator("[data-bertlab]").first.locator(".token.on").inner_text() == HOSTILE
-        with opened(chromium, address, "stranger.ipynb", wrong) as page:
-            page.wait_for_selector("[data-bertlab] img, .jp-OutputArea-output img")
-            shoot(page, "untrusted")
-            drawn = page.evaluate("() => [...window.panel.node.querySelectorAll('.jp-OutputArea-output img')]"
-                                  ".filter((image) => image.naturalWidth > 300).length")  # fmt: skip
-            assert drawn == 1
-            assert page.evaluate("() => window.panel.node.querySelectorAll('[data-ready]').length") == 0
+    with opened(chromium, address, "views.ipynb", wrong) as page:
+        page.evaluate(lab.RUN)
+        page.wait_for_function("() => window.done", timeout=120_000)
+        page.wait_for_function(lab.ENDED, timeout=60_000)
+        page.wait_for_function("() => window.panel.node.querySelectorAll('[data-ready]').length === 4")
+        shoot(page, "jupyterlab")
+        hosts = page.evaluate(HOSTS)
+        assert [host["tokens"] for host in hosts] == [3, 3, 3, 3]
+        assert all(host["ready"] and host["height"] > 300 and host["theme"] == "light" for host in hosts)
+        second = page.locator("[data-bertlab]").nth(1)
+        second.locator(".token").nth(2).focus()
+        page.keyboard.press("ArrowLeft")  # the view's key, not the notebook's
+        assert second.locator(".token.on").inner_text() == "a"
+        assert page.locator("[data-bertlab]").first.locator(".token.on").inner_text() == HOSTILE
+    with opened(chromium, address, "stranger.ipynb", wrong) as page:
+        page.wait_for_selector("[data-bertlab] img, .jp-OutputArea-output img")
+        shoot(page, "untrusted")
+        drawn = page.evaluate("() => [...window.panel.node.querySelectorAll('.jp-OutputArea-output img')]"
+                              ".filter((image) => image.naturalWidth > 300).length")  # fmt: skip
+        assert drawn == 1
+        assert page.evaluate("() => window.panel.node.querySelectorAll('[data-ready]').length") == 0
     assert [line for line in wrong if not any(noise in line for noise in lab.NOISE)] == []
