@@ -41,6 +41,6 @@ def test_white_space_becomes_single_spaces():
 
 @pytest.mark.parametrize("text", ["." * 100_000, '"' * 100_000, ". " * 50_000, "\n" * 100_000])
 def test_odd_text_takes_linear_time(text):
-    start = time.monotonic()
+    start = time.process_time()
     sources.split_sentences(text)
-    assert time.monotonic() - start < 3
+    assert time.process_time() - start < 3
