@@ -1,4 +1,4 @@
-"""What Unicode says of a character, as BERT's tokenizers take it: classes, accents, and the tables behind them."""
+"""What Unicode says about a character, as BERT's tokenizers understand it: classes, accents, and their tables."""
 
 import unicodedata
 from functools import lru_cache
@@ -17,33 +17,33 @@ def unicode_category(char: str) -> str:
 
 @lru_cache(10_000)
 def is_chinese(char: str) -> bool:
-    """Whether the character is a word of its own. Kana, Hangul and Thai are not: they are split by pieces."""
+    """Whether the character is a word of its own. Kana, Hangul and Thai are not: their words are cut into pieces."""
     return _is_within(CHINESE, char)
 
 
 @lru_cache(10_000)
 def is_punctuation(char: str) -> bool:
-    """Whether the character is split off as a word of its own. To BERT the ASCII symbols are punctuation, too."""
+    """Whether the character is split off as a word of its own. For BERT, ASCII symbols are punctuation too."""
     return unicode_category(char).startswith("P") or char in "$+<=>^`|~"
 
 
 @lru_cache(10_000)
 def decompose_accents(char: str) -> str:
-    """The character with its accents split off (Unicode's NFD): "é" is "e" and an accent that joins it."""
+    """Split the accents off a character (Unicode's NFD): "é" becomes "e" and an accent that joins it."""
     return char if is_newer(char) else unicodedata.normalize("NFD", char)
 
 
 @lru_cache(10_000)
 def accent_class(char: str) -> int:
-    """0 for what stands alone; for an accent a number that says where it sits, above or below the letter."""
+    """0 for an ordinary character; for an accent a number for its position, such as above or below the letter."""
     return 0 if is_newer(char) and not _is_within(NEW_IN_UNICODE_9, char) else unicodedata.combining(char)
 
 
-# Ids must equal those of the Rust tokenizer, to the last character. Its tables of accents, punctuation and controls are of
-# Unicode 8 (2015), its accent order is of Unicode 9, Python's are of Unicode 14 or newer. So what came later has to count as a
-# plain letter. Found by trying every code point, with tokenizers 0.23 and Unicode 14 and 18; a test tries them again. One
-# difference stays: capital letters that are newer than your Python (55 of them with Python 3.11) are made lower case in Rust
-# alone.
+# Ids must equal those of the Rust tokenizer for every character. Its tables of accents, punctuation and controls are
+# those of Unicode 8 (2015), its order of accents is that of Unicode 9, and Python's are of Unicode 14 or newer. So newer
+# characters have to count as plain letters. The tables were found by trying every code point, with tokenizers 0.23 and
+# Unicode 14 and 18; a test tries them again. One difference remains: capital letters that are newer than your Python (55
+# of them with Python 3.11) are made lower case only in Rust.
 
 
 def _parse_ranges(text: str) -> list[tuple[int, int]]:

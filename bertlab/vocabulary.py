@@ -1,4 +1,4 @@
-"""How a WordPiece vocabulary is learned: readably in Python (`learn_slowly`), and fast in Rust (`learn_vocabulary`)."""
+"""Learn a WordPiece vocabulary: readably in Python (`learn_slowly`), and fast in Rust (`learn_vocabulary`)."""
 
 import heapq
 import re
@@ -6,13 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from itertools import pairwise
 
-from .wordpiece import SPECIAL_TOKENS, WordPiece, _check_texts, _make_rust_rules, normalize_text, split_words
+from .wordpiece import SPECIAL_TOKENS, WordPiece, check_texts, make_rust_rules, normalize_text, split_words
 
 
 def count_words(texts: Iterable[str], lower: bool = True) -> Counter:
-    """How often each word occurs in the texts, after cleaning."""
-    chunks = Counter()  # what stands between spaces; to clean each of them only once saves most of the time
-    for text in _check_texts(texts):
+    """Count how often each word occurs in the texts, after cleaning."""
+    chunks = Counter()  # text between spaces; cleaning each different chunk only once saves most of the time
+    for text in check_texts(texts):
         chunks.update(re.findall(r"[^ \t\n\r]+", text))
     words = Counter()
     for chunk, count in chunks.items():
@@ -23,9 +23,9 @@ def count_words(texts: Iterable[str], lower: bool = True) -> Counter:
 
 
 def list_first_tokens(words: Counter, size: int, alphabet: int) -> list[str]:
-    """What learning starts from: the special tokens, and the `alphabet` most frequent characters.
+    """List the tokens that learning starts from: the special ones, and the `alphabet` most frequent characters.
 
-    A character has a token for the start of a word and, if it also stands inside words, one with "##".
+    A character has a token for the start of a word and, if it also occurs inside words, one with "##".
     Raises ValueError if there is no word, or if `size` has no room for these tokens.
     """
     counts = Counter()
@@ -33,7 +33,7 @@ def list_first_tokens(words: Counter, size: int, alphabet: int) -> list[str]:
         for char in word:
             counts[char] += count
     if not counts:
-        raise ValueError("The texts hold no words, so there is nothing to learn from.")
+        raise ValueError("The texts contain no words, so there is nothing to learn from.")
     kept = set(sorted(counts, key=lambda char: (-counts[char], char))[:alphabet])
     inside = {"##" + char for word in words for char in word[1:] if char in kept}
     vocab = SPECIAL_TOKENS + sorted(kept) + sorted(inside)
@@ -43,7 +43,7 @@ def list_first_tokens(words: Counter, size: int, alphabet: int) -> list[str]:
 
 
 def merge_pair(split: list[str], left: str, right: str) -> list[str]:
-    """The split with each `left` and `right` that are neighbours made one piece, from the start on."""
+    """Join each `left` that is followed by `right` into one piece, from the start of the split on."""
     merged = []
     for piece in split:
         if piece == right and merged and merged[-1] == left:
@@ -60,20 +60,20 @@ def learn_slowly(
 
         score(a, b) = count(a next to b) / (count(a) * count(b))
 
-    It is high for pieces that seldom occur apart. Of equal scores the more frequent pair wins, then the first
-    by alphabet, so the result does not depend on the order of the texts. Words with a character outside the
+    It is high for pieces that rarely occur apart. Of equal scores the more frequent pair wins, then the first in
+    alphabetical order, so the result does not depend on the order of the texts. Words with a character outside the
     `alphabet` most frequent ones are left out, and so are pairs that occur fewer than `at_least` times.
     Learning ends at `size` tokens, or earlier if there is no pair left.
 
-    By hand, on hug 10 times, pug 5, pun 12, bun 4, hugs 5: ##u occurs 36 times, ##g 20, ##s 5. ("##g", "##s")
-    scores 5/(20*5) = 1/20 and all others 1/36, so ##gs comes first. Later, once hu is a piece (15 times, ##g 15,
-    ##gs 5), ("hu", "##g") scores 10/(15*15) = 2/45 and ("hu", "##gs") 5/(15*5) = 1/15: so hugs comes before hug.
-    (A popular course gives 1/15 to ("hu", "##g").)
+    By hand, with hug 10 times, pug 5, pun 12, bun 4, hugs 5: ##u occurs 36 times, ##g 20, ##s 5. ("##g", "##s") scores
+    5/(20*5) = 1/20 and all others 1/36, so ##gs comes first. Later, once hu is a piece (15 times, ##g 15, ##gs 5),
+    ("hu", "##g") scores 10/(15*15) = 2/45 and ("hu", "##gs") 5/(15*5) = 1/15, so hugs comes before hug. (A popular
+    course gives 1/15 to ("hu", "##g").)
 
-    The score is the one usually given for WordPiece; Schuster and Nakajima (2012) say less exactly that the
-    likelihood should grow most, and Google's own program was never published. Alone it favours rare pieces:
-    1.2 MB of speeches in 4,000 tokens come out 2.7 times as long as with `learn_vocabulary`. A higher `at_least` helps:
-    with 20 it learns 4,812 pieces and the speeches are 1.2 times as long as with 8,000 from `learn_vocabulary`.
+    This is the score usually given for WordPiece. Schuster and Nakajima (2012) only say that the likelihood should grow
+    most, and Google's own program was never published. Alone it favours rare pieces: with 4,000 tokens, 1.2 MB of
+    speeches become 2.7 times as long as with `learn_vocabulary`. A higher `at_least` helps: with 20 it learns 4,812
+    pieces, and the speeches are 1.2 times as long as with 8,000 from `learn_vocabulary`.
     """
     words = count_words(texts, lower)
     vocab = dict.fromkeys(list_first_tokens(words, size, alphabet))  # a dict keeps the order, and each token once
@@ -81,9 +81,9 @@ def learn_slowly(
     splits = {word: split for word, split in splits.items() if all(char in vocab for char in split)}
     piece_count, pair_count = Counter(), Counter()
     pairs_with = defaultdict(set)  # a piece -> the pairs that it is part of
-    words_with = defaultdict(set)  # a pair -> the words that it stands in, or once stood in
+    words_with = defaultdict(set)  # a pair -> the words that contain it, or once contained it
 
-    def count(word: str, times: int) -> None:
+    def count_pieces(word: str, times: int) -> None:
         for piece in splits[word]:
             piece_count[piece] += times
         for pair in pairwise(splits[word]):
@@ -93,48 +93,48 @@ def learn_slowly(
                 change(pairs_with[piece], pair)
             words_with[pair].add(word)
 
-    def rank(pair: tuple[str, str]) -> tuple:
-        """Sorts the best pair first."""
+    def rank_pair(pair: tuple[str, str]) -> tuple:
+        """A key that sorts the best pair first."""
         score = pair_count[pair] / (piece_count[pair[0]] * piece_count[pair[1]])
         return -score, -pair_count[pair], pair
 
     for word in splits:
-        count(word, words[word])
-    heap = [rank(pair) for pair in pair_count if pair_count[pair] >= at_least]
+        count_pieces(word, words[word])
+    heap = [rank_pair(pair) for pair in pair_count if pair_count[pair] >= at_least]
     heapq.heapify(heap)
     while heap and len(vocab) < size:
         best = heapq.heappop(heap)
         left, right = pair = best[-1]
-        if pair_count[pair] < at_least or best != rank(pair):
-            continue  # an old entry: the pair has been ranked again since, or is gone
+        if pair_count[pair] < at_least or best != rank_pair(pair):
+            continue  # an outdated entry: the pair has been ranked again since, or no longer occurs
         for word in words_with.pop(pair):
-            count(word, -words[word])
+            count_pieces(word, -words[word])
             splits[word] = merge_pair(splits[word], left, right)
-            count(word, words[word])
+            count_pieces(word, words[word])
         new = left + right.removeprefix("##")
         vocab[new] = None
         for changed in {other for piece in (left, right, new) for other in pairs_with[piece]}:
             if pair_count[changed] >= at_least:
-                heapq.heappush(heap, rank(changed))
+                heapq.heappush(heap, rank_pair(changed))
     return WordPiece(list(vocab), lower)
 
 
 def learn_vocabulary(texts: Iterable[str], size: int, lower: bool = True, alphabet: int = 256) -> WordPiece:
-    """Learn a vocabulary fast, in Rust: 20 MB take about ten seconds of computing.
+    """Learn a vocabulary fast, in Rust: 20 MB of text take about ten seconds.
 
     The same texts give the same vocabulary, in every process.
-    Its criterion differs from that of `learn`: it merges the most frequent pair, count(a next to b) alone, as in
+    Its criterion differs from that of `learn_slowly`: it merges the most frequent pair, count(a next to b) alone, as in
     byte pair encoding, which is what Hugging Face's trainer does under the name WordPiece. The pieces are fewer
     and more useful. Only the `alphabet` most frequent characters get a token of their own, so that rare ones do
     not fill the vocabulary; raise it for Chinese or Japanese.
     """
     from tokenizers import Tokenizer, models, trainers
 
-    texts = _check_texts(texts)
+    texts = check_texts(texts)
     first = list_first_tokens(count_words(texts, lower), size, alphabet)
     chars = [token for token in first if len(token) == 1]
-    # All first tokens are given as "special", in our order: left to itself the trainer numbers some of them in
-    # the order of a hash table, and breaks ties by those numbers, so that no two runs would agree.
+    # All first tokens are given as "special", in our order: by default the trainer numbers some of them in the order of
+    # a hash table, and breaks ties by those numbers, so that no two runs would agree.
     trainer = trainers.WordPieceTrainer(
         vocab_size=size,
         special_tokens=first,
@@ -143,7 +143,7 @@ def learn_vocabulary(texts: Iterable[str], size: int, lower: bool = True, alphab
         show_progress=False,
     )
     rust = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    rust.normalizer, rust.pre_tokenizer = _make_rust_rules(lower)
+    rust.normalizer, rust.pre_tokenizer = make_rust_rules(lower)
     rust.train_from_iterator(texts, trainer)
     index = rust.get_vocab(with_added_tokens=False)
     return WordPiece(sorted(index, key=index.get), lower)

@@ -1,11 +1,10 @@
-"""WordPiece: how BERT turns a text into pieces from a fixed vocabulary, and how such a vocabulary is learned.
+"""WordPiece: BERT's tokenizer, which cuts a text into pieces from a fixed vocabulary.
 
-Read from top to bottom: clean the text, split it into words, cut each word into pieces, learn the pieces.
-All of that is plain Python. `to_rust`, `encode_bulk` and `learn_vocabulary` do the same work in Rust, with equal ids.
+Read from top to bottom: clean the text, split it into words, cut each word into pieces, look up their ids. All of that
+is plain Python. `to_rust` and `encode_bulk` do the same in Rust, with equal ids. vocabulary.py learns the pieces.
 """
 
 import json
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -15,7 +14,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .files import finish_replacement
+from .files import finish_replacement, read_text, replace_files
 from .unicode_tables import accent_class, decompose_accents, is_chinese, is_punctuation, unicode_category
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ MAX_WORD_LENGTH = 100  # characters; a longer word becomes one [UNK]
 
 @lru_cache(10_000)
 def clean_character(char: str) -> str:
-    """What is kept of a character: nothing of a control, a space for white space, room around Chinese."""
+    """Drop control characters, make white space a space, and put spaces around Chinese characters."""
     if char in "\t\n\r" or unicode_category(char).startswith("Z"):
         return " "
     if char == "\ufffd" or unicode_category(char) in ("Cc", "Cf", "Co", "Cs"):
@@ -38,25 +37,25 @@ def clean_character(char: str) -> str:
 
 
 def normalize_text(text: str, lower: bool = True) -> tuple[str, list[int]]:
-    """The cleaned text, and for each character of it the index in `text` that it came from.
+    """Return the cleaned text, and for each of its characters the index in `text` that it came from.
 
-    With `lower`, accents are dropped and letters made lower case: "Été" becomes "ete". Letter by letter, so a
-    final sigma is an ordinary one. Without `lower`, letters and accents stay as they are.
+    With `lower`, accents are dropped and letters made lower case: "Été" becomes "ete". This is done letter by letter,
+    so that a final sigma becomes an ordinary one. Without `lower`, letters and accents stay as they are.
     """
     chars = [(kept, index) for index, char in enumerate(text) for kept in clean_character(char)]
     if lower:
         chars = [(part, index) for char, index in chars for part in decompose_accents(char)]
         chars = [
             (small, index)
-            for char, index in _sort_accents(chars)
+            for char, index in sort_accents(chars)
             if unicode_category(char) != "Mn"
             for small in char.lower()
         ]
     return "".join(char for char, _ in chars), [index for _, index in chars]
 
 
-def _sort_accents(chars: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Neighbouring accents sorted by their class: the second half of NFD. It rarely changes anything."""
+def sort_accents(chars: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Sort neighbouring accents by their class: the second half of Unicode's NFD. It rarely changes anything."""
     ordered = []
     for _, run in groupby(chars, key=lambda pair: accent_class(pair[0]) > 0):
         ordered += sorted(run, key=lambda pair: accent_class(pair[0]))
@@ -64,7 +63,7 @@ def _sort_accents(chars: list[tuple[str, int]]) -> list[tuple[str, int]]:
 
 
 def split_words(text: str) -> list[tuple[int, int]]:
-    """(start, end) of each word of a cleaned text: cut at spaces, and on both sides of a punctuation mark."""
+    """Return (start, end) of each word of a cleaned text: cut at spaces, and on both sides of a punctuation mark."""
     words, start = [], 0
     for index, char in enumerate(text + " "):
         if char == " " or is_punctuation(char):
@@ -81,10 +80,12 @@ def split_words(text: str) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class Encoding:
-    """A text, or a pair of texts, as BERT reads it. Each list has one entry a token.
+    """A text, or a pair of texts, as BERT reads it. Each list has one entry per token.
 
-    input_ids: places in the vocabulary. token_type_ids: 0 for the first text, 1 for the second.
-    tokens: the pieces as strings. offsets: (start, end) of each in its own text; (0, 0) for [CLS] and [SEP].
+    input_ids       index of each token in the vocabulary
+    token_type_ids  0 for the first text, 1 for the second
+    tokens          the pieces as strings
+    offsets         (start, end) of each piece in its own text; (0, 0) for [CLS] and [SEP]
     """
 
     input_ids: list[int]
@@ -94,9 +95,9 @@ class Encoding:
 
 
 class WordPiece:
-    """A tokenizer with a fixed vocabulary: `vocab[i]` is the token with id i, `index` the way back.
+    """A tokenizer with a fixed vocabulary: `vocab[i]` is the token with id i, and `index[token]` its id.
 
-    `lower`: drop case and accents, as in "uncased" models.
+    With `lower`, case and accents are dropped, as in "uncased" models.
     Raises ValueError if the vocabulary is empty, holds a token twice, or lacks one of the special tokens.
     """
 
@@ -105,7 +106,7 @@ class WordPiece:
         self.lower = lower
         self.index = {token: i for i, token in enumerate(self.vocab)}
         if not self.vocab:
-            raise ValueError("The vocabulary is empty. Learn one with learn_bulk, or load one that has tokens.")
+            raise ValueError("The vocabulary is empty. Learn one with learn_vocabulary, or load another file.")
         if len(self.index) < len(self.vocab):
             token, count = Counter(self.vocab).most_common(1)[0]
             raise ValueError(f"The vocabulary holds {token!r} {count} times. Remove all but one.")
@@ -123,74 +124,74 @@ class WordPiece:
         return f"WordPiece({len(self)} tokens, lower={self.lower})"
 
     def split_word(self, word: str) -> list[tuple[str, int, int]]:
-        """Cut one cleaned word: (token, start, end) for each piece.
+        """Cut one cleaned word into pieces: (token, start, end) of each.
 
-        From the left, always the longest token that fits; all but the first piece are written with "##".
-        A word that cannot be cut to its end, or that is too long, is [UNK] as a whole.
+        From left to right, take the longest token that fits; every piece but the first is written with "##". A word
+        that cannot be cut to its end, or that is too long, becomes one [UNK].
         """
         if len(word) > MAX_WORD_LENGTH:
             return [("[UNK]", 0, len(word))]
-        found, start = [], 0
+        pieces, start = [], 0
         while start < len(word):
-            mark = "##" if start else ""
+            prefix = "##" if start else ""
             for end in range(len(word), start, -1):
-                if mark + word[start:end] in self.index:
+                if prefix + word[start:end] in self.index:
                     break
             else:
                 return [("[UNK]", 0, len(word))]
-            found.append((mark + word[start:end], start, end))
+            pieces.append((prefix + word[start:end], start, end))
             start = end
-        return found
+        return pieces
 
     def tokenize_with_offsets(self, text: str) -> list[tuple[str, int, int]]:
-        """(token, start, end) for each piece of a text; it was cut from `text[start:end]`.
+        """Cut a text into pieces: (token, start, end) of each, which was cut from `text[start:end]`.
 
-        A special token that stands in the text, such as "[MASK]", is recognised as written and stays whole.
+        A special token in the text, such as "[MASK]", is recognised and stays whole.
         """
-        found, here = [], 0
+        pieces, part_start = [], 0
         for part in re.split(r"(\[(?:PAD|UNK|CLS|SEP|MASK)\])", text):
             if part in SPECIAL_TOKENS:
-                found.append((part, here, here + len(part)))
+                pieces.append((part, part_start, part_start + len(part)))
             else:
                 cleaned, origin = normalize_text(part, self.lower)
                 for word_start, word_end in split_words(cleaned):
                     for token, start, end in self.split_word(cleaned[word_start:word_end]):
                         first, last = origin[word_start + start], origin[word_start + end - 1]
-                        found.append((token, here + first, here + last + 1))
-            here += len(part)
-        return found
+                        pieces.append((token, part_start + first, part_start + last + 1))
+            part_start += len(part)
+        return pieces
 
     def tokenize(self, text: str) -> list[str]:
-        """The pieces of a text as strings, without [CLS] and [SEP]."""
+        """Cut a text into pieces, without [CLS] and [SEP]."""
         return [token for token, _, _ in self.tokenize_with_offsets(text)]
 
     def convert_tokens_to_ids(self, tokens: Iterable[str]) -> list[int]:
-        """The id of each token. One that is not in the vocabulary has the id of [UNK]."""
+        """Return the id of each token; the id of [UNK] for one that is not in the vocabulary."""
         return [self.index.get(token, self.unk_id) for token in tokens]
 
     def encode(
         self, text: str, pair: str | None = None, max_length: int | None = None, truncate: bool = False
     ) -> Encoding:
-        """[CLS] text [SEP], or [CLS] text [SEP] pair [SEP]. An empty text gives [CLS] [SEP].
+        """Encode [CLS] text [SEP], or [CLS] text [SEP] pair [SEP]. An empty text gives [CLS] [SEP].
 
-        An empty pair is a pair, and gives a second [SEP] (a call of `transformers` takes it for none).
+        An empty pair counts as a pair, and gives a second [SEP] (transformers ignores it).
 
-        More than `max_length` tokens are a ValueError. With `truncate=True` they are cut from the end: of a
-        pair the longer text first, until both are equally long ("longest_first" in Hugging Face's words).
+        Raises ValueError for more than `max_length` tokens. With `truncate=True` they are cut off at the end instead:
+        of a pair, the longer text first, until both are equally long (Hugging Face calls this "longest_first").
         """
         texts = [text] if pair is None else [text, pair]
         parts = [self.tokenize_with_offsets(part) for part in texts]
-        marks = 1 + len(parts)  # [CLS], and one [SEP] a text
-        total = marks + sum(len(part) for part in parts)
-        if max_length is not None and max_length < marks:
-            raise ValueError(f"max_length={max_length} leaves no room for [CLS] and [SEP]: at least {marks}.")
+        special = 1 + len(parts)  # [CLS], and one [SEP] per text
+        total = special + sum(len(part) for part in parts)
+        if max_length is not None and max_length < special:
+            raise ValueError(f"max_length={max_length} leaves no room for [CLS] and [SEP]: at least {special}.")
         if max_length is not None and total > max_length:
             if not truncate:
                 raise ValueError(
                     f"The text is {total} tokens long with [CLS] and [SEP], and max_length is {max_length}. "
                     "Shorten it, split it into several, or pass truncate=True to cut off its end."
                 )
-            parts = truncate_longest_first(parts, room=max_length - marks)
+            parts = truncate_longest_first(parts, room=max_length - special)
         tokens, types, offsets = ["[CLS]"], [0], [(0, 0)]
         for number, part in enumerate(parts):
             tokens += [token for token, _, _ in part] + ["[SEP]"]
@@ -199,9 +200,9 @@ class WordPiece:
         return Encoding(self.convert_tokens_to_ids(tokens), types, tokens, offsets)
 
     def decode(self, ids: Iterable[int], keep_special: bool = False) -> str:
-        """The text that ids spell: "##" pieces joined on, a space before all else but `.`, `,`, `?` and `!`.
+        """Turn ids back into a text: join "##" pieces, put a space before all others but `.`, `,`, `?` and `!`.
 
-        Encoding loses case, accents and the original spacing, so this is close to the text, not equal to it.
+        Encoding loses case, accents and the original spacing, so the result is close to the text, not equal to it.
         Raises ValueError for an id that is not in the vocabulary.
         """
         text = ""
@@ -222,53 +223,52 @@ class WordPiece:
     def save(self, folder: str | Path, max_length: int = 512) -> None:
         """Write vocab.txt, tokenizer.json and tokenizer_config.json, which `transformers` opens.
 
-        `max_length` is the most tokens the model takes. Each file is written beside and then renamed.
-        Raises ValueError, and writes nothing, if a token is empty or holds a line break.
+        `max_length` is the largest number of tokens that the model takes. The files replace former ones all together or
+        not at all. Raises ValueError, and writes nothing, if a token is empty or contains a line break.
         """
         for token in self.vocab:
             if not token or re.search(r"[\n\r]", token):
-                raise ValueError(f"The token {token!r} cannot stand on a line of vocab.txt. Remove it.")
+                raise ValueError(f"The token {token!r} cannot be a line of vocab.txt. Remove it.")
         config = {
             "tokenizer_class": "BertTokenizer",
             "do_lower_case": self.lower,
-            "strip_accents": None,  # None: as do_lower_case says
+            "strip_accents": None,  # the same as do_lower_case
             "tokenize_chinese_chars": True,
             "model_max_length": max_length,
         }
         config |= {f"{token.strip('[]').lower()}_token": token for token in SPECIAL_TOKENS}
-        files = {
+        texts = {
             "vocab.txt": "".join(token + "\n" for token in self.vocab),
             "tokenizer.json": self.to_rust().to_str(pretty=True) + "\n",
             "tokenizer_config.json": json.dumps(config, indent=2) + "\n",
         }
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            _write(folder / name, text)
+        with replace_files(Path(folder)) as staging:
+            for name, text in texts.items():
+                (staging / name).write_text(text, encoding="utf-8", newline="\n")
 
     @classmethod
     def load(cls, path: str | Path) -> "WordPiece":
-        """Read a folder that `save` or `transformers` wrote, or a vocab.txt (one token a line, id 0 first).
+        """Read a folder that `save` or transformers wrote, or a vocab.txt (one token per line, id 0 first).
 
-        As in `transformers`, a folder's tokenizer.json goes before its vocab.txt, and `do_lower_case` in
-        tokenizer_config.json before what tokenizer.json says. With neither, the text is lower-cased.
+        As in transformers, tokenizer.json takes precedence over vocab.txt, and `do_lower_case` in tokenizer_config.json
+        over the setting in tokenizer.json. With neither, the text is lower-cased.
         Raises FileNotFoundError, or ValueError if the files are damaged or are not those of a BERT tokenizer.
         """
         path = Path(path)
         folder = path if path.is_dir() else path.parent
         finish_replacement(folder)
-        whole = path if path.suffix == ".json" else path / "tokenizer.json"
-        plain = path / "vocab.txt" if path.is_dir() else path
-        if whole.exists():
-            vocab, lower = _read_tokenizer_json(whole)
-        elif plain.exists():
-            vocab, lower = _read_vocab(plain), True
+        tokenizer_file = path if path.suffix == ".json" else path / "tokenizer.json"
+        vocab_file = path / "vocab.txt" if path.is_dir() else path
+        if tokenizer_file.exists():
+            vocab, lower = read_tokenizer_file(tokenizer_file)
+        elif vocab_file.exists():
+            vocab, lower = read_vocab_file(vocab_file), True
         else:
             raise FileNotFoundError(f"{path} is not a vocab.txt, or a folder with a vocab.txt or tokenizer.json.")
         if (folder / "tokenizer_config.json").exists():
-            config = _read_json(folder / "tokenizer_config.json")
+            config = read_json_object(folder / "tokenizer_config.json")
             lower = config.get("do_lower_case", lower)
-            _check_rules(folder / "tokenizer_config.json", config, "tokenize_chinese_chars", lower)
+            check_rules(folder / "tokenizer_config.json", config, "tokenize_chinese_chars", lower)
         try:
             return cls(vocab, lower)
         except ValueError as error:
@@ -277,29 +277,29 @@ class WordPiece:
     # ---- The same in Rust --------------------------------------------------------------------------------
 
     def to_rust(self) -> "Tokenizer":
-        """The same tokenizer in Rust, from Hugging Face's `tokenizers`: the same ids, many times faster.
+        """Make the same tokenizer with Hugging Face's `tokenizers`: the same ids, many times faster.
 
-        `to_rust().encode(text, pair)` adds [CLS] and [SEP] and knows token types and offsets.
+        Its `encode(text, pair)` adds [CLS] and [SEP] and returns token types and offsets.
         """
         from tokenizers import Tokenizer, decoders, models, processors
 
         rust = Tokenizer(models.WordPiece(self.index, unk_token="[UNK]", max_input_chars_per_word=MAX_WORD_LENGTH))
-        rust.normalizer, rust.pre_tokenizer = _make_rust_rules(self.lower)
+        rust.normalizer, rust.pre_tokenizer = make_rust_rules(self.lower)
         rust.decoder = decoders.WordPiece(prefix="##")
         rust.post_processor = processors.TemplateProcessing(
             single="[CLS]:0 $A:0 [SEP]:0",
             pair="[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1",
             special_tokens=[("[CLS]", self.cls_id), ("[SEP]", self.sep_id)],
         )
-        rust.add_special_tokens(SPECIAL_TOKENS)  # already in the vocabulary: this has them recognised in a text
+        rust.add_special_tokens(SPECIAL_TOKENS)  # already in the vocabulary; now they are recognised in a text
         return rust
 
     def encode_bulk(self, texts: Iterable[str]) -> list[list[int]]:
-        """The ids of each text, without [CLS] and [SEP], in Rust.
+        """Return the ids of each text, without [CLS] and [SEP], computed in Rust.
 
-        It uses all cores, or one if TOKENIZERS_PARALLELISM=false is set. It may be called after a fork.
+        Uses all cores, or one if TOKENIZERS_PARALLELISM=false is set. May be called after a fork.
         """
-        texts = _check_texts(texts)
+        texts = check_texts(texts)
         rust = self.to_rust()
         ids = []
         for first in range(0, len(texts), 1000):  # a thousand at a time: less memory
@@ -309,23 +309,23 @@ class WordPiece:
 
 
 def truncate_longest_first(parts: list[list], room: int) -> list[list]:
-    """Cut the ends off one or two lists so that `room` entries are left, the longer one's first."""
+    """Cut the ends off one or two lists so that `room` entries are left, of the longer one first."""
     if len(parts) == 1:
         return [parts[0][:room]]
-    short = min(len(parts[0]), len(parts[1]), room // 2)  # what is left to the shorter one
+    short = min(len(parts[0]), len(parts[1]), room // 2)  # entries that the shorter one keeps
     lengths = (room - short, short) if len(parts[0]) > len(parts[1]) else (short, room - short)
     return [part[:length] for part, length in zip(parts, lengths, strict=True)]
 
 
-def _make_rust_rules(lower: bool) -> tuple:
-    """BERT's cleaning and its splitting into words, as objects of `tokenizers`."""
+def make_rust_rules(lower: bool) -> tuple:
+    """BERT's cleaning and splitting into words, as objects of `tokenizers`."""
     from tokenizers import normalizers, pre_tokenizers
 
     return normalizers.BertNormalizer(lowercase=lower), pre_tokenizers.BertPreTokenizer()
 
 
-def _check_texts(texts: Iterable[str]) -> list[str]:
-    """The texts as a list, checked: one string is not a list of texts, though Python would run through it."""
+def check_texts(texts: Iterable[str]) -> list[str]:
+    """Return the texts as a list. Raises TypeError for a single string, which Python would read letter by letter."""
     if isinstance(texts, str):
         raise TypeError("This takes a list of texts, not one text: put it in brackets, [text].")
     texts = list(texts)
@@ -339,39 +339,19 @@ def _check_texts(texts: Iterable[str]) -> list[str]:
     return texts
 
 
-def _write(path: Path, text: str) -> None:
-    """Write beside, then rename: whoever reads finds the whole old file or the whole new one."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+def read_json_object(path: Path) -> dict:
     try:
-        with open(beside, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 text: byte {error.start} cannot be read. Convert the file.") from None
-
-
-def _read_json(path: Path) -> dict:
-    try:
-        content = json.loads(_read(path))
+        content = json.loads(read_text(path))
     except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not whole JSON ({error}). Save or download it again.") from None
+        raise ValueError(f"{path} is not complete JSON ({error}). Save or download it again.") from None
     if not isinstance(content, dict):
-        raise ValueError(f"{path} holds no JSON object. Save or download it again.")
+        raise ValueError(f"{path} is not a JSON object. Save or download it again.")
     return content
 
 
-def _read_vocab(path: Path) -> list[str]:
-    """The tokens of a vocab.txt. Only a line feed ends a line: other line breaks of Unicode are tokens."""
-    lines = _read(path).removesuffix("\n").split("\n")
+def read_vocab_file(path: Path) -> list[str]:
+    """The tokens of a vocab.txt. Only \\n and \\r end a line: other line breaks of Unicode are tokens."""
+    lines = read_text(path).removesuffix("\n").split("\n")
     if lines == [""]:
         return []
     if "" in lines:
@@ -379,9 +359,9 @@ def _read_vocab(path: Path) -> list[str]:
     return lines
 
 
-def _read_tokenizer_json(path: Path) -> tuple[list[str], bool]:
+def read_tokenizer_file(path: Path) -> tuple[list[str], bool]:
     """The vocabulary of a tokenizer.json, by id, and whether its text is lower-cased."""
-    content = _read_json(path)
+    content = read_json_object(path)
     model, rules = content.get("model") or {}, content.get("normalizer") or {}
     kinds = model.get("type"), rules.get("type"), model.get("continuing_subword_prefix")
     if kinds != ("WordPiece", "BertNormalizer", "##"):
@@ -393,11 +373,11 @@ def _read_tokenizer_json(path: Path) -> tuple[list[str], bool]:
     vocab = sorted(index, key=index.get)
     if [index[token] for token in vocab] != list(range(len(vocab))):
         raise ValueError(f"{path}: the ids of {len(vocab)} tokens must be 0 to {len(vocab) - 1}, each once.")
-    _check_rules(path, rules, "handle_chinese_chars", rules.get("lowercase", True))
+    check_rules(path, rules, "handle_chinese_chars", rules.get("lowercase", True))
     return vocab, rules.get("lowercase", True)
 
 
-def _check_rules(path: Path, rules: dict, chinese: str, lower: bool) -> None:
-    """Refuse the two options that change ids and that BERT itself never used."""
+def check_rules(path: Path, rules: dict, chinese: str, lower: bool) -> None:
+    """Raise ValueError for two options that change ids and that BERT itself never used."""
     if rules.get("strip_accents") not in (None, lower) or not rules.get(chinese, True):
         raise ValueError(f"{path} sets strip_accents or {chinese} in a way that WordPiece does not follow.")

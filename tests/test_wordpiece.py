@@ -2,12 +2,10 @@
 
 import json
 import os
-import random
 import re
 import subprocess
 import sys
 import unicodedata
-from collections import Counter
 from itertools import pairwise, product
 
 import pytest
@@ -32,7 +30,6 @@ SMALL = [
     "##ed",
     "[unused1]",
 ]
-TOY = ["hug " * 10 + "pug " * 5 + "pun " * 12 + "bun " * 4 + "hugs " * 5]
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +44,10 @@ def real() -> tuple[list[str], WordPiece]:
     return texts, learn_vocabulary(texts[::10], 4000)
 
 
-def hugging_face(wordpiece: WordPiece):
+def hugging_face(tokenizer: WordPiece):
     from transformers import BertTokenizer
 
-    return BertTokenizer(dict(wordpiece.index), do_lower_case=wordpiece.lower)
+    return BertTokenizer(dict(tokenizer.index), do_lower_case=tokenizer.lower)
 
 
 # ---- Characters and words --------------------------------------------------------------------------------
@@ -177,8 +174,8 @@ def test_encoding(small):
 
 
 FRAGMENTS = [
-    *SPECIAL_TOKENS, "[mask]", "[MASK", "MASK]", "[CLS][SEP]", "[[UNK]]", "the", "ununable", "un", "able", "s", " ", "  ",
-    "\n", "İ", "ı", "I\u0307", "ß", "Σ", "ΟΔΟΣ", "ﬀ", "한글", "각\u0301", "ᄀ", "ᅡ", "ᆨ", "中", "\U0002b820",
+    *SPECIAL_TOKENS, "[mask]", "[MASK", "MASK]", "[CLS][SEP]", "[[UNK]]", "the", "ununable", "un", "able", "s", " ",
+    "  ", "\n", "İ", "ı", "I\u0307", "ß", "Σ", "ΟΔΟΣ", "ﬀ", "한글", "각\u0301", "ᄀ", "ᅡ", "ᆨ", "中", "\U0002b820",
     "\U0002b920", "\U0002f800", "豈", "か\u3099", "e\u0301\u0323", "\u0323\u0307", "\u093f", "\u302e", "\U0001d15e",
     "\u200d", "\xad", "\x00", "\ufffd", "\ufeff", "\x85", "\x1c", "\u2029", "👩\u200d🚀", "a" * 100, "b" * 101,
     "#", "##s", "don't", "…", "€",
@@ -197,13 +194,13 @@ def test_any_text_as_in_rust(text, lower, rng):
     chars = {*normalize_text(text, lower)[0], *normalizers.BertNormalizer(lowercase=lower).normalize_str(text)} - {" "}
     chars = sorted(chars)
     kept = [prefix + char for prefix in ("", "##") for char in chars if rng.random() < 0.98]
-    wordpiece = WordPiece(
+    tokenizer = WordPiece(
         [*SPECIAL_TOKENS, *kept, *{a + b for a, b in pairwise(chars)} - set(kept) - set(SPECIAL_TOKENS)], lower
     )
-    ours, rust = wordpiece.encode(text), wordpiece.to_rust().encode(text)
+    ours, rust = tokenizer.encode(text), tokenizer.to_rust().encode(text)
     assert ours.tokens == rust.tokens
     assert ours.input_ids == rust.ids
-    assert wordpiece.encode_bulk([text, text]) == [ours.input_ids[1:-1]] * 2
+    assert tokenizer.encode_bulk([text, text]) == [ours.input_ids[1:-1]] * 2
     if not any(
         accent_class(char) for char in normalize_text(text, lower)[0]
     ):  # Rust loses track where it sorts accents
@@ -236,27 +233,27 @@ def small_both() -> dict:
 
 def test_all_speeches_and_wikipedia(real):
     # White space cuts words and nothing else, so equal on every chunk between spaces is equal on every text.
-    texts, wordpiece = real
+    texts, tokenizer = real
     chunks = sorted({chunk for text in texts for chunk in re.findall(r"\S+", text)})
     assert len(chunks) > 100_000
-    for chunk, ids in zip(chunks, wordpiece.encode_bulk(chunks), strict=True):
-        assert wordpiece.convert_tokens_to_ids(wordpiece.tokenize(chunk)) == ids
+    for chunk, ids in zip(chunks, tokenizer.encode_bulk(chunks), strict=True):
+        assert tokenizer.convert_tokens_to_ids(tokenizer.tokenize(chunk)) == ids
 
 
 def test_whole_texts_as_in_transformers(real):
-    texts, wordpiece = real
+    texts, tokenizer = real
     slice_ = [text[:20_000] for text in texts[:240:12]] + texts[250::50]
-    theirs = hugging_face(wordpiece)(slice_, return_offsets_mapping=True)
+    theirs = hugging_face(tokenizer)(slice_, return_offsets_mapping=True)
     for text, ids, offsets in zip(slice_, theirs["input_ids"], theirs["offset_mapping"], strict=True):
-        ours = wordpiece.encode(text)
+        ours = tokenizer.encode(text)
         assert ours.input_ids == ids
         assert ours.offsets == offsets
 
 
 def test_offsets_spell_the_text(real):
-    texts, wordpiece = real
+    texts, tokenizer = real
     text = texts[0][:5000]
-    for token, start, end in wordpiece.tokenize_with_offsets(text):
+    for token, start, end in tokenizer.tokenize_with_offsets(text):
         assert token == "[UNK]" or normalize_text(text[start:end])[0] == token.removeprefix("##")
 
 
@@ -290,7 +287,8 @@ def test_too_long(small):
 
 def test_decode(small):
     ids = small.encode("Un wanted, the unwanted!").input_ids
-    assert small.decode(small.convert_tokens_to_ids(["un", "##want", "##ed", ",", "the", "s", "!"])) == "unwanted, the s!"
+    tokens = ["un", "##want", "##ed", ",", "the", "s", "!"]
+    assert small.decode(small.convert_tokens_to_ids(tokens)) == "unwanted, the s!"
     assert small.decode(ids, keep_special=True).startswith("[CLS] un [UNK], the unwanted! [SEP]")
     assert small.decode([]) == ""
     for wrong in (-1, len(small)):
@@ -401,7 +399,7 @@ def test_bad_files(tmp_path, small):
         WordPiece.load(tmp_path)
     vocab, whole = tmp_path / "vocab.txt", tmp_path / "tokenizer.json"
     vocab.write_bytes("\n".join(SPECIAL_TOKENS).encode() + b"\nna\xefve\n")
-    with pytest.raises(ValueError, match="not UTF-8 text: byte 33"):
+    with pytest.raises(ValueError, match="byte 33 .* is not UTF-8"):
         WordPiece.load(vocab)
     vocab.write_text("\n".join(SPECIAL_TOKENS) + "\n\na\n")
     with pytest.raises(ValueError, match="line 6 is empty"):
@@ -423,14 +421,14 @@ def test_bad_files(tmp_path, small):
     broken(lambda file: file["model"]["vocab"].update(a=7000), "each once")
     broken(lambda file: file["added_tokens"].append({"id": 99, "content": "[E1]"}), r"added tokens .* \[E1\]")
     whole.write_text(json.dumps(good)[:-10])
-    with pytest.raises(ValueError, match="not whole JSON"):
+    with pytest.raises(ValueError, match="not complete JSON"):
         WordPiece.load(tmp_path)
     whole.write_text("[]")
-    with pytest.raises(ValueError, match="no JSON object"):
+    with pytest.raises(ValueError, match="not a JSON object"):
         WordPiece.load(tmp_path)
 
 
-@pytest.mark.parametrize("step", ["fsync", "replace"])
+@pytest.mark.parametrize("step", ["fsync", "rename"])
 def test_save_is_whole_or_nothing(tmp_path, small, monkeypatch, step):
     small.save(tmp_path)
     before = {name: (tmp_path / name).read_bytes() for name in os.listdir(tmp_path)}
@@ -445,103 +443,17 @@ def test_save_is_whole_or_nothing(tmp_path, small, monkeypatch, step):
         other.save(tmp_path)
     monkeypatch.undo()
     assert {name: (tmp_path / name).read_bytes() for name in os.listdir(tmp_path)} == before
-    with pytest.raises(ValueError, match="cannot stand on a line"):
+    with pytest.raises(ValueError, match="cannot be a line"):
         WordPiece([*SPECIAL_TOKENS, "a\nb"]).save(tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
-# ---- Learning --------------------------------------------------------------------------------------------
-
-
-def test_toy_corpus_by_hand():
-    # The merges that the docstring of `learn` works out, and those that follow.
-    learned = learn_slowly(TOY, size=100, at_least=1)
-    letters = ["b", "g", "h", "n", "p", "s", "u", "##g", "##n", "##s", "##u"]
-    merges = ["##gs", "pu", "hu", "bu", "hugs", "hug", "bun", "pun", "pug"]
-    assert learned.vocab == SPECIAL_TOKENS + letters + merges
-    assert learn_slowly(TOY, size=17).vocab == learned.vocab[:17]
-    assert learn_slowly(["hugs pun", *TOY][::-1], size=17).vocab == learned.vocab[:17]
-
-
-def slow_learn(text: str, size: int) -> list[str]:
-    """The merges of `learn`, with everything counted anew at each step."""
-    splits = [[word[0], *("##" + char for char in word[1:])] for word in text.split()]
-    chars = set(text) - {" "}
-    merges, room = [], size - len(SPECIAL_TOKENS) - len(chars) - len({p for s in splits for p in s[1:]})
-    while len(merges) < room:
-        pieces = Counter(piece for split in splits for piece in split)
-        pairs = Counter(pair for split in splits for pair in pairwise(split))
-        if not pairs:
-            break
-        left, right = min(pairs, key=lambda p: (-pairs[p] / (pieces[p[0]] * pieces[p[1]]), -pairs[p], p))
-        merges.append(left + right.removeprefix("##"))
-        for split in splits:
-            at = 0
-            while at < len(split) - 1:
-                if (split[at], split[at + 1]) == (left, right):
-                    split[at : at + 2] = [merges[-1]]
-                at += 1
-    return merges
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.text("abcd", min_size=1, max_size=9), min_size=1, max_size=30).map(" ".join), st.integers(0, 25))
-def test_counting_incrementally_changes_nothing(text, more):
-    start = len(learn_slowly([text], 1000, at_least=10**9))
-    learned = learn_slowly([text], start + more, at_least=1)
-    assert learned.vocab[start:] == list(dict.fromkeys(slow_learn(text, start + more)))
-    assert learned.tokenize(text.split()[0])[0] != "[UNK]"
-
-
-@pytest.mark.parametrize("how", [learn_slowly, learn_vocabulary])
-def test_learning(how):
-    words = re.findall(r"\S+", "the cat sat on the mat and the other cat sat on that mat, they said")
-    rng = random.Random(0)
-    texts = [" ".join(rng.choices(words, k=50)) for _ in range(20)]
-    learned = how(texts, 60)
-    assert learned.vocab[:5] == SPECIAL_TOKENS
-    assert len(learned) <= 60
-    assert "the" in learned.index
-    assert how(texts, 60, lower=False).lower is False
-    assert all("[UNK]" not in learned.tokenize(text) for text in texts)
-    few = how([*texts, "中 文 字 ΩΩ ΩΩ"], 60, alphabet=len({*"".join(words)}))
-    assert few.vocab == learned.vocab
-    with pytest.raises(ValueError, match=r"size=10 is too small: .* alone are 2[0-9] tokens"):
-        how(texts, 10)
-    with pytest.raises(ValueError, match="no words"):
-        how(["", " \n"], 100)
-    assert how(iter(texts), 60).vocab == learned.vocab
-
-
-def test_bulk_merges_the_most_frequent_pair():
-    learned = learn_vocabulary(TOY, size=20)
-    assert learned.vocab[16:] == ["##ug", "##un", "hug", "pun"]  # 20, 16, 15 and 12 times
-
-
-def test_learning_is_the_same_in_every_process():
-    code = (
-        "import random; from bertlab.wordpiece import *; r = random.Random(1);"
-        "t = [' '.join(''.join(r.choices('abcdefghijklmnopéü中文', k=r.randint(1, 9))) for _ in range(900))"
-        " for _ in range(4)];"
-        "print(learn_bulk(t, 500, alphabet=15).vocab, learn(t, 120).vocab)"
-    )
-    outs = {
-        subprocess.run(
-            [sys.executable, "-c", code],
-            env=os.environ | {"PYTHONHASHSEED": str(seed), "TOKENIZERS_PARALLELISM": "true"},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for seed in range(3)
-    }
-    assert len(outs) == 1
-    assert len(outs.pop()) > 1000
+# ---- Processes -------------------------------------------------------------------------------------------
 
 
 def test_bulk_work_after_a_fork():
     code = (
-        "import os; from bertlab.wordpiece import *; w = WordPiece([*SPECIAL, 'a']); t = ['a a'] * 50;"
+        "import os; from bertlab.wordpiece import *; w = WordPiece([*SPECIAL_TOKENS, 'a']); t = ['a a'] * 50;"
         "assert w.encode_bulk(t) == [[5, 5]] * 50; child = os.fork();"
         "assert w.encode_bulk(t) == [[5, 5]] * 50; child and os.waitpid(child, 0); print('ok')"
     )
