@@ -219,9 +219,8 @@ def score_multilabel(
     from sklearn.metrics import f1_score
 
     if not expected or len(expected) != len(predicted):
-        raise ValueError(
-            f"{len(expected)} expected and {len(predicted)} predicted sets: need as many, and at least one"
-        )
+        counts = f"{len(expected)} expected and {len(predicted)} predicted sets of labels"
+        raise ValueError(f"{counts}: there must be equally many, and at least one")
     if unknown := set().union(*expected, *predicted) - set(labels):
         raise ValueError(f"{sorted(unknown)[0]!r} is not one of the labels {', '.join(labels)}")
     truth = np.array([[label in chosen for label in labels] for chosen in expected])  # (N, labels)
@@ -241,8 +240,10 @@ def _is_constant(values: np.ndarray) -> bool:
 
 def _as_finite_pair(x: Sequence[float], y: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
     x, y = np.asarray(x, float), np.asarray(y, float)
-    if not len(x) or x.shape != y.shape or not np.isfinite([x, y]).all():
-        raise ValueError(f"need two equally long lists of finite numbers, not {x} and {y}")
+    if not len(x) or x.shape != y.shape:
+        raise ValueError(f"cannot correlate {len(x)} with {len(y)} numbers: both need equally many, at least one")
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise ValueError("cannot correlate numbers of which some are nan or infinite")
     return x, y
 
 
@@ -251,7 +252,8 @@ def pearson(x: Sequence[float], y: Sequence[float]) -> float:
     standard deviations. It measures how close the points (x, y) are to a rising line.
 
     0.0 where one side is constant, although r is undefined there (scipy gives nan): a model that always predicts the
-    same number has explained nothing. Raises ValueError if a list is empty, holds nan, or the lengths differ.
+    same number has explained nothing. Raises ValueError if the lists are empty, not equally long, or hold nan or
+    infinity.
     """
     from scipy.stats import pearsonr
 

@@ -1,4 +1,4 @@
-"""Schemes of tags, and metrics by hand, by their official definitions."""
+"""Schemes of tags; metrics against values by hand, against libraries, and by their official definitions."""
 
 import math
 from itertools import product
@@ -25,9 +25,9 @@ from bertlab.tasks import (
 )
 from bertlab.tasks.metrics import pearson, score_multilabel, score_numbers, spearman
 
-# ---- Schemes and names -----------------------------------------------------------------------------------------------
+# ---- Schemes and entities --------------------------------------------------------------------------------------------
 
-SAME = {  # three names, two of a type beside each other
+SAME_ENTITIES = {  # three entities, two of one type next to each other
     "IOB1": "I-P I-P B-P O I-L",
     "IOB2": "B-P I-P B-P O B-L",
     "BIOES": "B-P E-P S-P O S-L",
@@ -35,13 +35,13 @@ SAME = {  # three names, two of a type beside each other
 }
 
 
-@pytest.mark.parametrize("name", SAME)
-def test_schemes_hold_the_same_names(name):
-    tags = SAME[name].split()
+@pytest.mark.parametrize("scheme", SAME_ENTITIES)
+def test_schemes_hold_the_same_entities(scheme):
+    tags = SAME_ENTITIES[scheme].split()
     assert find_entities(tags) == [(0, 2, "P"), (2, 3, "P"), (4, 5, "L")]
-    assert to_iob2(tags) == SAME["IOB2"].split()
-    assert to_iob1(tags) == SAME["IOB1"].split()
-    assert detect_scheme([tags]) == ("BIOES" if name == "BILOU" else name)
+    assert to_iob2(tags) == SAME_ENTITIES["IOB2"].split()
+    assert to_iob1(tags) == SAME_ENTITIES["IOB1"].split()
+    assert detect_scheme([tags]) == ("BIOES" if scheme == "BILOU" else scheme)
 
 
 def test_odd_tags_have_a_meaning():
@@ -56,7 +56,7 @@ def test_odd_tags_have_a_meaning():
     assert detect_scheme([["I-P", "O", "B-P"]]) == "mixed"
 
 
-def test_iob2_of_every_short_row_is_stable():
+def test_iob2_of_every_short_sentence_is_stable():
     for tags in product(["O", "B-P", "I-P", "B-L", "I-L"], repeat=4):
         again = to_iob2(tags)
         assert find_entities(again) == find_entities(tags)
@@ -65,14 +65,14 @@ def test_iob2_of_every_short_row_is_stable():
 
 
 def test_entity_scores_by_hand():
-    right = [["B-P", "I-P", "O", "B-L"], ["O", "B-P"], ["O"]]
-    said = [["B-P", "I-P", "O", "B-P"], ["B-P", "I-P"], ["B-L"]]  # one whole name; a wrong type; too long; made up
-    assert score_entities(right, said) == {"f1": pytest.approx(2 / 7), "precision": 1 / 4, "recall": 1 / 3}
-    assert score_entities(right, right)["f1"] == 1
+    expected = [["B-P", "I-P", "O", "B-L"], ["O", "B-P"], ["O"]]
+    predicted = [["B-P", "I-P", "O", "B-P"], ["B-P", "I-P"], ["B-L"]]  # correct, wrong type; too long; made up
+    assert score_entities(expected, predicted) == {"f1": pytest.approx(2 / 7), "precision": 1 / 4, "recall": 1 / 3}
+    assert score_entities(expected, expected)["f1"] == 1
     assert score_entities([["O"]], [["O"]]) == {"f1": 0, "precision": 0, "recall": 0}
 
 
-# ---- Metrics ---------------------------------------------------------------------------------------------------------
+# ---- Answers, ranks, written texts and calibration -------------------------------------------------------------------
 
 
 def test_squads_metrics_on_tricky_cases():
@@ -91,15 +91,15 @@ def test_recall_at():
     assert recall_at(5, [0, 1, 5, 0]) == 0.75
 
 
-SAID = ["the cat sat on the mat .", "a dog ran home and slept", "who is it ?"]
-RIGHT = ["the cat sat on a mat .", "the dog ran home", "who is that ?"]
+PREDICTED = ["the cat sat on the mat .", "a dog ran home and slept", "who is it ?"]
+EXPECTED = ["the cat sat on a mat .", "the dog ran home", "who is that ?"]
 
 
 def test_chrf_and_bleu_by_hand():
     assert compute_chrf(["ab"], ["ab"]) == pytest.approx(100)
     assert compute_chrf(["ab"], ["abc"], order=1) == pytest.approx(100 * 5 * 1 * (2 / 3) / (4 * 1 + 2 / 3))
     assert compute_chrf([""], ["abc"]) == compute_chrf(["xyz"], ["abc"]) == 0
-    assert compute_bleu(RIGHT, RIGHT) == pytest.approx(100)
+    assert compute_bleu(EXPECTED, EXPECTED) == pytest.approx(100)
     # "a b c d e" for "a b c d x": 4/5, 3/4, 2/3, 1/2
     assert compute_bleu(["a b c d e"], ["a b c d x"]) == pytest.approx(100 * (4 / 5 * 3 / 4 * 2 / 3 * 1 / 2) ** 0.25)
     assert compute_bleu(["a b c d"], ["a b c d e f"]) == pytest.approx(100 * math.exp(1 - 6 / 4))
@@ -109,10 +109,10 @@ def test_chrf_and_bleu_by_hand():
 
 def test_chrf_and_bleu_are_sacrebleus():
     """Numbers of sacrebleu 2.6.0: CHRF(), and BLEU(tokenize="none", smooth_method="none")."""
-    assert compute_chrf(SAID, RIGHT) == pytest.approx(62.086501314572686)
-    assert compute_bleu(SAID, RIGHT) == pytest.approx(33.119611051319666)
-    said, right = ["Ωμέγα naïve", "a", "so it goes"], ["Ωμέγα naive", "ab", "so it goes on"]
-    assert compute_chrf(said, right) == pytest.approx(68.22673283477727)
+    assert compute_chrf(PREDICTED, EXPECTED) == pytest.approx(62.086501314572686)
+    assert compute_bleu(PREDICTED, EXPECTED) == pytest.approx(33.119611051319666)
+    predicted, expected = ["Ωμέγα naïve", "a", "so it goes"], ["Ωμέγα naive", "ab", "so it goes on"]
+    assert compute_chrf(predicted, expected) == pytest.approx(68.22673283477727)
 
 
 def test_rouge_l_by_hand():
@@ -121,11 +121,11 @@ def test_rouge_l_by_hand():
 
 
 def test_calibration_by_hand():
-    found = measure_calibration([0.95, 0.85, 0.82, 1.0], [True, False, True, True])
-    assert found["count"] == [2, 2]
-    assert found["right"] == [0.5, 1.0]
-    assert found["confidence"] == pytest.approx([0.835, 0.975])
-    assert found["ece"] == pytest.approx((2 * 0.335 + 2 * 0.025) / 4)
+    result = measure_calibration([0.95, 0.85, 0.82, 1.0], [True, False, True, True])
+    assert result["count"] == [2, 2]
+    assert result["right"] == [0.5, 1.0]
+    assert result["confidence"] == pytest.approx([0.835, 0.975])
+    assert result["ece"] == pytest.approx((2 * 0.335 + 2 * 0.025) / 4)
 
 
 # ---- Several labels, and numbers -------------------------------------------------------------------------------------
@@ -166,7 +166,7 @@ def test_multilabel_scores_refuse_what_they_cannot_count():
         score_multilabel([{"a"}], [{"z"}], ["a", "b"])
     with pytest.raises(ValueError, match="2 expected and 1 predicted"):
         score_multilabel([{"a"}, {"a"}], [{"a"}], ["a"])
-    with pytest.raises(ValueError, match="at least one"):
+    with pytest.raises(ValueError, match="0 expected and 0 predicted sets of labels: .* at least one"):
         score_multilabel([], [], ["a"])
 
 
@@ -191,9 +191,17 @@ def test_a_constant_side_correlates_with_nothing(correlate):
 
 
 @pytest.mark.parametrize("correlate", [pearson, spearman])
-@pytest.mark.parametrize(("x", "y"), [([], []), ([1, 2], [1, 2, 3]), ([1, 2], [1, math.nan])])
-def test_correlations_refuse_what_they_cannot_measure(correlate, x, y):
-    with pytest.raises(ValueError, match="equally long lists of finite numbers"):
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        ([], [], "0 with 0 numbers"),
+        ([1, 2], [1, 2, 3], "2 with 3 numbers: both need equally many"),
+        ([1, 2], [1, math.nan], "nan or infinite"),
+        ([1, -math.inf], [1, 2], "nan or infinite"),
+    ],
+)
+def test_correlations_refuse_what_they_cannot_measure(correlate, x, y, message):
+    with pytest.raises(ValueError, match=message):
         correlate(x, y)
 
 
