@@ -134,7 +134,8 @@ def test_neuron_view_of_gpt2(double):
     assert read_sent(views.neuron_view(our_model(), PIECES, CAT))["params"]["bidirectional"] is True
     assert data["parts"][0]["left"] == ["the", "cat", "sat", "on", "the", "mat"]
     model.eval().set_attn_implementation("eager")
-    maps = model(torch.tensor([PIECES.convert_tokens_to_ids(data["parts"][0]["left"])]), output_attentions=True).attentions
+    ids = torch.tensor([PIECES.convert_tokens_to_ids(data["parts"][0]["left"])])
+    maps = model(ids, output_attentions=True).attentions
     torch.testing.assert_close(decode_array(data["parts"][0]["maps"]).double(), torch.cat(maps), atol=1e-6, rtol=0)
 
 
