@@ -122,6 +122,16 @@ def test_pins_are_in_range_and_whole():
     assert (ROOT / "requirements.txt").read_text(encoding="utf-8").endswith("\n-e .\n")
 
 
+def test_make_test_fetches_what_notebooks_and_tests_read():
+    """A notebook that fetches shows a bar, which nbval does not expect; JupyterLab's kernels have no network at all."""
+    recipe = re.search(r"\ntest: (.*?)\n\n", (ROOT / "Makefile").read_text(encoding="utf-8"), re.DOTALL)[1]
+    named = set(" ".join(re.findall(r"bertlab data (.*)", recipe)).split())
+    fetched = {source.name for source in bertlab.available() if source.name in named or source.small}
+    assert "--small" in named
+    assert {source.name for source in bertlab.available()} - fetched == {"glove"}
+    assert not [path for path in (ROOT / "notebooks").glob("*.ipynb") if "glove" in path.read_text(encoding="utf-8")]
+
+
 def test_only_what_belongs_at_the_top():
     if not (ROOT / ".git").exists() or not shutil.which("git"):
         pytest.skip("not a git checkout")
