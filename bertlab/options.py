@@ -2,7 +2,6 @@
 once."""
 
 import argparse
-from collections.abc import Callable
 from dataclasses import MISSING, Field, field, fields
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -99,11 +98,3 @@ class CommandParser(argparse.ArgumentParser):
         if action.choices is not None and value not in action.choices:
             hint = suggest_name(str(value), map(str, action.choices))
             raise argparse.ArgumentError(action, f"there is no {value!r}; there are {', '.join(action.choices)}{hint}")
-
-
-def describe_field(plan: type, name: str) -> str:
-    """The help text of a field, for a test or a message."""
-    return next(one.metadata["help"] for one in fields(plan) if one.name == name)
-
-
-Command = Callable[[argparse.Namespace], None]

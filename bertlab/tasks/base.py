@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from .. import weights
 from ..batches import IGNORE
 from ..corpus import hash_to_fraction
-from ..heads import Output
+from ..heads import Classifier, Output
 from ..model import eval_mode
 from ..wordpiece import WordPiece, truncate_longest_first
+from .tables import BadRows, get_text_field, read_table
 
 # ---- Examples --------------------------------------------------------------------------------------------------------
 
@@ -278,3 +279,91 @@ class Task:
     def format_prediction(cls, prediction: dict) -> str:
         """A prediction on a line of the terminal."""
         raise NotImplementedError
+
+
+class TextTask(Task):
+    """A task of `Classifier`: something about a text or a pair of texts. The examples have a `text` and a `pair`.
+
+    A subclass names its `example` type, whose third field is the answer, and the `problem_type` of config.json.
+    """
+
+    head = Classifier
+    example: ClassVar[type]
+    problem_type: ClassVar[str]
+    no_answer: ClassVar[Any] = ""  # stands for the answer where there is none yet
+
+    def __init__(self, tokenizer: WordPiece, labels: Sequence[str], length: int = 128):
+        super().__init__(tokenizer, length)
+        self.labels = list(labels)
+
+    @classmethod
+    def from_plan(cls, plan, tokenizer: WordPiece, settings: dict) -> "TextTask":
+        return cls(tokenizer, settings["labels"], plan.length or cls.default_length)
+
+    @classmethod
+    def from_model(cls, model: nn.Module, tokenizer: WordPiece) -> "TextTask | None":
+        if type(model) is not Classifier or model.problem_type != cls.problem_type:
+            return None
+        return cls(tokenizer, model.labels, min(512, model.config.max_position_embeddings))
+
+    def load_model(self, folder: Path) -> nn.Module:
+        count = max(1, len(self.labels))
+        return weights.load(folder, Classifier, num_labels=count, new_heads=True, problem_type=self.problem_type)
+
+    @classmethod
+    def parse_input(cls, given) -> Any:
+        return cls.example(given, None, cls.no_answer) if isinstance(given, str) else cls.example(*given, cls.no_answer)
+
+    @classmethod
+    def get_text(cls, example) -> str:
+        return example.text + (example.pair or "")
+
+    @classmethod
+    def get_answer(cls, example) -> Any:
+        return example[2]
+
+    def make_rows(self, examples: Sequence) -> list[dict]:
+        """[CLS] text [SEP], or [CLS] text [SEP] pair [SEP], the longer text cut first, and `labels`: `encode_answer` of
+        each example."""
+        texts, pairs = [example.text for example in examples], [example.pair for example in examples]
+        rows, self.truncated = encode_texts(self.tokenizer, texts, pairs, self.length)
+        return [row | {"labels": self.encode_answer(example)} for row, example in zip(rows, examples, strict=True)]
+
+    def encode_answer(self, example) -> Any:
+        """The answer of an example as `labels` of a row."""
+        raise NotImplementedError
+
+    def predict(self, model: nn.Module, examples: Sequence, **options) -> list[dict]:
+        """For each text what `decode_logits` makes of its logits (C,)."""
+        rows = self.make_rows(examples)
+        predictions: list[dict] = [{}] * len(rows)
+        for chosen, output in run_model(model, rows, self.collate):
+            for i, logits in zip(chosen, output.logits.float(), strict=True):
+                predictions[i] = self.decode_logits(logits, **options)
+        return predictions
+
+    def decode_logits(self, logits: Tensor, **options) -> dict:
+        """A prediction from the logits (C,) of one text."""
+        raise NotImplementedError
+
+    @classmethod
+    def read_rows(cls, path: str | Path, columns: dict[str, str], parse: Callable, skip_bad_rows: bool, say: Callable):
+        """Examples from the rows of a .csv, .tsv or .jsonl file; `parse(row)` gives the answer of a row, or raises
+        ValueError. `columns` names the columns text and pair."""
+        problems, examples = BadRows(path), []
+        for line, row in read_table(Path(path), problems):
+            try:
+                pair = get_text_field(row, columns["pair"]) if columns["pair"] in row else None
+                examples.append(cls.example(get_text_field(row, columns["text"]), pair, parse(row)))
+            except ValueError as error:
+                problems.add(line, str(error))
+        problems.raise_or_report(len(examples), skip_bad_rows, say)
+        return examples
+
+
+def list_sorted_labels(observed: Sequence[str], what: str) -> list[str]:
+    """The different labels of the training data, in a fixed order. Raises ValueError when there are not two."""
+    labels = sort_labels(set(observed))
+    if len(labels) < 2:
+        raise ValueError(f"{what} {labels[0]!r}: there is nothing to tell apart")
+    return labels

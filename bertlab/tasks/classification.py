@@ -5,19 +5,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
-from .. import files, weights
+from .. import files
 from ..batches import IGNORE
-from ..heads import Classifier
-from ..wordpiece import WordPiece
-from .base import Task, compute_class_weights, encode_texts, run_model, sort_labels
+from .base import TextTask, compute_class_weights, list_sorted_labels
 from .hub import choose_column, make_label_reader
 from .report import draw_label_report
-from .tables import BadRows, get_field, get_text_field, parse_label, read_table
-
-# ---- Examples --------------------------------------------------------------------------------------------------------
+from .tables import BadRows, get_field, get_text_field, parse_label
 
 
 class LabelledText(NamedTuple):
@@ -28,85 +23,30 @@ class LabelledText(NamedTuple):
     label: str
 
 
-def read_labelled_texts(
-    path: str | Path,
-    text: str = "text",
-    pair: str = "text_pair",
-    label: str = "label",
-    skip_bad_rows: bool = False,
-    say: Callable[[str], None] = print,
-) -> list[LabelledText]:
-    """Labelled texts from a .csv, .tsv or .jsonl file with the columns `text`, `label` and perhaps `pair`, or from a
-    folder that holds a folder of .txt files for each label.
-
-    The whole file is read before anything is reported. Raises BadRowsError for rows without a text or label (unless
-    they are to be skipped), OSError for a file that is not there, ValueError for one that is not UTF-8.
-    """
-    path = Path(path)
-    problems, examples = BadRows(path), []
-    if path.is_dir():
-        for file in sorted(path.glob("*/*.txt")):
-            try:
-                content = get_text_field({"text": files.read_text(file)}, "text")
-                examples.append(LabelledText(content, None, file.parent.name))
-            except ValueError as error:
-                problems.add(str(file.relative_to(path)), str(error))
-    else:
-        for line, row in read_table(path, problems):
-            try:
-                second = get_text_field(row, pair) if pair in row else None
-                examples.append(LabelledText(get_text_field(row, text), second, parse_label(get_field(row, label))))
-            except ValueError as error:
-                problems.add(line, str(error))
-    problems.raise_or_report(len(examples), skip_bad_rows, say)
-    return examples
-
-
-# ---- The task --------------------------------------------------------------------------------------------------------
-
-
-class Classification(Task):
+class Classification(TextTask):
     """A label for a text or a pair of texts."""
 
-    name, head, metric = "classify", Classifier, "accuracy"
+    name, metric, example = "classify", "accuracy", LabelledText
+    problem_type = "single_label_classification"
     options = ("class_weights",)
     columns = ("text", "pair", "label")
-
-    def __init__(self, tokenizer: WordPiece, labels: Sequence[str], length: int = 128):
-        super().__init__(tokenizer, length)
-        self.labels = list(labels)
 
     @classmethod
     def list_labels(cls, examples: Sequence[LabelledText]) -> list[str]:
         """The classes of the training data, in a fixed order. Raises ValueError when there are not two."""
-        labels = sort_labels({example.label for example in examples})
-        if len(labels) < 2:
-            raise ValueError(f"all {len(examples)} texts have the label {labels[0]!r}: there is nothing to tell apart")
-        return labels
+        return list_sorted_labels([example.label for example in examples], f"all {len(examples)} texts have the label")
 
     @classmethod
     def derive_settings(cls, examples: Sequence[LabelledText]) -> dict:
         return {"labels": cls.list_labels(examples)}
 
-    @classmethod
-    def from_plan(cls, plan, tokenizer: WordPiece, settings: dict) -> "Classification":
-        return cls(tokenizer, settings["labels"], plan.length or cls.default_length)
-
-    @classmethod
-    def from_model(cls, model: nn.Module, tokenizer: WordPiece) -> "Classification | None":
-        if type(model) is not Classifier or model.problem_type != "single_label_classification":
-            return None
-        return cls(tokenizer, model.labels, min(512, model.config.max_position_embeddings))
-
-    def load_model(self, folder: Path) -> nn.Module:
-        return weights.load(folder, Classifier, num_labels=len(self.labels), new_heads=True)
-
-    def prepare_model(self, model: nn.Module, examples: Sequence, plan) -> None:
+    def prepare_model(self, model: nn.Module, examples: Sequence[LabelledText], plan) -> None:
         if plan.class_weights:
-            observed = [label for example in examples for label in self.get_labels(example)]
-            model.class_weights = compute_class_weights(self.labels, observed)
+            model.class_weights = compute_class_weights(self.labels, [example.label for example in examples])
 
-    read_file = staticmethod(read_labelled_texts)
+    @classmethod
+    def read_file(cls, path: str | Path, **options) -> list[LabelledText]:
+        return read_labelled_texts(path, **options)
 
     @classmethod
     def read_dataset(cls, dataset, name: str, columns: dict[str, str]) -> list[LabelledText]:
@@ -114,51 +54,24 @@ class Classification(Task):
         pair = choose_column(dataset, name, columns, "text_pair sentence2 hypothesis", needed=False)
         label = choose_column(dataset, name, columns, "label labels")
         read_label = make_label_reader(dataset.features[label])
-        examples = [
-            LabelledText(row[text], row[pair] if pair else None, read_label(row[label]))
-            for row in dataset
-            if row[label] != -1
-        ]
-        if not examples:
-            raise ValueError(f"no row of {name} has a label: take another split, such as {name.split()[0]}@validation")
-        return examples
-
-    @classmethod
-    def parse_input(cls, given) -> LabelledText:
-        return LabelledText(given, None, "") if isinstance(given, str) else LabelledText(*given, "")
-
-    @classmethod
-    def get_text(cls, example: LabelledText) -> str:
-        return example.text + (example.pair or "")
-
-    @classmethod
-    def get_answer(cls, example: LabelledText) -> str:
-        return example.label
+        labelled = [row for row in dataset if row[label] != -1]
+        if not labelled:
+            raise ValueError(f"no row of {name} has a label: take another split, such as @validation")
+        return [LabelledText(row[text], row[pair] if pair else None, read_label(row[label])) for row in labelled]
 
     @classmethod
     def get_labels(cls, example: LabelledText) -> Sequence[str]:
         return [example.label]
 
-    def make_rows(self, examples: Sequence[LabelledText]) -> list[dict]:
-        """[CLS] text [SEP], or [CLS] text [SEP] pair [SEP], and the number of the label; -100 for one that is not
-        known. The longer text of a pair is cut first."""
-        texts, pairs = [example.text for example in examples], [example.pair for example in examples]
-        rows, self.truncated = encode_texts(self.tokenizer, texts, pairs, self.length)
-        number = {label: i for i, label in enumerate(self.labels)}
-        return [
-            row | {"labels": number.get(example.label, IGNORE)} for row, example in zip(rows, examples, strict=True)
-        ]
+    def encode_answer(self, example: LabelledText) -> int:
+        """The number of the label; -100 for one that is not known."""
+        return self.labels.index(example.label) if example.label in self.labels else IGNORE
 
-    def predict(self, model: nn.Module, examples: Sequence[LabelledText]) -> list[dict]:
-        """For each text the `label`, its `probability`, and the `probabilities` of all labels."""
-        rows = self.make_rows(examples)
-        predictions: list[dict] = [{}] * len(rows)
-        for chosen, output in run_model(model, rows, self.collate):
-            for i, shares in zip(chosen, output.logits.float().softmax(-1).tolist(), strict=True):
-                best = int(np.argmax(shares))
-                predictions[i] = {"label": self.labels[best], "probability": shares[best],
-                                  "probabilities": dict(zip(self.labels, shares, strict=True))}  # fmt: skip
-        return predictions
+    def decode_logits(self, logits: Tensor) -> dict:
+        """The `label`, its `probability`, and the `probabilities` of all labels."""
+        shares = dict(zip(self.labels, logits.softmax(-1).tolist(), strict=True))
+        best = max(shares, key=shares.get)
+        return {"label": best, "probability": shares[best], "probabilities": shares}
 
     def score(self, examples: Sequence[LabelledText], predictions: Sequence[dict]) -> dict[str, float]:
         """Accuracy, and F1 as the mean over the classes. A label that training did not have is never predicted."""
@@ -182,12 +95,42 @@ class Classification(Task):
 
     @classmethod
     def draw_report(cls, rows: Sequence[dict], most: int = 12):
-        expected, predicted, confidence = ([row[name] for row in rows] for name in ("expected", "label", "probability"))
-        return draw_label_report(expected, predicted, confidence, most)
+        return draw_label_report(*([row[name] for row in rows] for name in ("expected", "label", "probability")), most)
 
     @classmethod
     def format_prediction(cls, prediction: dict) -> str:
         return f"{100 * prediction['probability']:5.1f}%  {prediction['label']}"
+
+
+def read_labelled_texts(
+    path: str | Path,
+    text: str = "text",
+    pair: str = "text_pair",
+    label: str = "label",
+    skip_bad_rows: bool = False,
+    say: Callable[[str], None] = print,
+) -> list[LabelledText]:
+    """Labelled texts from a .csv, .tsv or .jsonl file with the columns `text`, `label` and perhaps `pair`, or from a
+    folder that holds a folder of .txt files for each label.
+
+    The whole file is read before anything is reported. Raises BadRowsError for rows without a text or label (unless
+    they are to be skipped), OSError for a file that is not there, ValueError for one that is not UTF-8.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        columns = {"text": text, "pair": pair}
+        return Classification.read_rows(
+            path, columns, lambda row: parse_label(get_field(row, label)), skip_bad_rows, say
+        )
+    problems, examples = BadRows(path), []
+    for file in sorted(path.glob("*/*.txt")):
+        try:
+            content = get_text_field({"text": files.read_text(file)}, "text")
+            examples.append(LabelledText(content, None, file.parent.name))
+        except ValueError as error:
+            problems.add(str(file.relative_to(path)), str(error))
+    problems.raise_or_report(len(examples), skip_bad_rows, say)
+    return examples
 
 
 def score_classes(expected: Sequence[str], predicted: Sequence[str]) -> dict[str, float]:

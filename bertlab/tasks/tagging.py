@@ -13,7 +13,7 @@ from .. import files, weights
 from ..batches import IGNORE
 from ..heads import Tagger
 from ..wordpiece import WordPiece
-from .base import Task, compute_class_weights, run_model, sort_labels
+from .base import Task, compute_class_weights, list_sorted_labels, run_model
 from .hub import choose_column, make_label_reader
 from .metrics import are_entity_tags, score_entities, split_words_and_punctuation, to_iob2
 from .report import draw_label_report
@@ -113,10 +113,7 @@ class Tagging(Task):
     @classmethod
     def list_labels(cls, examples: Sequence[TaggedSentence]) -> list[str]:
         """The tags of the training data, in a fixed order. Raises ValueError when there are not two."""
-        labels = sort_labels({tag for example in examples for tag in example.tags})
-        if len(labels) < 2:
-            raise ValueError(f"all words have the tag {labels[0]!r}: there is nothing to tell apart")
-        return labels
+        return list_sorted_labels([tag for example in examples for tag in example.tags], "all words have the tag")
 
     @classmethod
     def derive_settings(cls, examples: Sequence[TaggedSentence]) -> dict:

@@ -204,7 +204,7 @@ def test_regression_files(tmp_path):
 
 
 def test_regression_starts_from_the_mean_and_its_rows(small):
-    task = Regression(TOKENIZER, 16)
+    task = Regression(TOKENIZER, [], 16)
     rows = task.make_rows([ScoredText("the cat", None, 2.0), ScoredText("dog", None, 4.0)])
     assert task.collate(rows)["labels"].tolist() == [2.0, 4.0]
     model = task.load_model(small)
@@ -218,7 +218,7 @@ def test_regression_starts_from_the_mean_and_its_rows(small):
 
 def test_regression_baselines():
     train = [ScoredText(f"{'good ' * n}film", None, float(n)) for n in range(1, 6)] * 4
-    scores = Regression(TOKENIZER, 16).score_baselines(train, train[:5])
+    scores = Regression(TOKENIZER, [], 16).score_baselines(train, train[:5])
     assert scores["mean of the training data"]["pearson"] == 0.0
     assert scores["mean of the training data"]["mae"] == pytest.approx(1.2)
     assert scores["TF-IDF + ridge regression"]["pearson"] > 0.5
