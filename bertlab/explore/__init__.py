@@ -49,10 +49,10 @@ __all__ = [
     "saliency_box",
     "score_pairs",
     "sentence_box",
-    "tokenize_words",
     "switch_heads",
     "tag_box",
     "tag_pieces",
     "tags_html",
+    "tokenize_words",
     "trace_encoder_blocks",
 ]

@@ -46,7 +46,7 @@ def attention_html(bert: Bert, tokenizer: WordPiece, text: str, layer: int, head
     ]
     return (
         f"<p>{note}Layer {layer}, head {head}. A row shows how one token spreads its attention over the tokens in the "
-        f'columns; darker means more.</p><div style="display:flex;flex-wrap:wrap;gap:2em">'
+        f'columns; darker means more.</p><div style="display:flex;flex-wrap:wrap;align-items:flex-start;gap:2em">'
         f"{format_attention_map(weights, encoding.tokens)}{markup.format_table(score_rows)}</div>"
     )
 

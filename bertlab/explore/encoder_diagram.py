@@ -8,7 +8,7 @@ import ipywidgets as widgets
 import torch
 from torch import nn
 
-from ..model import PRESETS, Bert, BertConfig, attention_maps
+from ..model import PRESETS, Bert, BertConfig, attention_maps, eval_mode
 from . import markup
 from .shared import LiveHTML
 
@@ -18,8 +18,6 @@ ENCODER_SIZES = {name: BertConfig.preset(name) for name in PRESETS} | {
     "MiniLM": BertConfig(hidden_size=384, num_hidden_layers=6, intermediate_size=1536),
     "large": BertConfig(hidden_size=1024, num_hidden_layers=24, num_attention_heads=16, intermediate_size=4096),
 }
-
-# ---- What the blocks are ---------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ def trace_encoder_blocks(config: BertConfig, batch: int = 1, tokens: int = 128) 
     if batch < 1 or tokens < 1:
         raise ValueError(f"{batch} rows of {tokens} tokens: there must be at least one of each")
     with torch.device("meta"):
-        bert = Bert(config).eval()
+        bert = Bert(config)
         ids = torch.zeros(batch, tokens, dtype=torch.long)
     bert.check_inputs(ids, None, None)
     layer = bert.layers[0]  # all layers have the same shapes
@@ -60,7 +58,7 @@ def trace_encoder_blocks(config: BertConfig, batch: int = 1, tokens: int = 128) 
 
     for part in (bert.embeddings, *layer.children(), layer.feed_forward.expand):
         part.register_forward_hook(record_shapes)
-    with torch.no_grad(), attention_maps(bert) as maps:
+    with eval_mode(bert), attention_maps(bert) as maps:
         last = tuple(layer(bert.embeddings(ids)).shape)
     heads = (batch, config.num_attention_heads, tokens, config.hidden_size // config.num_attention_heads)
 
@@ -93,9 +91,6 @@ def format_shape(shape: Shape) -> str:
     return " × ".join(f"{size:,}" for size in shape)
 
 
-# ---- The panel -------------------------------------------------------------------------------------------------------
-
-
 def encoder_diagram(size: str = "base") -> widgets.VBox:
     """The encoder as a column of blocks: click one for its shapes and weights, choose another size, move a slider.
 
@@ -114,7 +109,7 @@ def encoder_diagram(size: str = "base") -> widgets.VBox:
     chosen = widgets.IntText(2)  # the number of the block whose details are shown; at first the attention
     frame_title = widgets.HTML()
 
-    def render(layers: int, heads: int, batch: int, tokens: int, chosen: int) -> str:
+    def render_diagram(layers: int, heads: int, batch: int, tokens: int, chosen: int) -> str:
         try:
             config = replace(ENCODER_SIZES[sizes.value], num_hidden_layers=layers, num_attention_heads=heads)
             blocks = trace_encoder_blocks(config, batch, tokens)
@@ -129,7 +124,7 @@ def encoder_diagram(size: str = "base") -> widgets.VBox:
         return block_html(blocks, chosen)
 
     layout = widgets.Layout(width="27em", margin="0 0 0 1em")
-    details = LiveHTML([layers, heads, batch, tokens, chosen], render, layout=layout)
+    details = LiveHTML([layers, heads, batch, tokens, chosen], render_diagram, layout=layout)
 
     def start_from_size(change: dict) -> None:
         config = ENCODER_SIZES[change["new"]]

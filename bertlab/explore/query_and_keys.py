@@ -30,15 +30,15 @@ def query_and_keys(tokens: Sequence[str], query: Sequence[float], keys, values) 
     )  # fmt: skip
     chosen = widgets.Dropdown(options=[(f"{i} {token}", i) for i, token in enumerate(tokens)], description="key of")
     temperature = widgets.FloatLogSlider(
-        1.0, min=-1, max=1, step=0.05, description="temperature", style={"description_width": "6em"}
+        1.0, min=-1, max=1, step=0.05, description="temperature", style={"description_width": "7em"}
     )
 
-    def render(query_x: float, query_y: float, key_x: float, key_y: float, temperature: float) -> str:
+    def render_planes(query_x: float, query_y: float, key_x: float, key_y: float, temperature: float) -> str:
         keys[chosen.value] = torch.tensor([key_x, key_y], dtype=keys.dtype)
         query[:] = torch.tensor([query_x, query_y], dtype=query.dtype)
         return query_and_keys_html(tokens, query, keys, values, temperature, chosen.value)
 
-    output = LiveHTML([*query_sliders, *key_sliders, temperature], render)
+    output = LiveHTML([*query_sliders, *key_sliders, temperature], render_planes)
 
     def show_chosen_key(_change: dict) -> None:
         with output.render_once():
@@ -93,9 +93,6 @@ def query_and_keys_html(
         f"<p>Output ({output[0]:.2f}, {output[1]:.2f}). The weights are spread as widely as equal weights on "
         f"{math.exp(entropy):.1f} of {len(names)} tokens.</p>"
     )
-
-
-# ---- Drawing ---------------------------------------------------------------------------------------------------------
 
 
 def to_pixels(point: Sequence[float]) -> tuple[float, float]:

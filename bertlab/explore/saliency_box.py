@@ -65,19 +65,15 @@ def saliency_html(model: Classifier, tokenizer: WordPiece, text: str, labels: Se
 
 
 def format_scored_tokens(tokens: Sequence[str], scores: Sequence[float]) -> str:
-    """Tokens in a row, coloured by their scores, with the highest in bold."""
+    """Tokens in a row, coloured by their scores relative to the largest one, with the highest in bold."""
     largest, highest = max(map(abs, scores)) or 1.0, max(range(len(scores)), key=scores.__getitem__)
-    return "".join(
-        format_scored_token(token, score / largest, position == highest)
-        for position, (token, score) in enumerate(zip(tokens, scores, strict=True))
-    )
-
-
-def format_scored_token(token: str, score: float, highest: bool) -> str:
-    """One token in a box; its score, from -1 to 1, is the colour."""
-    colour = (
-        markup.add_opacity(markup.BLUE, 0.6 * score) if score >= 0 else markup.add_opacity(markup.ORANGE, -0.75 * score)
-    )
-    frame = "border:1px dashed #a06000" if score < 0 else "border:1px solid #999"
-    name = f"<b>{html.escape(token)}</b>" if highest else html.escape(token)
-    return markup.format_box(name, colour, frame, title=f"{score:+.2f}")
+    boxes = []
+    for position, (token, score) in enumerate(zip(tokens, scores, strict=True)):
+        share = score / largest  # -1 to 1
+        name = f"<b>{html.escape(token)}</b>" if position == highest else html.escape(token)
+        if share >= 0:
+            colour, frame = markup.add_opacity(markup.BLUE, 0.6 * share), "border:1px solid #999"
+        else:
+            colour, frame = markup.add_opacity(markup.ORANGE, -0.75 * share), "border:1px dashed #a06000"
+        boxes.append(markup.format_box(name, colour, frame, title=f"{share:+.2f}"))
+    return "".join(boxes)

@@ -13,8 +13,6 @@ LONGEST_TEXT = 2000  # characters that a panel uses; with more, typing would bec
 MOST_TOKENS = 24  # tokens that are shown; more would not fit on a screen
 FULL_WIDTH = {"width": "100%"}
 
-# ---- Widgets ---------------------------------------------------------------------------------------------------------
-
 
 class LiveHTML(widgets.HTML):
     """HTML that is rendered from the values of its controls: at once, and again whenever one of them changes.
@@ -62,9 +60,6 @@ def make_text_box(text: str, description: str = "Sentence") -> widgets.Text:
     return widgets.Text(value=text, description=description, layout=FULL_WIDTH)
 
 
-# ---- Checks of the input ---------------------------------------------------------------------------------------------
-
-
 def check_vocabulary(model: nn.Module, tokenizer: WordPiece, name: str = "the model") -> None:
     """Raise ValueError unless the model has one word embedding for each token of the tokenizer."""
     size = model.config.vocab_size
@@ -86,9 +81,6 @@ def tokenize_text(tokenizer: WordPiece, text: str, name: str = "the sentence") -
 def note_truncation(name: str, count: int, kept: int, unit: str = "tokens") -> str:
     """A sentence saying that only the first `kept` of `count` units are used, or "" when all of them are."""
     return f"{name} has {count:,} {unit}; only the first {kept:,} are used. " if count > kept else ""
-
-
-# ---- Tokens ----------------------------------------------------------------------------------------------------------
 
 
 def list_top_tokens(tokenizer: WordPiece, scores: Tensor, k: int) -> list[list[tuple[str, float]]]:

@@ -87,11 +87,11 @@ def switch_heads(
 
     embed_with_all_heads = lru_cache(1)(lambda question: embed_texts(bert, tokenizer, [question, *sentences]))
 
-    def render(question: str, *switches: bool) -> str:
+    def render_ranking(question: str, *switches: bool) -> str:
         off = [divmod(number, H) for number, is_on in enumerate(switches) if not is_on]
         return switch_heads_html(bert, tokenizer, [question, *sentences], off, embed_with_all_heads(question))
 
-    output = LiveHTML([question_box, *(head for row in heads for head in row)], render)
+    output = LiveHTML([question_box, *(head for row in heads for head in row)], render_ranking)
 
     def switch_layer(button: widgets.Button) -> None:
         row = heads[layers.index(button)]
@@ -122,22 +122,18 @@ def switch_heads_html(
     tokenize_text(tokenizer, texts[0], "the question")
     with heads_off(bert, off):
         after = embed_texts(bert, tokenizer, texts)
-    old_cosines, new_cosines = ((vectors[1:] @ vectors[0]).tolist() for vectors in (before, after))
-    old_order, new_order = sort_by_cosine(old_cosines), sort_by_cosine(new_cosines)
+    cosines = [vectors[1:] @ vectors[0] for vectors in (before, after)]
+    old_order, new_order = (values.argsort(descending=True, stable=True).tolist() for values in cosines)
     rows = []
     for rank, i in enumerate(new_order, 1):
         old_rank = old_order.index(i) + 1
         moved = "" if old_rank == rank else f" (was number {old_rank})"
-        bar = markup.format_bar(max(new_cosines[i], 0), 120, f"{new_cosines[i]:.2f}")
-        rows.append((str(rank), bar, f"was {old_cosines[i]:.2f}", html.escape(texts[1 + i]) + moved))
+        old, new = (float(values[i]) for values in cosines)
+        bar = markup.format_bar(max(new, 0), 120, f"{new:.2f}")
+        rows.append((str(rank), bar, f"was {old:.2f}", html.escape(texts[1 + i]) + moved))
     similarity = (before * after).sum(-1).mean().item()
     count = bert.config.num_hidden_layers * bert.config.num_attention_heads
     return (
         f"<p>{len(off)} of {count} heads are off. The vectors of the texts have a mean cosine of {similarity:.3f} "
         f"with those of the full model.</p>{markup.format_table(rows)}"
     )
-
-
-def sort_by_cosine(cosines: Sequence[float]) -> list[int]:
-    """The numbers of the sentences, highest cosine first."""
-    return sorted(range(len(cosines)), key=lambda i: -cosines[i])

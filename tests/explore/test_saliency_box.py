@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bertlab import explore, saliency
-from bertlab.explore.saliency_box import format_scored_token, format_scored_tokens
+from bertlab.explore.saliency_box import format_scored_tokens
 from bertlab.heads import Classifier
 from bertlab.model import BertConfig
 from bertlab.wordpiece import SPECIAL_TOKENS, WordPiece
@@ -81,11 +81,12 @@ def test_saliency_rows_are_scaled_to_their_largest_and_mark_their_highest():
 
 
 def test_saliency_box_shows_size_and_sign():
-    assert "rgba(0,114,178,0.30)" in format_scored_token("a", 0.5, False)
-    negative = format_scored_token("a", -1.0, False)
+    half, negative, highest = format_scored_tokens(["a", "b", "<b>"], [1.0, -2.0, 2.0]).split("</span>")[:3]
+    assert "rgba(0,114,178,0.30)" in half
     assert "rgba(230,159,0,0.75)" in negative
     assert "dashed" in negative
-    assert "<b>&lt;b&gt;</b>" in format_scored_token("<b>", 1.0, True)
+    assert "dashed" not in half
+    assert "<b>&lt;b&gt;</b>" in highest
 
 
 def test_saliency_box_needs_what_fits(model):
