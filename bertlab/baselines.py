@@ -30,7 +30,7 @@ Guess = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 def fit_unigram(text: EncodedCorpus, vocab_size: int) -> Guess:
     """The baseline that looks at nothing: every word as often as in the training text, plus half a time."""
-    counts = text.counts(vocab_size) + 0.5
+    counts = text.count_ids(vocab_size) + 0.5
     probability = counts / counts.sum()
     best = int(probability.argmax())
 
@@ -49,7 +49,7 @@ class Bigram:
 
     def __init__(self, text: EncodedCorpus, vocab_size: int):
         self.size = vocab_size
-        counts = text.counts(vocab_size) + 0.5
+        counts = text.count_ids(vocab_size) + 0.5
         self.unigram = counts / counts.sum()
         inside = np.ones(len(text.ids), bool)
         inside[text.sentences[text.documents[:-1]]] = False  # the first word of a document follows nothing
