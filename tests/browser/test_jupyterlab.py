@@ -22,27 +22,27 @@ WIDGETS = """
 from bertlab import explore, heads, load, sources, tasks, wordpiece, writing
 from bertlab.model import BertConfig
 
-pieces = wordpiece.WordPiece.load(sources.bertlab_mini())
+tokenizer = wordpiece.WordPiece.load(sources.bertlab_mini())
 mini = load("bertlab-mini")
-small = BertConfig.preset("tiny", vocab_size=len(pieces), max_position_embeddings=64)
+small = BertConfig.preset("tiny", vocab_size=len(tokenizer), max_position_embeddings=64)
 texts = [tasks.LabelledText("a good film", None, "good"), tasks.LabelledText("a bad film", None, "bad")]
 ---
-explore.before_and_after(heads.Pretraining(small), mini, pieces, "The [MASK] of the United States")
+explore.before_and_after(heads.Pretraining(small), mini, tokenizer, "The [MASK] of the United States")
 ---
-explore.masked_word_box(mini, pieces, "And God said, Let there be light.")
+explore.masked_word_box(mini, tokenizer, "And God said, Let there be light.")
 ---
-explore.next_sentence_box({"mini": mini}, pieces)
+explore.next_sentence_box({"mini": mini}, tokenizer)
 ---
-task = tasks.Classification(pieces, ["bad", "good"], 32)
+task = tasks.Classification(tokenizer, ["bad", "good"], 32)
 explore.error_browser(heads.Classifier(small, num_labels=2), task, texts)
 ---
-task = tasks.Tagging(pieces, ["O", "B-LOC", "I-LOC"], 32)
+task = tasks.Tagging(tokenizer, ["O", "B-LOC", "I-LOC"], 32)
 explore.tag_box({"names": (heads.Tagger(small, num_labels=3), task)})
 ---
-task = tasks.Reading(pieces, 64, no_answer=True)
+task = tasks.Reading(tokenizer, 64, no_answer=True)
 explore.ask_box(heads.SpanFinder(small), task, "The cat sat on the mat.", "Where did the cat sit?")
 ---
-explore.beam_box(load("bertlab-mini", writing.Writer), tasks.Writing(pieces, 32), ["And God said."])
+explore.beam_box(load("bertlab-mini", writing.Writer), tasks.Writing(tokenizer, 32), ["And God said."])
 ---
 import matplotlib.pyplot as plt
 plt.plot([1, 2])
