@@ -3,6 +3,7 @@
 import html
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import ipywidgets as widgets
 import torch
@@ -108,11 +109,12 @@ def encoder_diagram(size: str = "base") -> widgets.VBox:
     buttons = [widgets.Button(layout=widgets.Layout(width="23em")) for _ in range(7)]
     chosen = widgets.IntText(2)  # the number of the block whose details are shown; at first the attention
     frame_title = widgets.HTML()
+    trace = lru_cache(1)(trace_encoder_blocks)  # a click changes nothing but the details
 
     def render_diagram(layers: int, heads: int, batch: int, tokens: int, chosen: int) -> str:
         try:
             config = replace(ENCODER_SIZES[sizes.value], num_hidden_layers=layers, num_attention_heads=heads)
-            blocks = trace_encoder_blocks(config, batch, tokens)
+            blocks = trace(config, batch, tokens)
         except ValueError:
             for button in buttons:
                 button.disabled = True
