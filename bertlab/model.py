@@ -1,6 +1,6 @@
 """BERT's encoder, in the order in which a sentence passes through it: embeddings, attention, feed-forward, layer.
 
-Dimension letters: B batch, T tokens, Q tokens that are asked for, D hidden, H heads, K per head (D = H * K), L layers.
+Dimension letters: B batch, T tokens, Q requested tokens, D hidden size, H heads, K size of a head, D = H * K, L layers.
 """
 
 import math
@@ -17,9 +17,9 @@ from .suggestions import suggest_name
 
 @dataclass(frozen=True)
 class BertConfig:
-    """The size of a BERT. Every name is the one in Hugging Face's `config.json`; the defaults are bert-base's.
+    """The size of a BERT. The names are those of Hugging Face's `config.json`; the defaults are bert-base's.
 
-    Raises ValueError for a size that is not positive, or a width that the heads do not divide.
+    Raises ValueError for a size that is not positive, or a hidden size that the number of heads does not divide.
     """
 
     vocab_size: int = 30522
@@ -43,11 +43,11 @@ class BertConfig:
                 raise ValueError(f"{name} is {value!r}; it must be a whole number of at least 1")
         for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
             if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)!r}; a dropout lies in [0, 1)")
+                raise ValueError(f"{name} is {getattr(self, name)!r}; it must be at least 0 and below 1")
         if self.hidden_size % self.num_attention_heads:
             raise ValueError(
                 f"hidden_size {self.hidden_size} is not divisible by num_attention_heads {self.num_attention_heads}: "
-                f"every head takes an equal share of the width"
+                f"every head has the same size"
             )
         if not 0 <= self.pad_token_id < self.vocab_size:
             raise ValueError(f"pad_token_id {self.pad_token_id} is not in a vocabulary of {self.vocab_size}")
@@ -74,7 +74,7 @@ class Embeddings(nn.Module):
 
     def __init__(self, config: BertConfig):
         super().__init__()
-        # padding_idx: the embedding of [PAD] gets no gradient from being read, as in Hugging Face's BERT.
+        # padding_idx: the embedding of [PAD] gets no gradient as an input, as in Hugging Face's BERT.
         self.words = nn.Embedding(config.vocab_size, config.hidden_size, padding_idx=config.pad_token_id)
         self.positions = nn.Embedding(config.max_position_embeddings, config.hidden_size)
         self.segments = nn.Embedding(config.type_vocab_size, config.hidden_size)
@@ -83,7 +83,7 @@ class Embeddings(nn.Module):
 
     def forward(self, input_ids: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
         T = input_ids.size(1)
-        x = self.words(input_ids) + self.positions.weight[:T]  # (B, T, D): BERT learns a vector for each position
+        x = self.words(input_ids) + self.positions.weight[:T]  # (B, T, D): BERT learns one vector per position
         # Without segment ids every token is in segment 0.
         x = x + (self.segments.weight[0] if token_type_ids is None else self.segments(token_type_ids))
         return self.dropout(self.norm(x))
@@ -101,31 +101,31 @@ class Attention(nn.Module):
         self.maps: list[Tensor] | None = None  # a list while `attention_maps` is open
 
     def split_heads(self, x: Tensor) -> Tensor:
-        """Deal the width out to the heads."""
+        """Split the hidden size into heads."""
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, T, D) -> (B, H, T, K)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, at: Tensor | None = None) -> Tensor:
-        """What each token gathers from the others: (B, T, D) -> (B, T, D), or (B, Q, D) for the tokens `at` (B, Q).
+        """Attend from each token to all tokens: (B, T, D) -> (B, T, D), or (B, Q, D) for the positions `at` (B, Q).
 
-        `mask` (B, 1, 1 or T, T) is True where a query (third axis) may look at a key (last axis).
+        `mask` (B, 1, 1 or T, T) is True where a query (third axis) may attend to a key (last axis).
         """
         q = self.split_heads(self.query(gather_tokens(x, at)))  # (B, H, Q, K)
         k, v = self.split_heads(self.key(x)), self.split_heads(self.value(x))  # (B, H, T, K)
         dropout = self.dropout if self.training else 0.0
         if self.maps is None:
-            gathered = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
+            values = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
         else:
             scores = q @ k.transpose(-2, -1) / math.sqrt(q.size(-1))  # (B, H, Q, T)
             if mask is not None:
                 scores = scores.masked_fill(~mask, -math.inf)
             weights = scores.softmax(-1)
             self.maps.append(weights)
-            gathered = F.dropout(weights, dropout) @ v
-        return self.output(gathered.transpose(1, 2).flatten(-2))  # (B, H, Q, K) -> (B, Q, D)
+            values = F.dropout(weights, dropout) @ v
+        return self.output(values.transpose(1, 2).flatten(-2))  # (B, H, Q, K) -> (B, Q, D)
 
 
 class FeedForward(nn.Module):
-    """Four times wider, GELU, and back, for each token alone. GELU is the erf one, as at first in Google's code."""
+    """Four times wider, GELU, and back, for each token separately. GELU is exact (erf), as first in Google's code."""
 
     def __init__(self, config: BertConfig):
         super().__init__()
@@ -153,7 +153,7 @@ class Layer(nn.Module):
 
 
 class Bert(nn.Module):
-    """The encoder: token ids in, one vector a token out. The pooler is in `heads.py`, with the heads that use it."""
+    """The encoder: token ids in, one vector per token out. The pooler is in `heads.py`, with the heads that use it."""
 
     def __init__(self, config: BertConfig):
         super().__init__()
@@ -163,7 +163,7 @@ class Bert(nn.Module):
         self.apply(self.init_weights)
 
     def init_weights(self, part: nn.Module) -> None:
-        """Normal weights with deviation 0.02 and zero biases, for the encoder and for heads (Google's
+        """Start a part of the encoder or of a head with normal weights of deviation 0.02 and zero biases (Google's
         `modeling.py`)."""
         if isinstance(part, nn.Linear | nn.Embedding):
             nn.init.normal_(part.weight, std=self.config.initializer_range)
@@ -179,12 +179,12 @@ class Bert(nn.Module):
         attention_mask: Tensor | None = None,
         at: Tensor | None = None,
     ) -> Tensor:
-        """Hidden states of the last layer: (B, T) -> (B, T, D), or (B, Q, D) for the positions `at` (B, Q).
+        """Compute the hidden states of the last layer: (B, T) -> (B, T, D), or (B, Q, D) for the positions `at` (B, Q).
 
-        `attention_mask` is 1 where a token may be looked at and 0 on padding, (B, T), or one such row for every query,
-        (B, T, T). Leave it out when nothing is padded: attention without a mask is the fast one. `at` is exact: the
-        last layer then computes only what will be read, from all tokens. Raises ValueError with what is wrong with
-        the input.
+        `attention_mask` is 1 for tokens that may be attended to and 0 for padding, (B, T), or one such row for every
+        query, (B, T, T). Leave it out when nothing is padded: attention is faster without a mask. `at` changes no
+        value: the last layer then computes only the requested positions, from all tokens. Raises ValueError for input
+        that the model cannot read.
         """
         self.check_inputs(input_ids, token_type_ids, attention_mask)
         mask = None if attention_mask is None else attention_mask.bool()
@@ -193,23 +193,24 @@ class Bert(nn.Module):
         x = self.embeddings(input_ids, token_type_ids)
         for layer in self.layers[:-1]:
             x = layer(x, mask)
-        if at is None or self.layers[-1].attention.maps is not None:  # somebody looks: show the whole map
+        if at is None or self.layers[-1].attention.maps is not None:  # `attention_maps` is open: it gets the whole map
             return gather_tokens(self.layers[-1](x, mask), at)
         if mask is not None and mask.size(2) > 1:
             mask = gather_tokens(mask[:, 0], at)[:, None]  # (B, 1, Q, T)
         return self.layers[-1](x, mask, at)
 
     def check_inputs(self, input_ids: Tensor, token_type_ids: Tensor | None, attention_mask: Tensor | None) -> None:
-        """ValueError for input that the model cannot read. Values are looked at on a CPU only: a GPU would have to
-        wait."""
-        most, vocabulary = self.config.max_position_embeddings, self.config.vocab_size
+        """Raise ValueError for input that the model cannot read. Values are checked only on a CPU."""
+        positions, vocabulary = self.config.max_position_embeddings, self.config.vocab_size
         if input_ids.dim() != 2:
             raise ValueError(f"input_ids has shape {tuple(input_ids.shape)}; it must be (batch, tokens)")
         B, T = input_ids.shape
         if B == 0 or T == 0:
             raise ValueError(f"input_ids has shape {(B, T)}: there is nothing to read, not even [CLS]")
-        if most < T:
-            raise ValueError(f"{T} tokens, but the model has {most} positions: cut the text, or read it in windows")
+        if positions < T:
+            raise ValueError(
+                f"{T} tokens, but the model has {positions} positions: cut the text, or read it in windows"
+            )
         if input_ids.is_floating_point():
             raise ValueError(f"input_ids are {input_ids.dtype}; they must be whole numbers")
         if token_type_ids is not None and token_type_ids.shape != (B, T):
@@ -224,37 +225,37 @@ class Bert(nn.Module):
         for name, ids, size in (("input_ids", input_ids, vocabulary),
                                 ("token_type_ids", token_type_ids, self.config.type_vocab_size)):  # fmt: skip
             if ids is not None and not (ids.min() >= 0 and ids.max() < size):
-                raise ValueError(f"{name} run from {ids.min()} to {ids.max()}; the model knows 0 to {size - 1}")
+                raise ValueError(f"{name} run from {ids.min()} to {ids.max()}; the model has 0 to {size - 1}")
         if attention_mask is not None and not attention_mask.bool().any(-1).all():
-            raise ValueError("attention_mask has a row of zeros: a token that may look at nothing has no average")
+            raise ValueError("attention_mask has a row of zeros: each query must be able to attend to some token")
 
 
 def can_check_values(tensor: Tensor) -> bool:
-    """Whether a look at the values is free: a GPU would have to finish its work first, and torch.compile cannot."""
+    """Whether values can be read at no cost: a GPU would have to finish its work first, and torch.compile cannot."""
     return tensor.device.type == "cpu" and not torch.compiler.is_compiling()
 
 
 def gather_tokens(x: Tensor, at: Tensor | None) -> Tensor:
-    """Of each row of x (B, T, D) the tokens `at` (B, Q) -> (B, Q, D); all of them when `at` is None."""
+    """Select the positions `at` (B, Q) from each row of x (B, T, D) -> (B, Q, D); all of them when `at` is None."""
     return x if at is None else x.gather(1, at[:, :, None].expand(-1, -1, x.size(-1)))
 
 
 @contextmanager
 def attention_maps(model: nn.Module) -> Iterator[list[Tensor]]:
-    """Inside `with attention_maps(model) as maps:` each forward fills `maps` with L tensors (B, H, T, T).
+    """Inside `with attention_maps(model) as maps:` each forward pass fills `maps` with L tensors (B, H, T, T).
 
-    `maps[l][b, h, i, j]` is how much token i of row b takes from token j in head h of layer l, before dropout; each row
-    sums to 1. Only here does the readable formula run, in the same `forward`. Raises ValueError for a model without our
-    attention.
+    `maps[l][b, h, i, j]` is the attention of token i of row b to token j in head h of layer l, before dropout; each row
+    sums to 1. Only here does `Attention.forward` use the readable formula. Raises ValueError for a model without
+    bertlab's attention.
     """
     attentions = [part for part in model.modules() if isinstance(part, Attention)]
     if not attentions:
         raise ValueError(
-            f"{type(model).__name__} has no bertlab attention to look at. A transformers model shows its own: load it "
-            'with attn_implementation="eager" and call it with output_attentions=True'
+            f"{type(model).__name__} has no bertlab attention. A transformers model returns its own maps: load it with "
+            'attn_implementation="eager" and call it with output_attentions=True'
         )
     maps: list[Tensor] = []
-    before = [part.maps for part in attentions]
+    previous_maps = [part.maps for part in attentions]
     hooks = [
         part.register_forward_pre_hook(lambda *_: maps.clear()) for part in model.modules() if isinstance(part, Bert)
     ]
@@ -263,8 +264,8 @@ def attention_maps(model: nn.Module) -> Iterator[list[Tensor]]:
     try:
         yield maps
     finally:
-        for part, earlier in zip(attentions, before, strict=True):
-            part.maps = earlier
+        for part, previous in zip(attentions, previous_maps, strict=True):
+            part.maps = previous
         for hook in hooks:
             hook.remove()
 
@@ -286,7 +287,7 @@ def eval_mode(model: nn.Module) -> Iterator[None]:
 def sinusoid_table(length: int, width: int) -> Tensor:
     """The position table of Vaswani et al. 2017, section 3.5: sin in even columns, cos in odd ones, (length, width).
 
-    BERT learns its table. It may start from this one (`pretrain` does so), and then find its neighbours sooner.
+    BERT learns its table. If it starts from this one, as in `pretrain`, it learns sooner to attend to neighbours.
     """
     position = torch.arange(length, dtype=torch.float64)[:, None]
     column = torch.arange(width, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""The encoder: the same numbers as Hugging Face's and PyTorch's, and clear words for what it cannot read."""
+"""The encoder: the same numbers as Hugging Face's and PyTorch's, and clear errors for input that it cannot read."""
 
 import math
 from dataclasses import replace
@@ -43,19 +43,19 @@ def close(x: torch.Tensor, y: torch.Tensor, bound: float = 1e-12) -> None:
 def test_every_part_equals_hugging_faces(config, dtype, padded, attention):
     found = compare(config, dtype, padded, attention)
     assert set(found) == set(PARTS) - ({"maps"} if attention == "sdpa" else set())
-    assert {part: far for part, far in found.items() if not far < BOUND[dtype]} == {}
+    assert {part: value for part, value in found.items() if not value < BOUND[dtype]} == {}
 
 
 def test_parity_would_see_a_small_error():
     """The weights are loud enough: tanh GELU, and an eps of 1e-5, each differ by far more than the bound."""
     ours, theirs = pair(SMALL, torch.float64)
     inputs = {key: value for key, value in a_batch(SMALL, False).items() if "label" not in key}
-    right = ours(**inputs).mlm_logits
-    close(right, theirs(**inputs).prediction_logits)
+    logits = ours(**inputs).mlm_logits
+    close(logits, theirs(**inputs).prediction_logits)
     for part in theirs.modules():
         if isinstance(part, nn.LayerNorm):
             part.eps = 1e-5
-    assert (right - theirs(**inputs).prediction_logits).abs().max() > 1e-6
+    assert (logits - theirs(**inputs).prediction_logits).abs().max() > 1e-6
 
 
 def test_attention_equals_pytorchs():
@@ -79,7 +79,7 @@ def test_attention_equals_pytorchs():
     close(seen[0], maps)
 
 
-# ---- Positions that are asked for ------------------------------------------------------------------------------------
+# ---- Requested positions ---------------------------------------------------------------------------------------------
 
 AT = torch.tensor([[0, 3, 9], [0, 1, 1], [0, 6, 2]])
 
@@ -91,8 +91,8 @@ def masks() -> dict[str, torch.Tensor | None]:
 
 
 @pytest.mark.parametrize("kind", masks())
-def test_asked_positions_equal_the_full_computation(kind):
-    """`at` changes nothing but the work: outputs and the gradient of every weight."""
+def test_requested_positions_equal_the_full_computation(kind):
+    """`at` only saves work: outputs and the gradient of every weight."""
     model, batch = loud_bert(), a_batch(SMALL, False)
     inputs = batch["input_ids"], batch["token_type_ids"], masks()[kind]
     weight = torch.randn(B, 3, SMALL.hidden_size, dtype=torch.float64)
@@ -109,7 +109,7 @@ def test_asked_positions_equal_the_full_computation(kind):
         close(gradient, full_gradients[key])
 
 
-def test_the_last_layer_computes_only_what_is_asked_for():
+def test_the_last_layer_computes_only_requested_positions():
     model, batch = loud_bert(), a_batch(SMALL, False)
     seen = []
     for layer in model.layers:
@@ -118,7 +118,7 @@ def test_the_last_layer_computes_only_what_is_asked_for():
     assert seen == [T, 3]
 
 
-def test_pick_takes_these_tokens_of_each_row():
+def test_gather_tokens_literal():
     x = torch.arange(12.0).view(2, 3, 2)
     assert gather_tokens(x, torch.tensor([[2, 0], [1, 1]])).tolist() == [[[4, 5], [0, 1]], [[8, 9], [8, 9]]]
     assert gather_tokens(x, None) is x
@@ -127,14 +127,14 @@ def test_pick_takes_these_tokens_of_each_row():
 # ---- Masks -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("look", [False, True], ids=["SDPA", "formula"])
-def test_padding_is_never_read(look):
-    """What stands on padding, and how much of it there is, changes no real token (d2l-en#2582: there it did)."""
+@pytest.mark.parametrize("with_maps", [False, True], ids=["SDPA", "formula"])
+def test_padding_is_never_read(with_maps):
+    """Neither the ids of padding nor its length change a real token (d2l-en#2582: there it did)."""
     model, batch = loud_bert(), a_batch(SMALL, True)
     ids, segments, mask = batch["input_ids"], batch["token_type_ids"], batch["attention_mask"]
 
     def run(*inputs):
-        if not look:
+        if not with_maps:
             return model(*inputs)
         with attention_maps(model):
             return model(*inputs)
@@ -148,8 +148,8 @@ def test_padding_is_never_read(look):
         close(hidden[row, :length], alone[0])
 
 
-def test_a_mask_for_each_query_hides_what_it_says():
-    """With each token blind to later ones, a later token changes nothing before it."""
+def test_a_mask_for_each_query_is_applied():
+    """When no token attends to later ones, a later token changes nothing before it."""
     model, batch = loud_bert(), a_batch(SMALL, False)
     ids, mask = batch["input_ids"], masks()["a row for each query"]
     before = model(ids, attention_mask=mask)
@@ -174,13 +174,13 @@ def test_maps_are_averages_over_what_the_mask_allows():
     mask = batch["attention_mask"]
     with attention_maps(model) as maps:
         assert maps == []
-        looked = model(batch["input_ids"], attention_mask=mask)
+        with_maps = model(batch["input_ids"], attention_mask=mask)
     assert [tuple(x.shape) for x in maps] == [(B, 4, T, T)] * 2
     for weights in maps:
         close(weights.sum(-1), torch.ones(B, 4, T, dtype=torch.float64))
         assert (weights.movedim(-1, 1)[mask == 0] == 0).all()
         assert (weights.movedim(-1, 1)[mask == 1] > 0).all()
-    close(looked, model(batch["input_ids"], attention_mask=mask))  # the kernel equals the formula
+    close(with_maps, model(batch["input_ids"], attention_mask=mask))  # the kernel equals the formula
 
 
 def test_maps_hold_the_last_forward_and_stay_after_the_block():
@@ -193,7 +193,7 @@ def test_maps_hold_the_last_forward_and_stay_after_the_block():
     assert [tuple(x.shape) for x in maps] == [(1, 4, 5, 5)] * 2
 
 
-def test_maps_are_whole_when_only_some_positions_are_asked_for():
+def test_maps_are_whole_when_only_some_positions_are_requested():
     model, ids = loud_bert(), a_batch(SMALL, False)["input_ids"]
     with attention_maps(model) as maps:
         hidden = model(ids, at=AT)
@@ -222,25 +222,25 @@ def test_maps_close_after_an_error():
 
 
 def test_maps_need_our_attention():
-    with pytest.raises(ValueError, match=r"Linear has no bertlab attention .* output_attentions=True"):
+    with pytest.raises(ValueError, match=r"Linear has no bertlab attention\. .* output_attentions=True"):
         with attention_maps(nn.Linear(2, 2)):
             pass
 
 
-# ---- Dropout and the start -------------------------------------------------------------------------------------------
+# ---- Dropout and initial weights -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("look", [False, True], ids=["SDPA", "formula"])
+@pytest.mark.parametrize("with_maps", [False, True], ids=["SDPA", "formula"])
 @pytest.mark.parametrize("field", ["hidden_dropout_prob", "attention_probs_dropout_prob"])
-def test_dropout_only_in_training(field, look):
+def test_dropout_only_in_training(field, with_maps):
     model, ids = loud_bert(replace(SMALL, **{field: 0.5})), a_batch(SMALL, False)["input_ids"]
 
     def run():
-        if not look:
+        if not with_maps:
             return model(ids)
         with attention_maps(model) as maps:
             hidden = model(ids)
-        for weights in maps:  # what is shown is before dropout
+        for weights in maps:  # maps are taken before dropout
             close(weights.sum(-1), torch.ones(B, 4, T, dtype=torch.float64))
         return hidden
 
@@ -250,7 +250,7 @@ def test_dropout_only_in_training(field, look):
     assert torch.equal(run(), run())
 
 
-def test_dropout_stands_where_bert_has_it():
+def test_dropout_is_where_bert_has_it():
     """After the embeddings, and on each sublayer before it is added: with everything dropped, only norms are left."""
     layer = Bert(replace(SMALL, hidden_dropout_prob=0.0)).double().layers[0].train()
     make_loud(layer)
@@ -263,7 +263,7 @@ def test_dropout_stands_where_bert_has_it():
 
 
 def test_attention_dropout_is_on_the_weights():
-    """A weight of the map that is kept is doubled at 0.5: the mean over many draws is what it is without dropout."""
+    """A weight of the map that is kept is doubled at 0.5: the mean over many draws is the output without dropout."""
     attention = Attention(replace(SMALL, attention_probs_dropout_prob=0.5)).double().train()
     make_loud(attention)
     x = torch.randn(1, T, SMALL.hidden_size, dtype=torch.float64).expand(4000, -1, -1)
@@ -271,15 +271,15 @@ def test_attention_dropout_is_on_the_weights():
         kernel = attention(x)
         with attention_maps(attention):
             formula = attention(x)
-        right = attention.eval()(x[:1])[0]
+        expected = attention.eval()(x[:1])[0]
     for drawn in (kernel, formula):
         assert 0.5 < drawn.std(0).mean() < 2  # in units of about 1
-        assert (drawn.mean(0) - right).square().mean().sqrt() < 0.06
+        assert (drawn.mean(0) - expected).square().mean().sqrt() < 0.06
     assert abs(kernel.std(0).mean() - formula.std(0).mean()) < 0.05
 
 
 def test_initial_weights_are_googles():
-    """Normal, deviation 0.02, zero biases, LayerNorms one and zero; [PAD] starts at nothing."""
+    """Normal, deviation 0.02, zero biases, LayerNorms one and zero; [PAD] starts at zero."""
     model = Bert(BertConfig.preset("tiny", vocab_size=2000, initializer_range=0.05))
     for key, weight in model.named_parameters():
         if "norm" in key or key.endswith("bias"):
@@ -311,14 +311,14 @@ def test_preset_takes_changes():
 
 
 def test_sinusoids_literally():
-    right = [[0, 1, 0, 1], [math.sin(1), math.cos(1), math.sin(0.01), math.cos(0.01)],
+    expected = [[0, 1, 0, 1], [math.sin(1), math.cos(1), math.sin(0.01), math.cos(0.01)],
              [math.sin(2), math.cos(2), math.sin(0.02), math.cos(0.02)]]  # fmt: skip
-    close(sinusoid_table(3, 4), torch.tensor(right), 1e-7)
+    close(sinusoid_table(3, 4), torch.tensor(expected), 1e-7)
     assert sinusoid_table(2, 3).shape == (2, 3)
     close(sinusoid_table(5, 3)[4, 2], torch.tensor(math.sin(4 / 10_000 ** (2 / 3))), 1e-7)
 
 
-# ---- What it cannot read ---------------------------------------------------------------------------------------------
+# ---- Input that it cannot read ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -332,13 +332,13 @@ def test_sinusoids_literally():
         ({"intermediate_size": "4"}, "intermediate_size is '4'"),
         ({"max_position_embeddings": 0}, "max_position_embeddings is 0"),
         ({"type_vocab_size": 0}, "type_vocab_size is 0"),
-        ({"hidden_dropout_prob": 1.0}, r"hidden_dropout_prob is 1.0; a dropout lies in \[0, 1\)"),
+        ({"hidden_dropout_prob": 1.0}, r"hidden_dropout_prob is 1.0; it must be at least 0 and below 1"),
         ({"attention_probs_dropout_prob": -0.1}, "attention_probs_dropout_prob is -0.1"),
         ({"pad_token_id": 100}, "pad_token_id 100 is not in a vocabulary of 100"),
         ({"pad_token_id": -1}, "pad_token_id -1 is not"),
     ],
 )
-def test_config_that_cannot_be(wrong, message):
+def test_config_that_is_impossible(wrong, message):
     with pytest.raises(ValueError, match=message):
         replace(SMALL, **wrong)
 
@@ -359,10 +359,10 @@ IDS = torch.ones(2, 5, dtype=torch.long)
         ((IDS[:0],), r"input_ids has shape \(0, 5\): there is nothing"),
         ((IDS.repeat(1, 4),), "20 tokens, but the model has 16 positions: cut the text, or read it in windows"),
         ((IDS.double(),), "input_ids are torch.float64; they must be whole numbers"),
-        ((IDS * 100,), "input_ids run from 100 to 100; the model knows 0 to 99"),
-        ((-IDS,), "input_ids run from -1 to -1; the model knows 0 to 99"),
+        ((IDS * 100,), "input_ids run from 100 to 100; the model has 0 to 99"),
+        ((-IDS,), "input_ids run from -1 to -1; the model has 0 to 99"),
         ((IDS, IDS[:, :4]), r"token_type_ids has shape \(2, 4\), input_ids \(2, 5\)"),
-        ((IDS, IDS * 2), "token_type_ids run from 2 to 2; the model knows 0 to 1"),
+        ((IDS, IDS * 2), "token_type_ids run from 2 to 2; the model has 0 to 1"),
         ((IDS, None, IDS[:, :4]), r"attention_mask has shape \(2, 4\).* must be \(2, 5\) or \(2, 5, 5\)"),
         ((IDS, None, IDS[:, None, None]), r"attention_mask has shape \(2, 1, 1, 5\)"),
         ((IDS, None, IDS * torch.tensor([[1], [0]])), "attention_mask has a row of zeros"),
