@@ -18,14 +18,9 @@ SHARES = ("previous", "next", "self", "same word", "[CLS]", "[SEP]", "punctuatio
 HEAD_KINDS = SHARES[:-1]
 
 
-# ---- Which keys a share counts ---------------------------------------------------------------------------------------
-
-
 def is_punctuation_token(token: str) -> bool:
     """Whether the token consists of signs only: true of "." and "(", false of "[SEP]", "##s" and "mr."."""
-    if token in SPECIAL_TOKENS:
-        return False
-    return bool(token) and all(unicodedata.category(sign)[0] in "PS" for sign in token)
+    return token not in ("", *SPECIAL_TOKENS) and all(unicodedata.category(sign)[0] in "PS" for sign in token)
 
 
 def find_scored_keys(tokens: Sequence[str]) -> dict[str, np.ndarray]:
@@ -38,22 +33,12 @@ def find_scored_keys(tokens: Sequence[str]) -> dict[str, np.ndarray]:
     T = len(tokens)
     words = np.array(tokens, dtype=object)
     same_word = (words[:, None] == words) & ~np.eye(T, dtype=bool) & ~np.isin(words, SPECIAL_TOKENS)
-    columns = {
-        "[CLS]": words == "[CLS]",
-        "[SEP]": words == "[SEP]",
-        "punctuation": np.array([is_punctuation_token(token) for token in tokens], dtype=bool),
-    }
+    columns = {name: words == name for name in ("[CLS]", "[SEP]")}
+    columns["punctuation"] = np.array([is_punctuation_token(token) for token in tokens], dtype=bool)
     columns["delimiter"] = columns["[SEP]"] | columns["punctuation"]
-    return {
-        "previous": np.eye(T, k=-1, dtype=bool),
-        "next": np.eye(T, k=1, dtype=bool),
-        "self": np.eye(T, dtype=bool),
-        "same word": same_word.astype(bool),
-        **{name: np.broadcast_to(column, (T, T)) for name, column in columns.items()},
-    }
-
-
-# ---- Maps ------------------------------------------------------------------------------------------------------------
+    diagonals = {name: np.eye(T, k=k, dtype=bool) for name, k in (("previous", -1), ("next", 1), ("self", 0))}
+    repeated = {name: np.broadcast_to(column, (T, T)) for name, column in columns.items()}
+    return diagonals | {"same word": same_word.astype(bool)} | repeated
 
 
 def to_float64(maps) -> np.ndarray:
@@ -93,15 +78,11 @@ def check_head_maps(maps, tokens: Sequence[str]) -> np.ndarray:
     return maps
 
 
-# ---- Scores ----------------------------------------------------------------------------------------------------------
-
-
 def sum_head_scores(maps: np.ndarray, tokens: Sequence[str]) -> dict[str, tuple[np.ndarray, int]]:
     """Each score summed over the queries that count, (...), and the number of these queries."""
     T = len(tokens)
-    sums = {
-        name: ((maps * keys).sum((-2, -1)), int(keys.any(-1).sum())) for name, keys in find_scored_keys(tokens).items()
-    }
+    wanted = find_scored_keys(tokens)
+    sums = {name: ((maps * keys).sum((-2, -1)), int(keys.any(-1).sum())) for name, keys in wanted.items()}
     logs = np.log2(maps, out=np.zeros_like(maps), where=maps > 0)  # 0 log 0 is 0
     distances = np.abs(np.arange(T)[:, None] - np.arange(T))
     sums["entropy"] = (-(maps * logs).sum((-2, -1)), T)
@@ -115,15 +96,14 @@ def average_head_scores(texts: Iterable[tuple[object, Sequence[str]]]) -> dict[s
     Every query that counts has the same weight. A long text therefore counts more than a short one, and a text without
     a repeated word does not affect "same word". Raises ValueError for no text, and what `score_heads` raises.
     """
-    sums: dict[str, np.ndarray | float] = {}
-    counts: dict[str, int] = {}
+    sums: dict[str, tuple] = {}
     for maps, tokens in texts:
         for name, (total, count) in sum_head_scores(check_head_maps(maps, tokens), tokens).items():
-            sums[name] = sums.get(name, 0.0) + total
-            counts[name] = counts.get(name, 0) + count
+            earlier_total, earlier_count = sums.get(name, (0.0, 0))
+            sums[name] = earlier_total + total, earlier_count + count
     if not sums:
         raise ValueError("no texts: there is nothing to score")
-    return {name: total / counts[name] if counts[name] else np.full_like(total, np.nan) for name, total in sums.items()}
+    return {name: total / count if count else np.full_like(total, np.nan) for name, (total, count) in sums.items()}
 
 
 def score_heads(maps, tokens: Sequence[str]) -> dict[str, np.ndarray]:
@@ -135,9 +115,8 @@ def score_heads(maps, tokens: Sequence[str]) -> dict[str, np.ndarray]:
     A **share** is the mean over queries i of sum_{j in S_i} a[i, j], where S_i are the keys of `find_scored_keys`. A
     query without such a key does not count: the first token has no previous one. Its chance level is the mean of
     |S_i| / T, which is 1 / T for previous, next and self.
-    **entropy**, in bits, is the mean over i of -sum_j a[i, j] log2 a[i, j]. It is 0 for a head that attends to a single
-    key; the maximum, log2 T, is the chance level. A head of 3 bits attends as broadly as one that is uniform over 8
-    tokens.
+    **entropy**, in bits, is the mean over i of -sum_j a[i, j] log2 a[i, j]: 0 for a head that attends to a single key,
+    3 for one that is uniform over 8 tokens. The maximum, log2 T, is the chance level.
     **distance**, in tokens, is the mean over i of sum_j a[i, j] |i - j| (Vig and Belinkov 2019). Its chance level is
     (T^2 - 1) / 3T.
 
@@ -148,9 +127,6 @@ def score_heads(maps, tokens: Sequence[str]) -> dict[str, np.ndarray]:
     return average_head_scores([(maps, tokens)])
 
 
-# ---- Chance, and the kind of a head ----------------------------------------------------------------------------------
-
-
 def compute_chance_levels(texts: Iterable[Sequence[str]]) -> dict[str, float]:
     """The chance level of each score over these texts, each a list of tokens: the score of uniform attention."""
     uniform = average_head_scores((make_uniform_map(len(tokens)), tokens) for tokens in texts)
@@ -158,10 +134,7 @@ def compute_chance_levels(texts: Iterable[Sequence[str]]) -> dict[str, float]:
 
 
 def rescale_above_chance(scores: dict[str, np.ndarray], chance: dict[str, float]) -> dict[str, np.ndarray]:
-    """Each share as (share - chance) / (1 - chance): uniform attention gives 0, all attention gives 1.
-
-    Scores that are no shares are left out.
-    """
+    """Each share as (share - chance) / (1 - chance): uniform attention gives 0, all attention gives 1."""
     return {
         name: (scores[name] - chance[name]) / (1 - chance[name]) if chance[name] < 1 else np.zeros_like(scores[name])
         for name in SHARES
@@ -169,10 +142,7 @@ def rescale_above_chance(scores: dict[str, np.ndarray], chance: dict[str, float]
 
 
 def find_strongest_kind(
-    scores: dict[str, np.ndarray],
-    chance: dict[str, float],
-    least: float = 0.2,
-    among: Sequence[str] = HEAD_KINDS,
+    scores: dict[str, np.ndarray], chance: dict[str, float], least: float = 0.2, among: Sequence[str] = HEAD_KINDS
 ) -> tuple[np.ndarray, np.ndarray]:
     """The kind of each head, and how strong it is: the share in `among` that is furthest above chance.
 
@@ -186,5 +156,4 @@ def find_strongest_kind(
     above = rescale_above_chance(scores, chance)
     values = np.stack([np.nan_to_num(above[name], nan=-np.inf) for name in among])  # (kinds, ...)
     strongest = values.max(0)
-    names = np.where(strongest >= least, np.array(among, dtype=object)[values.argmax(0)], "none")
-    return names, strongest
+    return np.where(strongest >= least, np.array(among, dtype=object)[values.argmax(0)], "none"), strongest

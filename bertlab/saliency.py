@@ -1,7 +1,6 @@
 """Which tokens did a classifier use? Attention, rollout, gradients, and tests that remove tokens.
 
-Each method gives a score to every token (B, T). It explains the log-odds of one class, `target` (B,). A `batch` is a
-dict of input_ids (B, T) and, where rows are padded, attention_mask (B, T).
+Each method gives a score to every token (B, T). It explains the log-odds of one class, `target` (B,).
 Dimension letters: B batch, T tokens, D hidden, H heads, K per head, C classes, L layers.
 """
 
@@ -13,6 +12,8 @@ from torch import Tensor
 
 from .heads import Classifier
 from .model import attention_maps
+
+Batch = dict[str, Tensor]  # input_ids (B, T) and, where rows are padded, attention_mask (B, T)
 
 
 def log_odds(logits: Tensor, target: Tensor) -> Tensor:
@@ -29,9 +30,6 @@ def class_probability(logits: Tensor, target: Tensor) -> Tensor:
     return logits.softmax(1).gather(1, target[:, None])[:, 0]
 
 
-# ---- Scores from the attention ---------------------------------------------------------------------------------------
-
-
 def average_cls_attention(maps: Sequence[Tensor], layer: int = -1) -> Tensor:
     """How much [CLS] attends to each token in one layer, the mean of its heads: L maps (B, H, T, T) -> (B, T)."""
     return maps[layer][:, :, 0].mean(1)
@@ -43,18 +41,12 @@ def roll_out_attention(maps: Sequence[Tensor]) -> Tensor:
     Abnar & Zuidema 2020, section 3. With A_l the mean of layer l's heads, half of each token's vector is taken to come
     from attention and half from the residual: R_l = (A_l / 2 + I / 2) R_{l-1}, where R_{-1} = I. So R_l[i, j] is the
     sum, over all paths from token i above layer l down to input token j, of the product of the weights on the path.
-    Rows sum to 1; row 0 of R_{L-1} is [CLS]. Rollout ignores the values, the feed-forward layers, and how large the
-    residual really is.
+    Rows sum to 1; row 0 of R_{L-1} is [CLS]. Values, feed-forward layers and the residual's real size are ignored.
     """
-    flow = torch.eye(maps[0].size(-1), dtype=maps[0].dtype, device=maps[0].device)
-    flows = []
+    flows = [torch.eye(maps[0].size(-1), dtype=maps[0].dtype, device=maps[0].device)]
     for heads in maps:
-        flow = (heads.mean(-3) @ flow + flow) / 2  # (..., T, T)
-        flows.append(flow)
-    return torch.stack(flows)
-
-
-# ---- Scores from the gradient ----------------------------------------------------------------------------------------
+        flows.append((heads.mean(-3) @ flows[-1] + flows[-1]) / 2)  # (..., T, T)
+    return torch.stack(flows[1:])
 
 
 @contextmanager
@@ -67,18 +59,15 @@ def replace_word_embeddings(model: Classifier, vectors: Tensor) -> Iterator[None
         hook.remove()
 
 
-def compute_embedding_gradient(model: Classifier, batch: dict[str, Tensor], target: Tensor, vectors: Tensor) -> Tensor:
-    """The gradient of the log-odds with respect to the word vectors (B, T, D) -> (B, T, D), at `vectors`.
-
-    The model reads `vectors` instead of the embeddings of the batch's input_ids.
-    """
+def compute_embedding_gradient(model: Classifier, batch: Batch, target: Tensor, vectors: Tensor) -> Tensor:
+    """The gradient of the log-odds with respect to the word vectors (B, T, D), at `vectors`: (B, T, D)."""
     vectors = vectors.detach().requires_grad_()
     with torch.enable_grad(), replace_word_embeddings(model, vectors):
-        outputs = log_odds(model(**batch).logits, target)
-        return torch.autograd.grad(outputs.sum(), vectors)[0]  # rows are independent, so the sum mixes no gradients
+        total = log_odds(model(**batch).logits, target).sum()  # rows are independent, so the sum mixes no gradients
+        return torch.autograd.grad(total, vectors)[0]
 
 
-def gradient_x_input(model: Classifier, batch: dict[str, Tensor], target: Tensor) -> Tensor:
+def gradient_x_input(model: Classifier, batch: Batch, target: Tensor) -> Tensor:
     """Gradient times word vector, summed over the width: (B, T) (Shrikumar et al. 2016, "Not just a black box").
 
     To first order, this is what the log-odds would lose if the token's vector shrank to 0.
@@ -87,15 +76,13 @@ def gradient_x_input(model: Classifier, batch: dict[str, Tensor], target: Tensor
     return (compute_embedding_gradient(model, batch, target, words) * words).sum(-1)
 
 
-def integrated_gradients(
-    model: Classifier, batch: dict[str, Tensor], target: Tensor, baseline: Tensor, steps: int = 16
-) -> Tensor:
+def integrated_gradients(model: Classifier, batch: Batch, target: Tensor, baseline: Tensor, steps: int = 16) -> Tensor:
     """The mean gradient on the line from a baseline's word vectors to the sentence's, times their difference: (B, T).
 
     Sundararajan et al. 2017, section 3. `baseline` (B, T) are the ids of an uninformative text (`make_blank_baseline`).
-    The integral is a sum over the midpoints of `steps` equal pieces; each piece costs a forward and a backward pass.
-    The scores are complete: they sum to the log-odds of the sentence minus those of the baseline, and the approximation
-    improves with the steps. Raises ValueError for less than one step, or a baseline of another shape.
+    The integral is a sum over the midpoints of `steps` equal pieces; each costs a forward and a backward pass. The
+    scores sum to the log-odds of the sentence minus those of the baseline, the more exactly the more steps. Raises
+    ValueError for less than one step, or a baseline of another shape.
     """
     if steps < 1:
         raise ValueError(f"steps is {steps}; it must be at least 1")
@@ -114,7 +101,7 @@ def make_blank_baseline(input_ids: Tensor, fill: int, keep: Sequence[int]) -> Te
 
 
 def score_tokens(
-    model: Classifier, batch: dict[str, Tensor], target: Tensor, baseline: Tensor, steps: int = 16
+    model: Classifier, batch: Batch, target: Tensor, baseline: Tensor, steps: int = 16
 ) -> dict[str, Tensor]:
     """The scores of all four methods: name -> (B, T)."""
     with torch.no_grad(), attention_maps(model) as maps:
@@ -127,15 +114,11 @@ def score_tokens(
     }
 
 
-# ---- Removing tokens -------------------------------------------------------------------------------------------------
-
-
 @torch.no_grad()
-def classify_without_tokens(model: Classifier, batch: dict[str, Tensor], removed: Tensor) -> Tensor:
+def classify_without_tokens(model: Classifier, batch: Batch, removed: Tensor) -> Tensor:
     """Logits (B, C) when no token can attend to those in `removed` (B, T, True where a token is removed).
 
-    The other tokens keep their positions, so a gap remains. Raises ValueError if [CLS] is to be removed, because the
-    classifier reads its vector.
+    The other tokens keep their positions, so a gap remains. Raises ValueError if [CLS] is to be removed.
     """
     if removed[:, 0].any():
         raise ValueError("[CLS] cannot be removed: the classifier reads its vector")
@@ -143,7 +126,7 @@ def classify_without_tokens(model: Classifier, batch: dict[str, Tensor], removed
     return model(batch["input_ids"], attention_mask=mask * ~removed).logits
 
 
-def occlude_each_token(model: Classifier, batch: dict[str, Tensor], target: Tensor, words: Tensor) -> Tensor:
+def occlude_each_token(model: Classifier, batch: Batch, target: Tensor, words: Tensor) -> Tensor:
     """How much log-odds are lost when one token alone is removed: (B, T); 0 for tokens outside `words` (B, T).
 
     Li et al. 2016, "Understanding Neural Networks through Representation Erasure". One forward pass per token.
@@ -163,42 +146,31 @@ def select_top_tokens(scores: Tensor, words: Tensor, k: int) -> Tensor:
     return torch.zeros_like(words).scatter(1, order[:, :k], True) & words
 
 
-def measure_probability_loss(model: Classifier, batch: dict[str, Tensor], target: Tensor, removed: Tensor) -> Tensor:
+def measure_probability_loss(model: Classifier, batch: Batch, target: Tensor, removed: Tensor) -> Tensor:
     """How much probability the class `target` loses without the tokens in `removed` (B, T): (B,)."""
     whole = class_probability(classify_without_tokens(model, batch, torch.zeros_like(removed)), target)
     return whole - class_probability(classify_without_tokens(model, batch, removed), target)
 
 
-def comprehensiveness(
-    model: Classifier, batch: dict[str, Tensor], target: Tensor, scores: Tensor, words: Tensor, k: int
-) -> Tensor:
-    """The probability lost without the k highest-scoring of `words` (B, T): (B,). High means they were needed.
+def comprehensiveness(model: Classifier, batch: Batch, target: Tensor, scores: Tensor, words: Tensor, k: int) -> Tensor:
+    """The probability lost without the k highest-scoring of `words` (B, T): (B,) (DeYoung et al. 2020, section 4.2).
 
-    DeYoung et al. 2020 (ERASER), section 4.2.
+    High means that they were needed.
     """
     return measure_probability_loss(model, batch, target, select_top_tokens(scores, words, k))
 
 
-def sufficiency(
-    model: Classifier, batch: dict[str, Tensor], target: Tensor, scores: Tensor, words: Tensor, k: int
-) -> Tensor:
-    """The probability lost when only the k highest-scoring of `words` (B, T) remain: (B,). Low means they suffice.
-
-    DeYoung et al. 2020 (ERASER), section 4.2.
-    """
+def sufficiency(model: Classifier, batch: Batch, target: Tensor, scores: Tensor, words: Tensor, k: int) -> Tensor:
+    """The probability lost when only the k highest-scoring of `words` (B, T) remain: (B,). Low means they suffice."""
     return measure_probability_loss(model, batch, target, words & ~select_top_tokens(scores, words, k))
-
-
-# ---- Another attention with the same output --------------------------------------------------------------------------
 
 
 def find_other_attention(weights: Tensor, values: Tensor) -> Tensor:
     """Weights far from `weights` (T,) that give the very same average of `values` (T, K): (T,) in float64.
 
     With T > K + 1 tokens such weights exist (Brunner et al. 2020, section 3): any vector of the null space of the
-    values can be added, where a column of ones among the values keeps the sum at 1. We move in this null space away
-    from `weights` until one weight reaches 0, fix that one at 0, and continue until no direction is left. With few
-    tokens nothing can be moved, and `weights` are returned.
+    values can be added, where a column of ones among the values keeps the sum at 1. We move in it away from `weights`
+    until one weight reaches 0, fix that one, and continue until no direction is left: with few tokens, at once.
     """
     start = weights.double()
     current, constraints = start.clone(), torch.cat([values.double(), torch.ones(len(values), 1).double()], 1)
