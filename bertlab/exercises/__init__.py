@@ -1,6 +1,6 @@
 """Exercises: each notebook's module holds the tests that a learner's own code must pass, with a hint for each mistake.
 
-In a notebook: `from bertlab.exercises.nb06 import check`, then `check_weights(my_function)`. The answer says how much is right.
+In a notebook: `from bertlab.exercises.nb06 import check`, then `check(my_function)`. The result says how much is right.
 """
 
 import dis
@@ -12,20 +12,21 @@ from types import CodeType
 
 
 class Hint(Exception):
-    """Raised by a test: what is wrong with the answer, and where to look."""
+    """Raised by a test. The message says what is wrong with the answer, and how to find the mistake."""
 
 
-def expect(right: object, hint: str) -> None:
-    """Raise `Hint(hint)` unless `right` is true."""
-    if not bool(right):
+def expect(condition: object, hint: str) -> None:
+    """Raise `Hint(hint)` unless the condition is true."""
+    if not bool(condition):
         raise Hint(hint)
 
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise: what to write, how hard it is (1 to 3 stars), about how many minutes, and its tests.
+    """One exercise: what to write, how hard it is (1 to 3 stars), about how many minutes it takes, and its tests.
 
-    Each test is called with the learner's answer, and raises `Hint` when it is wrong. Order them from easy to hard.
+    Each test is called with the learner's answer, and raises `Hint` when the answer is wrong. The order is from easy to
+    hard.
     """
 
     task: str
@@ -47,23 +48,23 @@ class Result:
         return self.message
 
 
-def checker(exercises: dict[str, Exercise]) -> Callable[..., Result]:
+def make_check(exercises: dict[str, Exercise]) -> Callable[..., Result]:
     """The `check` of a notebook's module."""
 
     def check(answer: object, name: str | None = None) -> Result:
-        """Run the tests of the exercise that has the answer's name. A value, which has no name, is passed with it."""
+        """Run the tests of the exercise that has the answer's name; for a value without a name, pass the `name`."""
         name = name or getattr(answer, "__name__", None)
         if name not in exercises:
             raise ValueError(f"there is no exercise {name!r} here; there are {', '.join(exercises)}")
-        return judge(name, exercises[name], answer)
+        return run_tests(name, exercises[name], answer)
 
     return check
 
 
-def judge(name: str, exercise: Exercise, answer: object) -> Result:
-    """Untouched, wrong with a hint, or right."""
+def run_tests(name: str, exercise: Exercise, answer: object) -> Result:
+    """Run the tests in order, up to the first one that fails."""
     of = len(exercise.tests)
-    if untouched(answer):
+    if is_untouched(answer):
         stars = "*" * exercise.stars
         message = f"Not yet: {name} ({stars}, about {exercise.minutes} minutes). {exercise.task}"
         return Result("not yet", message, 0, of)
@@ -73,16 +74,13 @@ def judge(name: str, exercise: Exercise, answer: object) -> Result:
         except Hint as hint:
             return Result("wrong", f"Not right yet, {passed} of {of} tests pass. {hint}", passed, of)
         except Exception as error:  # the learner's code may fail in any way
-            said = f"{type(error).__name__}: {error}"
-            where = line_of(error, answer)
-            return Result(
-                "wrong", f"Not right yet, {passed} of {of} tests pass. {name} raised {said}{where}", passed, of
-            )
+            problem = f"{name} raised {type(error).__name__}: {error}{find_line(error, answer)}"
+            return Result("wrong", f"Not right yet, {passed} of {of} tests pass. {problem}", passed, of)
     tests = "its test passes" if of == 1 else f"all {of} tests pass"
     return Result("right", f"Right: {name}, {tests}.", of, of)
 
 
-def untouched(answer: object) -> bool:
+def is_untouched(answer: object) -> bool:
     """Is this still the stub: `...` for a value, or a function or class whose body is nothing but `...`?"""
     if answer is None or answer is ...:
         return True
@@ -106,8 +104,8 @@ def is_stub(code: CodeType) -> bool:
     return left or empty or ("RETURN_CONST", ...) in steps
 
 
-def line_of(error: Exception, answer: object) -> str:
-    """The line of the learner's own function that failed, if it can be told."""
+def find_line(error: Exception, answer: object) -> str:
+    """The line of the learner's own function that failed, if it is in the traceback."""
     code = getattr(answer, "__code__", None)
     trace, line = error.__traceback__, None
     while trace is not None:

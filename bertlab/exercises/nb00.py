@@ -5,36 +5,40 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor, nn
 
-from . import Exercise, checker, expect
+from . import Exercise, expect, make_check
+from .comparing import as_number, is_close
 
 # ---- majority --------------------------------------------------------------------------------------------
 
 
-def share(answer: object, name: str = "a share") -> float:
-    """The answer as a number between 0 and 1, or a hint."""
-    number = isinstance(answer, int | float) or (isinstance(answer, Tensor) and answer.numel() == 1)
-    expect(number, f"Return one number. Yours is {'None' if answer is None else 'a ' + type(answer).__name__}.")
-    expect(float(answer) <= 1, f"{float(answer):g} is no share. Divide by how many there are.")
-    return float(answer)
+def as_share(answer: object) -> float:
+    """The answer as a number that is at most 1. Raises Hint when it is something else."""
+    share = as_number(answer)
+    expect(share <= 1, f"{share:g} is not a share. Divide by the number of labels.")
+    return share
 
 
 def majority_of_ones(majority):
-    got = share(majority([1, 1, 0]))
-    expect(got != 1, "Return how often the most frequent label occurs, as a share of all labels, not the label.")
-    expect(abs(got - 2 / 3) < 1e-6, f"Of the labels 1, 1, 0 two thirds are the same. You say {got:.3f}.")
+    share = as_share(majority([1, 1, 0]))
+    expect(share != 1, "Return the share of labels that are the most frequent one, not the label itself.")
+    expect(is_close(share, 2 / 3), f"Two thirds of the labels 1, 1, 0 are the same. Your function returns {share:.3f}.")
 
 
 def majority_of_zeros(majority):
-    got = share(majority([0, 0, 0, 1]))
-    expect(abs(got - 0.25) > 1e-6, "0.25 is the share of ones. The most frequent label here is 0.")
-    expect(abs(got - 0.75) < 1e-6, f"Of the labels 0, 0, 0, 1 three quarters are the same. You say {got:.3f}.")
+    share = as_share(majority([0, 0, 0, 1]))
+    expect(not is_close(share, 0.25), "0.25 is the share of ones. The most frequent label here is 0.")
+    expect(
+        is_close(share, 0.75),
+        f"Three quarters of the labels 0, 0, 0, 1 are the same. Your function returns {share:.3f}.",
+    )
 
 
 def majority_of_three(majority):
-    got = share(majority([2, 2, 1, 0, 2, 1]))
+    share = as_share(majority([2, 2, 1, 0, 2, 1]))
     expect(
-        abs(got - 0.5) < 1e-6,
-        f"There may be more than two classes. Label 2 stands in half of 2, 2, 1, 0, 2, 1. You say {got:.3f}.",
+        is_close(share, 0.5),
+        "There may be more than two classes. Half of the labels 2, 2, 1, 0, 2, 1 are 2. Your function returns "
+        f"{share:.3f}.",
     )
 
 
@@ -44,34 +48,33 @@ def majority_of_three(majority):
 def accuracy_of_four(accuracy):
     logits = torch.tensor([[2.0, -1.0], [0.0, 3.0], [1.0, 0.0], [5.0, 0.2]])
     try:
-        got = accuracy(logits, torch.tensor([0, 1, 1, 0]))
+        answer = accuracy(logits, torch.tensor([0, 1, 1, 0]))
     except RuntimeError as error:
-        expect("tensor a (2)" not in str(error), "Take the largest logit of each row, not of each column: 4 guesses.")
+        expect("tensor a (2)" not in str(error), "Take the largest logit of each row, not of each column.")
         raise
-    expect(
-        isinstance(got, int | float | Tensor) and torch.as_tensor(got).numel() == 1,
-        "Return one number for the whole batch: the share of sentences that are right.",
-    )
-    expect(float(got) != 3, "3 is how many are right. Divide by how many sentences there are.")
-    expect(float(got) != 0.25, "0.25 is the share of wrong ones, or the smallest logit was taken for the guess.")
-    expect(abs(float(got) - 0.75) < 1e-6, f"3 of these 4 rows are right, so 0.75. You say {float(got):.3f}.")
+    share = as_number(answer, "one number for the whole batch: the share of sentences that are classified correctly")
+    expect(share != 3, "3 is the number of correct predictions. Divide by the number of sentences.")
+    expect(share != 0.25, "0.25 is the share of wrong predictions. Did you take the smallest logit as the prediction?")
+    expect(is_close(share, 0.75), f"3 of these 4 rows are correct, so it is 0.75. Your function returns {share:.3f}.")
 
 
 def accuracy_below_zero(accuracy):
     logits = torch.tensor([[-5.0, -1.0], [-1.0, -2.0], [-3.0, -4.0]])
-    got = float(accuracy(logits, torch.tensor([1, 1, 0])))
+    share = float(accuracy(logits, torch.tensor([1, 1, 0])))
     expect(
-        abs(got - 2 / 3) < 1e-6,
-        f"Logits may all be below zero; the guess is the larger one all the same. Right is 0.667, you say {got:.3f}.",
+        is_close(share, 2 / 3),
+        "Logits may all be below zero; the prediction is still the class with the larger one. The accuracy is 0.667, "
+        f"and your function returns {share:.3f}.",
     )
 
 
 def accuracy_of_three_classes(accuracy):
     logits = torch.tensor([[0.1, 0.2, 0.9], [0.8, 0.1, 0.3]])
-    got = float(accuracy(logits, torch.tensor([2, 0])))
+    share = float(accuracy(logits, torch.tensor([2, 0])))
     expect(
-        abs(got - 1.0) < 1e-6,
-        f"With three classes the guess may be 0, 1 or 2. Both rows are right here, you say {got:.3f}.",
+        is_close(share, 1.0),
+        "With three classes the prediction may be 0, 1 or 2. Both rows are correct here, and your function returns "
+        f"{share:.3f}.",
     )
 
 
@@ -80,27 +83,30 @@ def accuracy_of_three_classes(accuracy):
 SHORT, LONG = [101, 7592, 102], [101, 2023, 2143, 2001, 102]
 
 
-def two_tensors(pad, rows) -> tuple[Tensor, Tensor]:
-    got = pad(rows)
+def as_two_tensors(pad, rows) -> tuple[Tensor, Tensor]:
+    """What `pad` returns for the rows. Raises Hint unless it is two tensors."""
+    answer = pad(rows)
     expect(
-        isinstance(got, tuple | list) and len(got) == 2 and all(isinstance(part, Tensor) for part in got),
+        isinstance(answer, tuple | list) and len(answer) == 2 and all(isinstance(part, Tensor) for part in answer),
         "Return two tensors: input_ids, attention_mask.",
     )
-    return tuple(got)
+    return tuple(answer)
 
 
 def pad_ids(pad):
-    ids, _ = two_tensors(pad, [SHORT, LONG])
+    ids, _ = as_two_tensors(pad, [SHORT, LONG])
     expect(
         ids.dim() == 2 and len(ids) == 2,
-        f"input_ids has one row a sentence: shape (2, 5) here. Yours is {tuple(ids.shape)}.",
+        f"input_ids has one row for each sentence, so its shape is (2, 5) here. Yours has shape {tuple(ids.shape)}.",
     )
     expect(
         ids.shape[1] == 5,
-        f"The rows are as long as the longest sentence, 5 tokens here. Yours have {ids.shape[1]}: "
-        "more costs time, less loses words.",
+        f"The rows are as long as the longest sentence, which has 5 tokens here. Yours have {ids.shape[1]} tokens. "
+        "Longer rows cost time, and shorter ones lose words.",
     )
-    expect(ids[0].tolist() != [0, 0, *SHORT], "The zeros belong behind the sentence: BERT looks for [CLS] in front.")
+    expect(
+        ids[0].tolist() != [0, 0, *SHORT], "Put the zeros after the sentence: BERT expects [CLS] as the first token."
+    )
     expect(
         ids.tolist() == [[*SHORT, 0, 0], LONG],
         f"The first row should be {[*SHORT, 0, 0]}. Yours is {ids[0].tolist()}.",
@@ -108,83 +114,89 @@ def pad_ids(pad):
 
 
 def pad_mask(pad):
-    ids, mask = two_tensors(pad, [SHORT, LONG])
-    expect(mask.shape == ids.shape, f"attention_mask has the shape of input_ids. Yours is {tuple(mask.shape)}.")
-    got = mask.long().tolist()
+    ids, mask = as_two_tensors(pad, [SHORT, LONG])
+    expect(mask.shape == ids.shape, f"attention_mask has the shape of input_ids. Yours has shape {tuple(mask.shape)}.")
+    rows = mask.long().tolist()
     expect(
-        got != [[1] * 5] * 2, "Your mask is 1 everywhere, so the model would read the padding. It is 0 on each [PAD]."
+        rows != [[1] * 5] * 2,
+        "Your mask is 1 everywhere, so the model would read the padding. Set it to 0 at each [PAD].",
     )
-    expect(got != [[0, 0, 0, 1, 1], [0] * 5], "Your mask is turned around: 1 is a token to be read, 0 is padding.")
-    expect(got == [[1, 1, 1, 0, 0], [1] * 5], f"The first row of the mask should be [1, 1, 1, 0, 0]: {got[0]}.")
+    expect(rows != [[0, 0, 0, 1, 1], [0] * 5], "Your mask is inverted: 1 marks a token to be read, 0 marks padding.")
+    expect(
+        rows == [[1, 1, 1, 0, 0], [1] * 5], f"The first row of the mask should be [1, 1, 1, 0, 0]. Yours is {rows[0]}."
+    )
 
 
 def pad_types(pad):
-    ids, mask = two_tensors(pad, [LONG])
+    ids, mask = as_two_tensors(pad, [LONG])
     expect(
         not ids.is_floating_point(),
-        "Ids are whole numbers: an embedding table cannot be asked for row 101.0. Give torch a dtype, or ints.",
+        "Ids are whole numbers: an embedding table has no row 101.0. Give torch integers, or dtype=torch.long.",
     )
-    expect(ids.tolist() == [LONG] and mask.long().tolist() == [[1] * 5], "One sentence alone needs no padding.")
+    expect(ids.tolist() == [LONG] and mask.long().tolist() == [[1] * 5], "A single sentence needs no padding.")
 
 
 # ---- train_step ------------------------------------------------------------------------------------------
 
 
 class OneWeight(nn.Module):
-    """loss = w * w, w = 2 at first. With rate 0.25 a step halves w. It counts the backward passes."""
+    """A model with loss = w * w and w = 2 at first: a step with rate 0.25 halves w. It counts the backward passes."""
 
     def __init__(self):
         super().__init__()
         self.w = nn.Parameter(torch.tensor(2.0))
         self.backwards = 0
-        self.w.register_hook(self.count)
+        self.w.register_hook(self.count_backward)
 
-    def count(self, gradient: Tensor) -> None:
+    def count_backward(self, gradient: Tensor) -> None:
         self.backwards += 1
 
     def forward(self, input_ids=None, labels=None) -> SimpleNamespace:
-        expect(labels is not None, "The model was called without labels, so it has no loss. Hand it the whole batch.")
+        expect(labels is not None, "The model was called without labels, so there is no loss. Pass it the whole batch.")
         return SimpleNamespace(loss=self.w * self.w, logits=self.w)
 
 
-def a_step(train_step, times: int = 1) -> tuple[OneWeight, object]:
-    """The model after so many steps, and what the last one returned."""
-    model, got = OneWeight(), None
+def run_steps(train_step, times: int = 1) -> tuple[OneWeight, object]:
+    """The model after some steps, and what the last one returned."""
+    model, answer = OneWeight(), None
     optimizer = torch.optim.SGD(model.parameters(), lr=0.25)
     for _ in range(times):
-        got = train_step(model, {"input_ids": torch.tensor([[101]]), "labels": torch.tensor([1])}, optimizer)
-    return model, got
+        answer = train_step(model, {"input_ids": torch.tensor([[101]]), "labels": torch.tensor([1])}, optimizer)
+    return model, answer
 
 
 def step_moves(train_step):
-    model, _ = a_step(train_step)
+    model, _ = run_steps(train_step)
     expect(model.backwards, "No gradient was computed: call backward() on the loss.")
     moved = model.w.item() != 2.0
     expect(
         moved or model.w.grad is not None,
-        "The gradients were thrown away before the step could use them. Call zero_grad before backward, or after step.",
+        "The gradients were cleared before the step could use them. Call zero_grad before backward, or after step.",
     )
-    expect(moved, "There is a gradient, but the weight did not move. optimizer.step() comes after backward().")
-    expect(abs(model.w.item() - 1.0) < 1e-6, f"One step should take the weight from 2 to 1. It is {model.w.item():g}.")
+    expect(moved, "There is a gradient, but the weight did not change. Call optimizer.step() after backward().")
+    expect(
+        is_close(model.w.item(), 1.0), f"One step should change the weight from 2 to 1. It became {model.w.item():g}."
+    )
 
 
 def step_forgets(train_step):
-    model, _ = a_step(train_step, times=2)
+    model, _ = run_steps(train_step, times=2)
     expect(
-        abs(model.w.item() + 0.5) > 1e-6,
-        "The second step used the first one's gradient again: PyTorch adds gradients up. Clear them with zero_grad().",
+        not is_close(model.w.item(), -0.5),
+        "The second step used the gradient of the first one again, because PyTorch adds gradients up. Clear them with "
+        "zero_grad().",
     )
-    expect(abs(model.w.item() - 0.5) < 1e-6, f"Two steps should take the weight to 0.5. It is {model.w.item():g}.")
+    expect(is_close(model.w.item(), 0.5), f"Two steps should change the weight to 0.5. It became {model.w.item():g}.")
 
 
 def step_returns(train_step):
-    _, got = a_step(train_step)
-    expect(got is not None, "The step is right. Now return the loss, so that it can be drawn.")
+    _, loss = run_steps(train_step)
+    expect(loss is not None, "The step is right. Now return the loss, so that it can be plotted.")
     expect(
-        not isinstance(got, Tensor),
+        not isinstance(loss, Tensor),
         "Return a plain number, loss.item(). A tensor would keep the whole computation in memory.",
     )
-    expect(abs(got - 4.0) < 1e-6, f"The loss of the batch was 4 before the step. You return {got:g}.")
+    expect(is_close(loss, 4.0), f"The loss of the batch was 4 before the step. Your function returns {loss:g}.")
 
 
 EXERCISES = {
@@ -211,4 +223,4 @@ EXERCISES = {
     ),
 }
 
-check = checker(EXERCISES)
+check = make_check(EXERCISES)

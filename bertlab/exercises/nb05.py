@@ -1,27 +1,18 @@
-"""The exercises of notebook 05, positions: the table of sinusoids, the turn that a shift is, rotary positions."""
+"""The exercises of notebook 05, positions: the table of sinusoids, a shift as a rotation, rotary positions."""
 
 import math
 
 import torch
 from torch import Tensor
 
-from . import Exercise, Hint, checker, expect
-
-
-def close(answer: object, right: Tensor, limit: float = 1e-5) -> bool:
-    """Is the answer a tensor of the right shape with nearly the right numbers?"""
-    return (
-        isinstance(answer, Tensor)
-        and answer.shape == right.shape
-        and bool((answer.double() - right.double()).abs().max() < limit)
-    )
-
+from . import Exercise, Hint, expect, make_check
+from .comparing import is_close, random_numbers
 
 # ---- sinusoid_table --------------------------------------------------------------------------------------
 
 
-def published(length: int, width: int, first: int = 0) -> Tensor:
-    """The formula of Vaswani et al. 2017, section 3.5, a number at a time."""
+def make_published_table(length: int, width: int, first: int = 0) -> Tensor:
+    """The formula of Vaswani et al. 2017, section 3.5, one number at a time; the first row is position `first`."""
     table = torch.zeros(length, width, dtype=torch.float64)
     for p in range(length):
         for i in range(width // 2):
@@ -34,33 +25,38 @@ def table_of_four_columns(sinusoid_table):
     table = sinusoid_table(6, 4)
     expect(isinstance(table, Tensor), "Return a tensor.")
     expect(
-        table.shape == (6, 4), f"6 positions of 4 numbers make a table of (6, 4). Yours has shape {tuple(table.shape)}."
+        table.shape == (6, 4),
+        f"6 positions of 4 numbers make a table of shape (6, 4). Yours has shape {tuple(table.shape)}.",
     )
-    right = published(6, 4)
-    expect(not close(table, published(6, 4, 1)), "Your first row is that of position 1. Positions begin at 0.")
-    expect(not close(table, right[:, [1, 0, 3, 2]]), "Sine and cosine are swapped: even columns hold the sine.")
+    right = make_published_table(6, 4)
     expect(
-        not close(table, right[:, [0, 2, 1, 3]]),
-        "All sines stand before all cosines. In the published formula they take turns: column 2i, column 2i + 1.",
+        not is_close(table, make_published_table(6, 4, 1)),
+        "Your first row is that of position 1. Positions start at 0.",
+    )
+    expect(not is_close(table, right[:, [1, 0, 3, 2]]), "Sine and cosine are swapped: even columns hold the sine.")
+    expect(
+        not is_close(table, right[:, [0, 2, 1, 3]]),
+        "All sines come before all cosines. In the published formula they alternate: column 2i is a sine, column 2i + "
+        "1 a cosine.",
     )
     position, column = torch.arange(6.0)[:, None], torch.arange(4)
     for power, hint in (
         (
             column / 4,
-            "The cosine of a pair has another frequency than its sine. Both have 2i for pair i.",
+            "The cosine of a pair has another frequency than its sine. Both use 2i for pair i.",
         ),
-        (column // 2 / 4, "The exponent is i / D. It is 2i / D: the waves become longer twice as fast."),
+        (column // 2 / 4, "Your exponent is i / D. It should be 2i / D: the waves become longer twice as fast."),
     ):
         angle = position / 10_000**power
-        expect(not close(table, torch.where(column % 2 == 0, angle.sin(), angle.cos())), hint)
-    expect(close(table, right), f"Row 1 should be {[round(number, 4) for number in right[1].tolist()]}.")
+        expect(not is_close(table, torch.where(column % 2 == 0, angle.sin(), angle.cos())), hint)
+    expect(is_close(table, right), f"Row 1 should be {[round(number, 4) for number in right[1].tolist()]}.")
 
 
 def table_of_any_size(sinusoid_table):
     for length, width in ((3, 10), (128, 64)):
         expect(
-            close(sinusoid_table(length, width), published(length, width), 1e-4),
-            f"For {length} positions and {width} columns it is not the published table.",
+            is_close(sinusoid_table(length, width), make_published_table(length, width), 1e-4),
+            f"For {length} positions and {width} columns the result is not the published table.",
         )
 
 
@@ -72,13 +68,19 @@ def matrix_of_one_shift(shift_matrix):
     expect(isinstance(M, Tensor) and M.shape == (2, 2), "Return a tensor of shape (2, 2).")
     c, s = math.cos(0.6), math.sin(0.6)
     right = torch.tensor([[c, s], [-s, c]])
-    expect(not close(M, right.T), "It turns the wrong way, and leads to the position 2 before. Move the minus.")
-    expect(not close(M, torch.tensor([[c, s], [s, c]])), "A minus is missing: cos(a + b) = cos a cos b - sin a sin b.")
-    expect(not close(M, torch.tensor([[s, c], [c, -s]])), "The pair is (sine, cosine), in this order.")
+    expect(
+        not is_close(M, right.T),
+        "Your matrix rotates in the wrong direction, to the position 2 before. Move the minus sign.",
+    )
+    expect(
+        not is_close(M, torch.tensor([[c, s], [s, c]])),
+        "A minus sign is missing: cos(a + b) = cos a cos b - sin a sin b.",
+    )
+    expect(not is_close(M, torch.tensor([[s, c], [c, -s]])), "The pair is (sine, cosine), in this order.")
     for angle, name in ((2.0, "the shift alone"), (0.3, "the frequency alone"), (2.3, "their sum")):
         wrong = torch.tensor([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
-        expect(not close(M, wrong), f"You turn by {name}. The angle is the shift times the frequency.")
-    expect(close(M, right), "For a shift of 2 at frequency 0.3 it is not the turn by 0.6.")
+        expect(not is_close(M, wrong), f"Your angle is {name}. It is the shift times the frequency.")
+    expect(is_close(M, right), "For a shift of 2 at frequency 0.3 your matrix is not the rotation by 0.6.")
 
 
 def matrix_leads_on(shift_matrix):
@@ -86,16 +88,16 @@ def matrix_leads_on(shift_matrix):
         for p in (0, 5, 40):
             here, there = (torch.tensor([math.sin(q * w), math.cos(q * w)]).double() for q in (p, p + shift))
             expect(
-                close(shift_matrix(shift, w).double() @ here, there),
-                f"At frequency {w} it does not lead from position {p} to {p + shift}.",
+                is_close(shift_matrix(shift, w).double() @ here, there),
+                f"At frequency {w} your matrix does not take position {p} to position {p + shift}.",
             )
 
 
 # ---- rope ------------------------------------------------------------------------------------------------
 
 
-def turned(x: Tensor, powers: Tensor | None = None, sign: int = 1) -> Tensor:
-    """Each pair of neighbouring numbers as a complex number, turned: an independent way to the truth."""
+def rotate_pairs(x: Tensor, powers: Tensor | None = None, sign: int = 1) -> Tensor:
+    """Rotate each pair of neighbouring numbers as a complex number: an independent way to the expected result."""
     T, K = x.shape[-2:]
     powers = torch.arange(0, K, 2) / K if powers is None else powers
     angle = sign * torch.arange(T, dtype=torch.float64)[:, None] * 10_000.0**-powers  # (T, K / 2)
@@ -107,44 +109,58 @@ def rope_of_one_pair(rope):
     x = torch.tensor([[1.0, 0.0]] * 4, dtype=torch.float64)
     y = rope(x)
     expect(isinstance(y, Tensor) and y.shape == x.shape, "Return a tensor with the shape of x, here (4, 2).")
-    expect(close(y[0], x[0]), "Position 0 is turned by 0: its vector stays as it is.")
-    expect(not close(y, x), "Nothing is turned.")
-    expect(not close(y, turned(x, sign=-1)), "It turns the other way: (1, 0) at position 1 is (cos 1, sin 1).")
-    expect(close(y, turned(x)), "(1, 0) at position p becomes (cos p, sin p).")
+    expect(is_close(y[0], x[0]), "Position 0 is rotated by an angle of 0: its vector stays as it is.")
+    expect(not is_close(y, x), "Nothing is rotated.")
+    expect(
+        not is_close(y, rotate_pairs(x, sign=-1)),
+        "The rotation goes in the other direction: (1, 0) at position 1 becomes (cos 1, sin 1).",
+    )
+    expect(is_close(y, rotate_pairs(x)), "(1, 0) at position p becomes (cos p, sin p).")
 
 
 def rope_of_many_pairs(rope):
-    x = torch.randn(5, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    x = random_numbers(0, 5, 8)
     y = rope(x)
     expect(isinstance(y, Tensor) and y.shape == x.shape, "Return a tensor with the shape of x, here (5, 8).")
-    expect(not close(y, turned(x, torch.zeros(4))), "All pairs turn equally fast. Pair i has frequency 10,000^(-2i/K).")
-    expect(not close(y, turned(x, torch.arange(4) / 8)), "The exponent is i / K. For pair i it is 2i / K.")
-    halves = torch.stack([x[:, :4], x[:, 4:]], -1).flatten(-2)
-    spread = turned(halves)
     expect(
-        not close(y, torch.cat([spread[:, 0::2], spread[:, 1::2]], -1)),
-        "You pair a number with the one half the width away. That is right, too, and Llama's way. Here a pair is two "
-        "neighbours: columns 2i and 2i + 1, as in the paper.",
+        not is_close(y, rotate_pairs(x, torch.zeros(4))),
+        "All pairs rotate at the same speed. Pair i has the frequency 10,000^(-2i/K).",
     )
     expect(
-        not close(y, torch.cat([turned(x)[:, 0::2], turned(x)[:, 1::2]], -1)),
-        "The numbers are right, but all firsts stand before all seconds. Weave them: stack, then flatten.",
+        not is_close(y, rotate_pairs(x, torch.arange(4) / 8)), "Your exponent is i / K. For pair i it should be 2i / K."
+    )
+    halves = torch.stack([x[:, :4], x[:, 4:]], -1).flatten(-2)
+    rotated = rotate_pairs(halves)
+    expect(
+        not is_close(y, torch.cat([rotated[:, 0::2], rotated[:, 1::2]], -1)),
+        "You pair each number with the one that is half the width away. That is also a rotary position, and it is what "
+        "Llama does. Here a pair is two neighbours: columns 2i and 2i + 1, as in the paper.",
+    )
+    expect(
+        not is_close(y, torch.cat([rotate_pairs(x)[:, 0::2], rotate_pairs(x)[:, 1::2]], -1)),
+        "The numbers are right, but the first numbers of all pairs come before the second ones. Interleave them: "
+        "stack, then flatten.",
     )
     lengths = y.double().unflatten(-1, (-1, 2)).norm(dim=-1)
     expect(
         bool((lengths - x.unflatten(-1, (-1, 2)).norm(dim=-1)).abs().max() < 1e-5),
-        "Some pair changed its length. A turn keeps it: (a cos - b sin, a sin + b cos).",
+        "Some pair changed its length. A rotation keeps it: (a cos - b sin, a sin + b cos).",
     )
-    expect(close(y, turned(x)), "For 5 positions of 8 numbers it is not RoPE.")
+    expect(is_close(y, rotate_pairs(x)), "For 5 positions of 8 numbers the result is not RoPE.")
 
 
 def rope_of_a_batch(rope):
-    x = torch.randn(2, 3, 5, 8, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    x = random_numbers(1, 2, 3, 5, 8)
     try:
         y = rope(x)
     except (RuntimeError, ValueError) as error:
-        raise Hint(f"x may be (B, H, T, K): count the axes from the end, -2 and -1. torch said: {error}") from None
-    expect(close(y, turned(x)), "For (2, 3, 5, 8) it is not RoPE. The position is the last axis but one.")
+        raise Hint(
+            f"x may have the shape (B, H, T, K): count the axes from the end, -2 and -1. torch's error: {error}"
+        ) from None
+    expect(
+        is_close(y, rotate_pairs(x)),
+        "For the shape (2, 3, 5, 8) the result is not RoPE. The position is the last axis but one.",
+    )
 
 
 EXERCISES = {
@@ -167,4 +183,4 @@ EXERCISES = {
         (rope_of_one_pair, rope_of_many_pairs, rope_of_a_batch),
     ),
 }
-check = checker(EXERCISES)
+check = make_check(EXERCISES)

@@ -1,9 +1,10 @@
-"""The exercises of notebook 11, tagging: labels for pieces, names from tags, F1 of names, and IOB1 made IOB2."""
+"""The exercises of notebook 11, tagging: labels for pieces, names from tags, F1 of names, and IOB1 to IOB2."""
 
 from collections.abc import Sequence
 
 from ..tasks import find_entities, to_iob2
-from . import Exercise, checker, expect
+from . import Exercise, expect, make_check
+from .comparing import is_close
 
 # ---- align -----------------------------------------------------------------------------------------------
 
@@ -12,7 +13,7 @@ NUMBERS = [3, 5, 7, 9]
 
 
 def as_list(answer: object, what: str) -> list:
-    """The answer as a list. Raises Hint when it is none."""
+    """The answer as a list. Raises Hint when it is not a sequence."""
     expect(isinstance(answer, Sequence) and not isinstance(answer, str), f"Return a list of {what}.")
     return list(answer)
 
@@ -20,132 +21,145 @@ def as_list(answer: object, what: str) -> list:
 def align_whole_words(align):
     labels = as_list(align([["the"], ["film"], ["ended"]], [3, 5, 7]), "labels")
     expect(len(labels) != 3, "There is no label for [CLS] and [SEP]. They are in the row too, and need -100.")
-    expect(labels[0] == -100 and labels[-1] == -100, "[CLS] and [SEP] are no words: their label is -100.")
-    expect(labels == [-100, 3, 5, 7, -100], f"Three whole words have -100, 3, 5, 7, -100; you gave {labels}.")
+    expect(labels[0] == -100 and labels[-1] == -100, "[CLS] and [SEP] are not words: their label is -100.")
+    expect(
+        labels == [-100, 3, 5, 7, -100],
+        f"The labels of three whole words are -100, 3, 5, 7, -100. Your function returns {labels}.",
+    )
 
 
 def align_pieces(align):
     labels = as_list(align(CUT, NUMBERS), "labels")
     mistakes = {
-        "You put the label on every piece. A word is to count once: its first piece gets the label, the others -100.": [
+        "You put the label on every piece. A word counts once: its first piece gets the label, the others get -100.": [
             -100, 3, 5, 5, 5, 7, 9, 9, -100],
         "Your label is on the last piece of each word. Put it on the first.": [
             -100, 3, -100, -100, 5, 7, -100, 9, -100],
-        "You wrote the labels in a row, past the pieces: from the first cut word on, each stands at a wrong place.": [
+        "You wrote the labels one after the other, without regard to the pieces, so they are at wrong positions after "
+        "the "
+        "first word of several pieces.": [
             -100, 3, 5, 7, 9, -100, -100, -100, -100],
-        "Pieces without a label have 0 in your list. 0 is a tag, and would be learned. -100 is left out of the loss.": [
+        "Pieces without a label have 0 in your list. 0 is a tag, so the model would learn it. -100 is left out of the "
+        "loss.": [
             -100, 3, 5, 0, 0, 7, 9, 0, -100],
     }  # fmt: skip
     for hint, wrong in mistakes.items():
         expect(labels != wrong, hint)
-    right = [-100, 3, 5, -100, -100, 7, 9, -100, -100]
-    expect(len(labels) == 9, f"There are 7 pieces, [CLS] and [SEP], so 9 labels; you gave {len(labels)}.")
-    expect(labels == right, f"Expected {right}, not {labels}.")
+    expected = [-100, 3, 5, -100, -100, 7, 9, -100, -100]
+    expect(len(labels) == 9, f"There are 7 pieces, [CLS] and [SEP], so 9 labels. You return {len(labels)}.")
+    expect(labels == expected, f"Expected {expected}, not {labels}.")
 
 
 # ---- spans -----------------------------------------------------------------------------------------------
 
 
-def judge_spans(spans, tags: str, hint: str):
-    answer = [tuple(one) for one in as_list(spans(tags.split()), "(start, end, type)")]
-    right = find_entities(tags.split())
-    ends = [(start, end - 1, kind) for start, end, kind in right]
-    expect(answer != ends or answer == right, "The end is the word after the last, as in Python: words[start:end].")
-    expect(answer == right, f"{hint} For {tags} expected {right}, not {answer}.")
+def check_spans(spans, tags: str, hint: str):
+    answer = [tuple(span) for span in as_list(spans(tags.split()), "(start, end, type)")]
+    expected = find_entities(tags.split())
+    ends = [(start, end - 1, kind) for start, end, kind in expected]
+    expect(
+        answer != ends or answer == expected, "The end is the word after the last one, as in Python: words[start:end]."
+    )
+    expect(answer == expected, f"{hint} For {tags} expected {expected}, not {answer}.")
 
 
 def spans_of_one_name(spans):
     answer = as_list(spans(["O", "B-PER", "I-PER", "O"]), "(start, end, type)")
-    expect(not any(str(one[-1]).startswith(("B-", "I-")) for one in answer), "The type is PER, without the B-.")
-    judge_spans(spans, "O B-PER I-PER O", "One name, of two words.")
-    judge_spans(spans, "O O", "No name here.")
+    expect(not any(str(span[-1]).startswith(("B-", "I-")) for span in answer), "The type is PER, without the B-.")
+    check_spans(spans, "O B-PER I-PER O", "There is one name, of two words.")
+    check_spans(spans, "O O", "There is no name here.")
 
 
 def spans_at_the_edges(spans):
-    judge_spans(spans, "B-LOC O B-ORG I-ORG", "A name may be open when the sentence ends.")
+    check_spans(spans, "B-LOC O B-ORG I-ORG", "A name may reach to the end of the sentence.")
 
 
 def spans_side_by_side(spans):
-    judge_spans(spans, "B-MISC B-MISC O", "Each B- begins a new name, also right behind another one.")
-    judge_spans(spans, "B-PER I-PER B-LOC", "A B- of another type ends the name before it.")
+    check_spans(spans, "B-MISC B-MISC O", "Each B- begins a new name, even directly after another one.")
+    check_spans(spans, "B-PER I-PER B-LOC", "A B- of another type ends the name before it.")
 
 
-def spans_of_what_a_model_may_write(spans):
-    judge_spans(spans, "B-PER I-LOC O", "An I- of another type cannot go on with a name: it begins one.")
-    judge_spans(spans, "O I-ORG I-ORG", "An I- without a B- begins a name all the same.")
+def spans_of_what_a_model_may_predict(spans):
+    check_spans(spans, "B-PER I-LOC O", "An I- of another type cannot continue a name, so it begins one.")
+    check_spans(spans, "O I-ORG I-ORG", "An I- without a B- before it begins a name, too.")
 
 
 # ---- f1 --------------------------------------------------------------------------------------------------
 
 TRUE = [{(0, 2, "PER"), (4, 5, "LOC")}, {(1, 2, "LOC")}, set()]
-SAID = [{(0, 2, "PER"), (4, 6, "LOC")}, {(1, 2, "LOC"), (3, 4, "ORG"), (5, 6, "ORG"), (7, 8, "ORG")}, set()]
-
-
-def near(answer: object, right: float) -> bool:
-    return isinstance(answer, float | int) and abs(answer - right) < 1e-9
+PREDICTED = [{(0, 2, "PER"), (4, 6, "LOC")}, {(1, 2, "LOC"), (3, 4, "ORG"), (5, 6, "ORG"), (7, 8, "ORG")}, set()]
 
 
 SHARE = (
-    "That is the share of names in either that are in both. F1 counts the right ones twice: 2 hits / (said + there)."
+    "This is the share of all names that are in both sets. F1 counts the hits twice: 2 hits / (predicted names + true "
+    "names)."
 )
 
 
 def f1_of_one_sentence(f1):
     answer = f1([{(0, 1, "LOC"), (3, 5, "PER")}], [{(0, 1, "LOC"), (3, 4, "PER")}])
-    expect(not near(answer, 1.0), "A name with a wrong end is a wrong name: (3, 5) and (3, 4) are not the same.")
-    expect(not near(answer, 1 / 3), SHARE)
-    expect(near(answer, 0.5), f"One of two is right, and one of two is found: F1 is 0.5, not {answer}.")
-    expect(not near(f1([{(0, 1, "LOC")}], [{(0, 1, "PER")}]), 1.0), "A name of the wrong type counts as wrong.")
+    expect(not is_close(answer, 1.0), "A name with a wrong end is a wrong name: (3, 5) and (3, 4) are not the same.")
+    expect(not is_close(answer, 1 / 3), SHARE)
+    expect(
+        is_close(answer, 0.5),
+        f"One of two predicted names is correct, and one of two true names is found: F1 is 0.5, not {answer}.",
+    )
+    expect(not is_close(f1([{(0, 1, "LOC")}], [{(0, 1, "PER")}]), 1.0), "A name of the wrong type counts as wrong.")
 
 
 def f1_of_several_sentences(f1):
-    answer = f1(TRUE, SAID)
-    mean = "Do not take the mean of the sentences. Count over all of them, then divide once."
+    answer = f1(TRUE, PREDICTED)
+    mean = "Do not take the mean over the sentences. Count over all of them, then divide once."
     mistakes = {
-        2 / 6: "That is the precision: what was said and is right. F1 asks for the recall as well.",
-        2 / 3: "That is the recall: what is there and was found. F1 asks for the precision as well.",
-        1 / 2: "That is the plain mean of precision and recall. F1 is the harmonic one: 2 P R / (P + R).",
+        2 / 6: "This is the precision: the share of the predicted names that are correct. F1 needs the recall as well.",
+        2 / 3: "This is the recall: the share of the true names that were found. F1 needs the precision as well.",
+        1 / 2: "This is the arithmetic mean of precision and recall. F1 is the harmonic mean: 2 P R / (P + R).",
         2 / 7: SHARE,
         0.9 / 3: mean,
         0.9 / 2: mean,
     }
     for wrong, hint in mistakes.items():
-        expect(not near(answer, wrong), hint)
-    expect(near(answer, 4 / 9), f"2 hits, 6 said, 3 there: F1 is 2 * 2 / 9 = 0.444, not {answer}.")
+        expect(not is_close(answer, wrong), hint)
+    expect(
+        is_close(answer, 4 / 9),
+        f"With 2 hits, 6 predicted names and 3 true names F1 is 2 * 2 / 9 = 0.444, not {answer}.",
+    )
 
 
 def f1_of_nothing(f1):
-    expect(near(f1([set()], [set()]), 0.0), "Where nothing can be counted, F1 is 0 by custom (conlleval).")
-    expect(near(f1([{(0, 1, "PER")}], [set()]), 0.0), "Nothing was said: F1 is 0.")
+    expect(is_close(f1([set()], [set()]), 0.0), "Where there are no names at all, F1 is 0 by convention (conlleval).")
+    expect(is_close(f1([{(0, 1, "PER")}], [set()]), 0.0), "When no name is predicted, F1 is 0.")
 
 
 # ---- mend ------------------------------------------------------------------------------------------------
 
 
-def judge_mend(mend, tags: str, hint: str):
+def check_mend(mend, tags: str, hint: str):
     answer = as_list(mend(tags.split()), "tags")
-    right = to_iob2(tags.split())
-    expect(answer == right, f"{hint} {tags} becomes {' '.join(right)}, not {' '.join(map(str, answer))}.")
+    expected = to_iob2(tags.split())
+    expect(answer == expected, f"{hint} {tags} becomes {' '.join(expected)}, not {' '.join(map(str, answer))}.")
 
 
 def mend_single_names(mend):
     answer = as_list(mend(["O", "I-PER", "I-PER", "O"]), "tags")
     expect(answer != ["O", "I-PER", "I-PER", "O"], "Nothing was changed: the first word of a name needs a B-.")
-    expect(answer != ["O", "B-PER", "B-PER", "O"], "Every I- became a B-: that makes two names of one. Only "
-           "the first word of a name gets B-.")  # fmt: skip
-    judge_mend(mend, "O I-PER I-PER O", "One name of two words.")
-    judge_mend(mend, "I-LOC O I-ORG", "A name may open the sentence, and close it.")
+    expect(
+        answer != ["O", "B-PER", "B-PER", "O"],
+        "Every I- became a B-, which splits one name into two. Only the first word of a name gets a B-.",
+    )
+    check_mend(mend, "O I-PER I-PER O", "There is one name of two words.")
+    check_mend(mend, "I-LOC O I-ORG", "A name may be at the start or at the end of the sentence.")
 
 
 def mend_neighbours(mend):
-    judge_mend(mend, "I-PER B-PER I-PER O", "In IOB1 a B- parts two names of one type. Leave it as it is.")
-    judge_mend(mend, "I-LOC I-ORG I-ORG", "Another type begins another name, though no O lies between.")
+    check_mend(mend, "I-PER B-PER I-PER O", "In IOB1 a B- separates two names of the same type. Leave it as it is.")
+    check_mend(mend, "I-LOC I-ORG I-ORG", "Another type begins another name, even without an O between them.")
 
 
 def mend_leaves_the_callers_list(mend):
     tags = ["I-PER", "O"]
     mend(tags)
-    expect(tags == ["I-PER", "O"], "You changed the caller's list. Make a new one.")
+    expect(tags == ["I-PER", "O"], "You changed the list that was passed. Make a new one.")
 
 
 EXERCISES = {
@@ -159,7 +173,7 @@ EXERCISES = {
         "The names in a list of IOB2 tags, each as (first word, word after the last, type).",
         2,
         10,
-        (spans_of_one_name, spans_at_the_edges, spans_side_by_side, spans_of_what_a_model_may_write),
+        (spans_of_one_name, spans_at_the_edges, spans_side_by_side, spans_of_what_a_model_may_predict),
     ),
     "f1": Exercise(
         "F1 of names over all sentences, from the set of true names and the set of said names of each.",
@@ -174,4 +188,4 @@ EXERCISES = {
         (mend_single_names, mend_neighbours, mend_leaves_the_callers_list),
     ),
 }
-check = checker(EXERCISES)
+check = make_check(EXERCISES)

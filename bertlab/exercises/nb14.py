@@ -1,24 +1,17 @@
-"""The exercises of notebook 14, seeing attention: reading a map, scoring any habit, luck, and looking across a pair."""
+"""The exercises of notebook 14, seeing attention: reading a map, a head score, chance, attention across a pair."""
 
 import math
 
 import numpy as np
 
-from . import Exercise, checker, expect
+from . import Exercise, expect, make_check
+from .comparing import is_close, is_number
 
 
-def a_map(seed: int, T: int) -> np.ndarray:
+def make_random_map(seed: int, T: int) -> np.ndarray:
     """The same random attention (T, T) each time: rows sum to 1."""
     weights = np.exp(2 * np.random.default_rng(seed).normal(size=(T, T)))
     return weights / weights.sum(1, keepdims=True)
-
-
-def is_number(answer: object) -> bool:
-    return isinstance(answer, int | float | np.number) or (isinstance(answer, np.ndarray) and answer.ndim == 0)
-
-
-def near(answer: object, right: float, limit: float = 1e-6) -> bool:
-    return is_number(answer) and abs(float(answer) - right) < limit
 
 
 # ---- most_watched ----------------------------------------------------------------------------------------
@@ -30,40 +23,43 @@ def watched_in_a_small_map(most_watched):
     expect(is_number(answer) and float(answer) == int(answer), "Return the number of one token, counted from 0.")
     expect(
         int(answer) != 0,
-        "Token 0 is the one that looks at itself most. What a token gives to itself does not count: the diagonal must "
-        "be taken out, or it is row 0 that you found, which is a token that looks.",
+        "Token 0 has the largest weight on itself. What a token gives to itself does not count: leave out the "
+        "diagonal, and add up columns, not rows.",
     )
     expect(
         int(answer) != 3,
-        "You counted the rows, or what each token gives away. Row i is the token that looks; what token j gets from "
-        "the others stands in column j.",
+        "You added up rows, which hold what each token gives. Row i holds the attention of token i; what token j gets "
+        "from the others is in column j.",
     )
     expect(
         int(answer) != 1,
-        "Token 1 gets the largest single weight. Add up what each gets from all the others.",
+        "Token 1 gets the largest single weight. Add up what each token gets from all the others.",
     )
-    expect(int(answer) == 2, f"Token 2 gets 0.05 + 0.5 + 0.35 = 0.9 from the others, the most. Yours is {int(answer)}.")
+    expect(
+        int(answer) == 2,
+        f"Token 2 gets the most from the others: 0.05 + 0.5 + 0.35 = 0.9. Your function returns {int(answer)}.",
+    )
 
 
 def the_map_is_left_alone(most_watched):
-    weights = a_map(1, 5)
+    weights = make_random_map(1, 5)
     before = weights.copy()
     most_watched(weights)
     expect(
         np.array_equal(weights, before),
-        "The map was changed: its diagonal is gone. Work on a copy, or multiply by a mask of 0 and 1.",
+        "You changed the map that was passed. Work on a copy, or multiply by a mask of 0 and 1.",
     )
 
 
 def watched_in_random_maps(most_watched):
     for seed in range(6):
-        weights = a_map(seed, 4 + seed)
-        gets = (weights * (1 - np.eye(4 + seed))).sum(0)
+        weights = make_random_map(seed, 4 + seed)
+        received = (weights * (1 - np.eye(4 + seed))).sum(0)
         answer = int(most_watched(weights))
         expect(
-            answer == int(gets.argmax()),
-            f"In a random map of {4 + seed} tokens, token {int(gets.argmax())} gets the most from the others; yours is "
-            f"{answer}.",
+            answer == int(received.argmax()),
+            f"In a random map of {4 + seed} tokens, token {int(received.argmax())} gets the most from the others. Your "
+            f"function returns {answer}.",
         )
 
 
@@ -75,49 +71,55 @@ def share_of_a_small_map(share):
     wanted = np.array([[0, 0, 0, 0], [1, 0, 1, 0], [1, 0, 0, 0], [1, 0, 1, 0]], dtype=bool)
     answer = share(weights, wanted)
     expect(is_number(answer), "Return one number for the map.")
-    expect(not near(answer, 1.4), "That is the sum. Take the mean over the tokens that have something wanted.")
+    expect(not is_close(answer, 1.4), "This is the sum. Take the mean over the tokens that have a wanted key.")
     expect(
-        not near(answer, 1.4 / 4),
-        "Token 0 has nothing that is wanted, and was counted as 0. Leave such tokens out: divide by 3 here, not by 4.",
+        not is_close(answer, 1.4 / 4),
+        "Token 0 has no wanted key, but you counted it as 0. Leave such tokens out: divide by 3 here, not by 4.",
     )
-    expect(not near(answer, 1.4 / 16), "You took the mean over all cells. First add up each row, then average rows.")
     expect(
-        not near(answer, 1.4 / 5),
-        "That is the mean over the wanted cells. A token with two wanted keys gives both of them its attention: add up "
+        not is_close(answer, 1.4 / 16),
+        "You took the mean over all cells. First add up each row, then average the rows.",
+    )
+    expect(
+        not is_close(answer, 1.4 / 5),
+        "This is the mean over the wanted cells. The attention to all wanted keys of a token counts together: add up "
         "its row first, then average over the tokens.",
     )
     expect(
-        not near(answer, 1.4 / 2),
-        "You averaged over the tokens that are looked at. Row i is the token that looks: add up rows.",
+        not is_close(answer, 1.4 / 2),
+        "You averaged over the keys. Row i holds the attention of token i: add up rows.",
     )
     expect(
-        near(answer, 1.4 / 3),
-        "Token 1 gives 0.2 + 0.5 to what is wanted, token 2 gives 0.4, token 3 gives 0.1 + 0.2: the mean is 0.467, not "
-        f"{float(answer):.3f}.",
+        is_close(answer, 1.4 / 3),
+        "Token 1 gives 0.2 + 0.5 to its wanted keys, token 2 gives 0.4, token 3 gives 0.1 + 0.2: the mean is 0.467, "
+        f"not {float(answer):.3f}.",
     )
 
 
 def share_of_any_map(share):
-    weights, wanted = a_map(3, 6), np.zeros((6, 6), dtype=bool)
+    weights, wanted = make_random_map(3, 6), np.zeros((6, 6), dtype=bool)
     wanted[1:, 0] = wanted[2, 4] = True
-    right = (weights * wanted).sum(1)[1:].mean()
+    expected = (weights * wanted).sum(1)[1:].mean()
     answer = share(weights, wanted)
-    expect(near(answer, right), f"In a random map the share is {right:.4f}; yours is {float(answer):.4f}.")
+    expect(
+        is_close(answer, expected),
+        f"In a random map the share is {expected:.4f}. Your function returns {float(answer):.4f}.",
+    )
 
 
 def share_of_equal_attention(share):
     wanted = np.zeros((8, 8), dtype=bool)
     wanted[:, 3] = True
     answer = share(np.full((8, 8), 1 / 8), wanted)
-    expect(near(answer, 1 / 8), "A head that looks at all 8 tokens equally gives 1/8 to one of them.")
+    expect(is_close(answer, 1 / 8), "A head that attends to all 8 tokens equally gives 1/8 to one of them.")
 
 
 def share_of_nothing(share):
-    answer = share(a_map(4, 5), np.zeros((5, 5), dtype=bool))
+    answer = share(make_random_map(4, 5), np.zeros((5, 5), dtype=bool))
     expect(
         is_number(answer) and math.isnan(float(answer)),
-        "In a text without a repeated word nothing is wanted. Then there is no share, and 0 would be a lie: return "
-        "float('nan').",
+        "In this text no token has a wanted key, as in a text without repeated words. Then the share does not exist, "
+        "and 0 would be misleading: return float('nan').",
     )
 
 
@@ -128,33 +130,42 @@ def luck_of_a_few(how_lucky):
     shuffled = np.array([0.1, 0.2, 0.3, 0.4])
     answer = how_lucky(0.25, shuffled)
     expect(is_number(answer), "Return one number, a share between 0 and 1.")
-    expect(not near(answer, 3), "That is a count. Divide it by the number of shuffles, the real order included.")
+    expect(not is_close(answer, 3), "This is a count. Divide it by the number of shuffles plus one for the real order.")
     expect(
-        not near(answer, 2 / 4),
-        "The real order is one of the orders that luck could have given. Count it too, above and below: "
-        "(2 + 1) / (4 + 1).",
+        not is_close(answer, 2 / 4),
+        "The real order is one of the orders that could have come up by chance. Count it in the numerator and in the "
+        "denominator: (2 + 1) / (4 + 1).",
     )
-    expect(not near(answer, 2 / 5), "The real order counts above the line as well: it reaches its own score.")
-    expect(near(answer, 3 / 5), f"Two of four shuffles reach 0.25. With the real one that is 3 of 5; yours is "
-           f"{float(answer):.3f}.")  # fmt: skip
+    expect(not is_close(answer, 2 / 5), "Count the real order in the numerator, too, because it reaches its own score.")
+    expect(
+        is_close(answer, 3 / 5),
+        "Two of four shuffles reach 0.25. With the real order it is 3 of 5. Your function returns "
+        f"{float(answer):.3f}.",
+    )
 
 
 def luck_is_never_nothing(how_lucky):
     answer = how_lucky(0.9, np.linspace(0, 0.5, 99))
-    expect(not near(answer, 1), "You counted the shuffles that stay below. Count those that reach the score.")
+    expect(not is_close(answer, 1), "You counted the shuffles that stay below. Count those that reach the score.")
     expect(
-        not near(answer, 0),
-        "None of 99 shuffles reached the score. That does not make it impossible: at most 1 in 100. Count the real "
-        "order too.",
+        not is_close(answer, 0),
+        "None of 99 shuffles reached the score, but this does not mean that the probability is 0. Count the real "
+        "order, too: 1 in 100.",
     )
-    expect(near(answer, 0.01), f"None of 99 shuffles reached the score: 1 in 100. Yours is {float(answer):.4f}.")
+    expect(
+        is_close(answer, 0.01),
+        f"None of 99 shuffles reached the score, so it is 1 in 100. Your function returns {float(answer):.4f}.",
+    )
 
 
 def a_tie_reaches(how_lucky):
     answer = how_lucky(0.2, np.array([0.2, 0.2, 0.1]))
-    expect(not near(answer, 1 / 4), "A shuffle with the same score reaches it: at least as high, not higher.")
     expect(
-        near(answer, 3 / 4), f"Two of three shuffles reach 0.2, and the real one: 3/4. Yours is {float(answer):.3f}."
+        not is_close(answer, 1 / 4), "A shuffle with the same score counts: it has to be at least as high, not higher."
+    )
+    expect(
+        is_close(answer, 3 / 4),
+        f"Two of three shuffles reach 0.2, and so does the real order: 3/4. Your function returns {float(answer):.3f}.",
     )
 
 
@@ -168,47 +179,57 @@ def crossing_of_planted_maps(crossing):
     answer = crossing(own, second)
     expect(is_number(answer), "Return one number for the map.")
     expect(
-        not near(answer, 1),
-        "A head that stays within its sentence has 0. You measured what stays, not what crosses.",
-    )
-    expect(near(answer, 0), f"A head that stays within its sentence has 0. Yours is {float(answer):.3f}.")
-    there = np.zeros((T, T))
-    there[:second, second:] = 1 / (T - second)  # the first sentence looks at the second, the second at itself
-    there[second:, second:] = 1 / (T - second)
-    answer = crossing(there, second)
-    expect(not near(answer, 2), "That is a sum over tokens. Take the mean: divide by the number of tokens.")
-    expect(
-        not near(answer, 1),
-        "Only the first sentence was asked. Both may look across: the mean is over all tokens.",
+        not is_close(answer, 1),
+        "A head that stays within its sentence has 0. You measured the attention that stays, not the attention that "
+        "crosses.",
     )
     expect(
-        not near(answer, 0),
-        "Here the first sentence looks at the second. You asked the second only. Both may look across.",
+        is_close(answer, 0),
+        f"A head that stays within its sentence has 0. Your function returns {float(answer):.3f}.",
+    )
+    across = np.zeros((T, T))
+    across[:, second:] = 1 / (T - second)  # both sentences attend to the second one
+    answer = crossing(across, second)
+    expect(not is_close(answer, 2), "This is the sum over the tokens. Take the mean: divide by the number of tokens.")
+    expect(
+        not is_close(answer, 1),
+        "You measured the first sentence only. Both sentences may attend across: take the mean over all tokens.",
     )
     expect(
-        not near(answer, 0.5),
-        "You took the mean of the two sentences' means. The mean is over all tokens, 2 of the first and 3 of the "
-        "second.",
+        not is_close(answer, 0),
+        "Here the first sentence attends to the second, but you measured the second one only. Take the mean over all "
+        "tokens.",
     )
-    expect(near(answer, 2 / 5), f"Two of five tokens look across, with all they have: 2/5, not {float(answer):.3f}.")
+    expect(
+        not is_close(answer, 0.5),
+        "You took the mean of the means of the two sentences. Take the mean over all tokens, 2 of the first and 3 of "
+        "the second.",
+    )
+    expect(
+        is_close(answer, 2 / 5),
+        f"Two of five tokens attend across with all their attention: 2/5, not {float(answer):.3f}.",
+    )
 
 
 def crossing_of_equal_attention(crossing):
     for T, second in ((4, 2), (10, 3), (7, 6)):
-        right = 2 * second * (T - second) / T**2
+        expected = 2 * second * (T - second) / T**2
         answer = crossing(np.full((T, T), 1 / T), second)
         expect(
-            near(answer, right),
-            f"A head that looks at all {T} tokens equally, {second} of them in the first sentence, has 2 * {second} * "
-            f"{T - second} / {T}^2 = {right:.3f}. Yours is {float(answer):.3f}.",
+            is_close(answer, expected),
+            f"A head that attends to all {T} tokens equally, {second} of them in the first sentence, has 2 * {second} "
+            f"* {T - second} / {T}^2 = {expected:.3f}. Your function returns {float(answer):.3f}.",
         )
 
 
 def crossing_of_any_map(crossing):
-    weights, second = a_map(5, 9), 4
-    right = (weights[:second, second:].sum() + weights[second:, :second].sum()) / 9
+    weights, second = make_random_map(5, 9), 4
+    expected = (weights[:second, second:].sum() + weights[second:, :second].sum()) / 9
     answer = crossing(weights, second)
-    expect(near(answer, right), f"In a random map the share is {right:.4f}; yours is {float(answer):.4f}.")
+    expect(
+        is_close(answer, expected),
+        f"In a random map the share is {expected:.4f}. Your function returns {float(answer):.4f}.",
+    )
 
 
 EXERCISES = {
@@ -234,4 +255,4 @@ EXERCISES = {
         (crossing_of_planted_maps, crossing_of_equal_attention, crossing_of_any_map),
     ),
 }
-check = checker(EXERCISES)
+check = make_check(EXERCISES)

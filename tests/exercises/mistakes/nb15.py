@@ -1,4 +1,4 @@
-"""What learners get wrong in notebook 15, and a piece of the hint that each should get."""
+"""Common mistakes in the exercises of notebook 15: (exercise, a learner's code, a part of the hint)."""
 
 MISTAKES = [
     (
@@ -37,7 +37,7 @@ def rollout(maps):
         flow = flow @ (heads.mean(0) + eye) / 2
     return flow
 """,
-        "stands leftmost",
+        "The order is reversed",
     ),
     (
         "rollout",
@@ -83,7 +83,7 @@ def integrate(f, x, baseline, steps):
     point = x.clone().requires_grad_()
     return torch.autograd.grad(f(point), point)[0] * (x - baseline)
 """,
-        "slope at x alone",
+        "gradient at x alone",
     ),
     (
         "integrate",
@@ -109,7 +109,7 @@ def integrate(f, x, baseline, steps):
         total += torch.autograd.grad(f(point), point)[0]
     return total / steps
 """,
-        "Multiply it by the way",
+        "Multiply it by the difference x - baseline",
     ),
     (
         "integrate",
@@ -135,7 +135,7 @@ def integrate(f, x, baseline, steps):
         total += torch.autograd.grad(f(point), point)[0]
     return total / steps * (x - baseline)
 """,
-        "begin at the baseline",
+        "The path starts at the baseline",
     ),
     (
         "integrate",
@@ -148,7 +148,7 @@ def integrate(f, x, baseline, steps):
         total += torch.autograd.grad(f(point), point)[0]
     return total / steps * (x - baseline)
 """,
-        "at the start of each piece",
+        "at the start of each step",
     ),
     (
         "integrate",
@@ -181,7 +181,7 @@ def lost_without(probability, tokens, scores, k):
     rest = [tokens[i] for i in sorted(order[:k])]
     return probability(tokens) - probability(rest)
 """,
-        "That is sufficiency",
+        "this is sufficiency",
     ),
     (
         "lost_without",
@@ -190,7 +190,7 @@ def lost_without(probability, tokens, scores, k):
     order = sorted(range(len(tokens)), key=lambda i: -scores[i])
     return probability(tokens) - probability([tokens[i] for i in order[k:]])
 """,
-        "keeps its order",
+        "keep their order",
     ),
     (
         "lost_without",
@@ -200,7 +200,7 @@ def lost_without(probability, tokens, scores, k):
     rest = [token for i, token in enumerate(tokens) if i not in order[:k]]
     return probability(tokens) - probability(rest)
 """,
-        "speaks against the class",
+        "is evidence against the class",
     ),
     (
         "lost_without",
@@ -210,7 +210,7 @@ def lost_without(probability, tokens, scores, k):
     gone = {tokens[i] for i in order[:k]}
     return probability(tokens) - probability([token for token in tokens if token not in gone])
 """,
-        "choose by place",
+        "choose by position",
     ),
     (
         "lost_without",
@@ -220,7 +220,7 @@ def lost_without(probability, tokens, scores, k):
     rest = [token for i, token in enumerate(tokens) if i not in order[:k]]
     return probability(rest)
 """,
-        "Take it away from",
+        "Subtract it from",
     ),
     (
         "other_weights",
@@ -269,7 +269,7 @@ def other_weights(weights, values):
     fixed = torch.cat([values, torch.ones(len(values), 1, dtype=values.dtype)], 1)
     return weights + 1e-3 * torch.linalg.svd(fixed.T)[2][-1]
 """,
-        "Go on until",
+        "Continue until",
     ),
     (
         "other_weights",
@@ -281,6 +281,6 @@ def other_weights(weights, values):
     below = direction < 0
     return weights + (weights[below] / -direction[below]).min() * direction
 """,
-        "Return the weights as they are",
+        "Return the weights unchanged",
     ),
 ]

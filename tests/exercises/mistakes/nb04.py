@@ -1,4 +1,4 @@
-"""Common mistakes in the exercises of notebook 04: (exercise, what a learner may write, a part of the hint)."""
+"""Common mistakes in the exercises of notebook 04: (exercise, a learner's code, a part of the hint)."""
 
 MISTAKES = [
     (
@@ -24,7 +24,7 @@ def merge_heads(z):
 def merge_heads(z):
     return z.permute(0, 2, 3, 1).flatten(2)
 """,
-        "shuffled into one another",
+        "The numbers of the heads alternate",
     ),
     (
         "merge_heads",
@@ -40,7 +40,7 @@ def merge_heads(z):
 def masked_softmax(scores, mask):
     return scores.masked_fill(mask, float("-inf")).softmax(-1)
 """,
-        "turned round",
+        "The mask is inverted",
     ),
     (
         "masked_softmax",
@@ -80,7 +80,7 @@ def masked_softmax(scores, mask):
 def masked_softmax(scores, mask):
     return scores.masked_fill(~mask, -1e9).softmax(-1)
 """,
-        "shares its attention among all the keys",
+        "attends equally to all the masked keys",
     ),
     (
         "masked_softmax",
@@ -99,7 +99,7 @@ def padding_leaks(encode):
     mask = torch.ones_like(ids)
     return not torch.allclose(encode(ids, mask), encode(ids, mask))
 """,
-        "An encoder that drops the mask was passed",
+        "did not notice an encoder that ignores the mask",
     ),
     (
         "padding_leaks",
@@ -111,7 +111,7 @@ def padding_leaks(encode):
     other = encode(padded, (padded != 0).long())[:, :4]
     return not torch.equal(one, other)
 """,
-        "A right encoder",
+        "a correct encoder whose sixth digit",
     ),
     (
         "padding_leaks",
@@ -163,7 +163,7 @@ def previous_share(weights):
 def previous_share(weights):
     return weights.diagonal(1).mean()
 """,
-        "You took the token after",
+        "You took the next token",
     ),
     (
         "previous_share",

@@ -5,47 +5,52 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
-from bertlab.exercises import Exercise, Hint, checker, expect
+from bertlab.exercises import Exercise, Hint, expect, make_check
+from bertlab.exercises.comparing import as_number, is_close, is_number, random_numbers
 
-NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+from ..conftest import ROOT
+
+NOTEBOOKS = ROOT / "notebooks"
 SOLUTION = re.compile(r"<details>\s*<summary>Solution: (\w+)</summary>\s*```python\n(.*?)```(.*?)</details>", re.DOTALL)
 
 
-def cells(notebook: Path, kind: str) -> list[str]:
+def read_cells(notebook: Path, kind: str) -> list[str]:
     return ["".join(c["source"]) for c in json.loads(notebook.read_text())["cells"] if c["cell_type"] == kind]
 
 
-def stubs(notebook: Path) -> dict[str, str]:
+def read_stubs(notebook: Path) -> dict[str, str]:
     """Source of each cell tagged `exercise`, up to the call of `check`, by the name that is checked."""
-    found = {}
+    stubs = {}
     for cell in json.loads(notebook.read_text())["cells"]:
         if "exercise" in cell["metadata"].get("tags", []):
             source = "".join(cell["source"])
             call = re.search(r"^check\((\w+)(?:, [\"'](\w+)[\"'])?\)", source, re.MULTILINE)
             assert call, f"an exercise cell of {notebook.name} does not end in check(...)"
-            found[call[2] or call[1]] = source[: call.start()]
-    return found
+            stubs[call[2] or call[1]] = source[: call.start()]
+    return stubs
 
 
-def solutions(notebook: Path) -> dict[str, str]:
-    return {name: code for text in cells(notebook, "markdown") for name, code, _ in SOLUTION.findall(text)}
+def read_solutions(notebook: Path) -> dict[str, str]:
+    return {name: code for text in read_cells(notebook, "markdown") for name, code, _ in SOLUTION.findall(text)}
 
 
-def answer(code: str, name: str) -> object:
-    space: dict = {}
-    exec(compile(code, f"<{name}>", "exec"), space)
-    return space[name]
+def run_code(code: str, name: str) -> object:
+    namespace: dict = {}
+    exec(compile(code, f"<{name}>", "exec"), namespace)
+    return namespace[name]
 
 
-MODULES = sorted(p.stem for p in (NOTEBOOKS.parent / "bertlab" / "exercises").glob("nb*.py"))
+MODULES = sorted(path.stem for path in (ROOT / "bertlab" / "exercises").glob("nb*.py"))
 BY_MODULE = [
     (module, name) for module in MODULES for name in importlib.import_module(f"bertlab.exercises.{module}").EXERCISES
 ]
 
 
-def notebook_of(module: str) -> Path:
+def find_notebook(module: str) -> Path:
     (notebook,) = NOTEBOOKS.glob(f"{module.removeprefix('nb')}_*.ipynb")
     return notebook
 
@@ -54,21 +59,21 @@ def notebook_of(module: str) -> Path:
 def test_notebook_and_module_name_the_same_exercises(module):
     names = set(importlib.import_module(f"bertlab.exercises.{module}").EXERCISES)
     assert len(names) >= 3
-    assert set(stubs(notebook_of(module))) == names
-    assert set(solutions(notebook_of(module))) == names
+    assert set(read_stubs(find_notebook(module))) == names
+    assert set(read_solutions(find_notebook(module))) == names
 
 
 @pytest.mark.parametrize(("module", "name"), BY_MODULE)
 def test_folded_solution_passes(module, name):
     check = importlib.import_module(f"bertlab.exercises.{module}").check
-    result = check(answer(solutions(notebook_of(module))[name], name), name)
+    result = check(run_code(read_solutions(find_notebook(module))[name], name), name)
     assert result.state == "right", result.message
 
 
 @pytest.mark.parametrize(("module", "name"), BY_MODULE)
 def test_untouched_stub_is_not_yet(module, name):
     check = importlib.import_module(f"bertlab.exercises.{module}").check
-    result = check(answer(stubs(notebook_of(module))[name], name), name)
+    result = check(run_code(read_stubs(find_notebook(module))[name], name), name)
     assert result.state == "not yet"
     assert name in result.message
 
@@ -76,24 +81,24 @@ def test_untouched_stub_is_not_yet(module, name):
 @pytest.mark.parametrize(("module", "name"), BY_MODULE)
 def test_common_mistakes_get_the_right_hint(module, name):
     check = importlib.import_module(f"bertlab.exercises.{module}").check
-    mistakes = importlib.import_module(f"tests.mistakes.{module}").MISTAKES
-    mine = [(code, hint) for exercise, code, hint in mistakes if exercise == name]
-    assert len(mine) >= 2
-    for code, hint in mine:
-        result = check(answer(code, name), name)
+    mistakes = importlib.import_module(f"tests.exercises.mistakes.{module}").MISTAKES
+    own = [(code, hint) for exercise, code, hint in mistakes if exercise == name]
+    assert len(own) >= 2
+    for code, hint in own:
+        result = check(run_code(code, name), name)
         assert result.state == "wrong", f"not refused:\n{code}"
         assert hint in result.message
 
 
-def double_of(answer):
+def doubles_two(answer):
     expect(answer(2) == 4, "2 doubled is 4")
 
 
-def double_of_negative(answer):
+def doubles_a_negative_number(answer):
     expect(answer(-3) == -6, "a negative number stays negative")
 
 
-CHECK = checker({"double": Exercise("Double a number.", 1, 2, (double_of, double_of_negative))})
+CHECK = make_check({"double": Exercise("Double a number.", 1, 2, (doubles_two, doubles_a_negative_number))})
 
 
 def test_right_answer():
@@ -128,17 +133,17 @@ def only_docstring(x):
     """Double x."""
 
 
-def hole(x):
+def ellipsis_left(x):
     y = ...
     return y  # noqa: RET504
 
 
-@pytest.mark.parametrize("stub", [empty, only_docstring, hole, ..., None])
+@pytest.mark.parametrize("stub", [empty, only_docstring, ellipsis_left, ..., None])
 def test_stubs(stub):
     assert CHECK(stub, "double").state == "not yet"
 
 
-def test_identity_is_no_stub():
+def test_identity_is_not_a_stub():
     def double(x):
         return x
 
@@ -156,3 +161,27 @@ def test_unknown_exercise_is_named():
 def test_expect_raises_hint():
     with pytest.raises(Hint, match="so"):
         expect(False, "so")
+
+
+def test_is_number():
+    for number in (1, 2.5, np.float64(3), np.array(4), torch.tensor(5.0)):
+        assert is_number(number)
+        assert as_number(number) == float(number)
+    for other in (True, "1", None, [1], torch.tensor([1.0])):
+        assert not is_number(other)
+    with pytest.raises(Hint, match="Return one share. Your function returns a str."):
+        as_number("1", "one share")
+
+
+def test_is_close_compares_shapes_and_values():
+    numbers = random_numbers(0, 2, 3)
+    assert torch.equal(numbers, random_numbers(0, 2, 3))
+    assert is_close(numbers.float().requires_grad_(), numbers)
+    assert is_close(np.float64(1 / 3), 1 / 3)
+    assert not is_close(numbers + 2e-5, numbers)
+    assert is_close(numbers + 2e-5, numbers, 1e-4)
+    assert not is_close(numbers[0], numbers)
+    assert not is_close(torch.tensor([1.0]), 1.0)
+    assert not is_close(float("nan"), 1.0)
+    assert not is_close(torch.tensor(float("inf")), 1.0)
+    assert not is_close("1", 1.0)

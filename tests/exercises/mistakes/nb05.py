@@ -1,4 +1,4 @@
-"""What learners get wrong in notebook 05, and a piece of the hint that each should get."""
+"""Common mistakes in the exercises of notebook 05: (exercise, a learner's code, a part of the hint)."""
 
 TABLE = """
 import torch
@@ -56,28 +56,28 @@ def rotary(
 
 
 MISTAKES = [
-    ("sinusoid_table", table(start="1"), "begin at 0"),
+    ("sinusoid_table", table(start="1"), "Positions start at 0"),
     ("sinusoid_table", table(power="column / width"), "another frequency than its sine"),
     ("sinusoid_table", table(power="column // 2 / width"), "exponent is i / D"),
     ("sinusoid_table", table(last="torch.where(column % 2 == 1, angle.sin(), angle.cos())"), "swapped"),
-    ("sinusoid_table", table(last="torch.cat([angle[:, ::2].sin(), angle[:, ::2].cos()], -1)"), "take turns"),
+    ("sinusoid_table", table(last="torch.cat([angle[:, ::2].sin(), angle[:, ::2].cos()], -1)"), "they alternate"),
     ("sinusoid_table", table(last=f"{WOVEN}.T"), "(6, 4)"),
-    ("shift_matrix", matrix(rows="[c, -s], [s, c]"), "wrong way"),
-    ("shift_matrix", matrix(rows="[c, s], [s, c]"), "A minus is missing"),
+    ("shift_matrix", matrix(rows="[c, -s], [s, c]"), "wrong direction"),
+    ("shift_matrix", matrix(rows="[c, s], [s, c]"), "A minus sign is missing"),
     ("shift_matrix", matrix(angle="shift"), "the shift alone"),
     ("shift_matrix", matrix(angle="shift + w"), "their sum"),
     ("shift_matrix", matrix(rows="[s, c], [c, -s]"), "in this order"),
-    ("rope", rotary(power="torch.zeros(K // 2)"), "equally fast"),
+    ("rope", rotary(power="torch.zeros(K // 2)"), "at the same speed"),
     ("rope", rotary(power="-torch.arange(K // 2) / K"), "exponent is i / K"),
-    ("rope", rotary(last="torch.stack([a * c + b * s, b * c - a * s], -1).flatten(-2)"), "other way"),
-    ("rope", rotary(last="torch.cat([a * c - b * s, a * s + b * c], -1)"), "Weave them"),
+    ("rope", rotary(last="torch.stack([a * c + b * s, b * c - a * s], -1).flatten(-2)"), "other direction"),
+    ("rope", rotary(last="torch.cat([a * c - b * s, a * s + b * c], -1)"), "Interleave them"),
     (
         "rope",
         rotary(
             pairs="x[..., : K // 2], x[..., K // 2 :]",
             last="torch.cat([a * c - b * s, a * s + b * c], -1)",
         ),
-        "Llama's way",
+        "what Llama does",
     ),
     ("rope", rotary(shape="x.shape"), "count the axes from the end"),
 ]

@@ -1,4 +1,4 @@
-"""What learners get wrong in notebook 07, and a piece of the hint that each should get."""
+"""Common mistakes in the exercises of notebook 07: (exercise, a learner's code, a part of the hint)."""
 
 MISTAKES = [
     (
@@ -13,7 +13,7 @@ def audit(ids, hidden, labels, special):
         found.add("silent")
     return found
 """,
-        "A label must be what stood in ids",
+        "A label must be the original token",
     ),
     (
         "audit",
@@ -44,7 +44,7 @@ def audit(ids, hidden, labels, special):
         found.add("label")
     return found
 """,
-        "not the word that was there",
+        "not the original word",
     ),
     (
         "masked_loss",
@@ -53,7 +53,7 @@ def masked_loss(logits, labels):
     words = labels.clamp(min=0)
     return -logits.log_softmax(-1).gather(-1, words[:, :, None]).mean()
 """,
-        "Every position counts",
+        "counts every position",
     ),
     (
         "masked_loss",
@@ -119,7 +119,7 @@ def multiplications(tokens, labels, D, V):
     one = 2 * (D * D + D * V)
     return tokens * one, labels * one
 """,
-        "multiplications alone",
+        "Count the multiplications only",
     ),
     (
         "choose_whole_words",
@@ -128,7 +128,7 @@ def choose_whole_words(tokens, budget, draw):
     words = [t for t, token in enumerate(tokens) if token not in ("[CLS]", "[SEP]", "[PAD]")]
     return draw.sample(words, min(budget, len(words)))
 """,
-        "only a part is hidden",
+        "Only a part of",
     ),
     (
         "choose_whole_words",
@@ -167,7 +167,7 @@ def choose_whole_words(tokens, budget, draw):
         chosen += word
     return chosen
 """,
-        "go on with the next one",
+        "continue with the next one",
     ),
     (
         "choose_whole_words",

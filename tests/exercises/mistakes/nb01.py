@@ -1,4 +1,4 @@
-"""Mistakes that learners make in notebook 01, and the hint that each must get."""
+"""Common mistakes in the exercises of notebook 01: (exercise, a learner's code, a part of the hint)."""
 
 MISTAKES = [
     (
@@ -38,7 +38,7 @@ def fold(text):
     apart = unicodedata.normalize("NFD", text)
     return "".join(char for char in apart if not unicodedata.category(char).startswith("M")).lower()
 """,
-        "leave out Mn alone",
+        "leave out Mn only",
     ),
     (
         "fold",
@@ -49,7 +49,7 @@ def fold(text):
     apart = unicodedata.normalize("NFKD", text)
     return "".join(char for char in apart if unicodedata.category(char) != "Mn").lower()
 """,
-        "The form with a K",
+        "The forms with a K",
     ),
     (
         "fold",
@@ -78,7 +78,7 @@ def fold(text):
 def two_segments(first, second):
     return ["[CLS]", *first, "[SEP]", *second], [0] * (len(first) + 2) + [1] * len(second)
 """,
-        "needs a [SEP] behind it",
+        "needs a [SEP] after it",
     ),
     (
         "two_segments",
@@ -87,7 +87,7 @@ def two_segments(first, second):
     tokens = ["[CLS]", *first, "[SEP]", *second, "[SEP]"]
     return tokens, [0] * (len(first) + 1) + [1] * (len(second) + 2)
 """,
-        "closes the first one",
+        "ends the first one",
     ),
     (
         "two_segments",
@@ -98,7 +98,7 @@ def two_segments(first, second):
     second.append("[SEP]")
     return first + second, [0] * len(first) + [1] * len(second)
 """,
-        "changed the caller's list",
+        "changed the list that was passed",
     ),
     (
         "two_segments",
@@ -144,7 +144,7 @@ def gain(n_ab, n_a, n_b, n):
     t = lambda k: k * log(k) if k else 0
     return t(n_ab) + t(n_a - n_ab) + t(n_b - n_ab) - t(n_a) - t(n_b)
 """,
-        "left out the number of all pieces",
+        "left out the number of all tokens",
     ),
     (
         "gain",
@@ -166,7 +166,7 @@ def gain(n_ab, n_a, n_b, n):
     t = lambda k: k * log(k) if k else 0
     return t(n_a) + t(n_b) - t(n) - t(n_ab) - t(n_a - n_ab) - t(n_b - n_ab) + t(n - n_ab)
 """,
-        "the sign is not",
+        "the sign is wrong",
     ),
     (
         "gain",
@@ -211,7 +211,7 @@ def fewest_pieces(word, vocab):
                 best[end] = best[start] + [piece]
     return best[-1] or ["[UNK]"]
 """,
-        "look '##d' up with its ##",
+        "look up '##d' with its ##",
     ),
     (
         "fewest_pieces",
@@ -227,7 +227,7 @@ def fewest_pieces(word, vocab):
                 best[end] = best[start] + [piece]
     return best[-1] or []
 """,
-        "is ['[UNK]'], not nothing",
+        "becomes ['[UNK]'], not nothing",
     ),
     (
         "fewest_pieces",
@@ -239,6 +239,6 @@ def fewest_pieces(word, vocab):
         return [mark + word[start:ends[0]]] + cut(ends[0]) if ends else []
     return cut(0)
 """,
-        "as a whole",
+        "The whole word 'ab'",
     ),
 ]

@@ -1,4 +1,4 @@
-"""What learners get wrong in notebook 06, and a piece of the hint that each should get."""
+"""Common mistakes in the exercises of notebook 06: (exercise, a learner's code, a part of the hint)."""
 
 MISTAKES = [
     (
@@ -15,7 +15,7 @@ def layer_norm(x, gamma, beta, eps):
 def layer_norm(x, gamma, beta, eps):
     return (x - x.mean()) / (x.var(correction=0) + eps).sqrt() * gamma + beta
 """,
-        "only the last axis counts",
+        "over the last axis only",
     ),
     (
         "layer_norm",
@@ -92,7 +92,7 @@ def pre_norm(x, layer, mask=None):
     x = x + layer.attention(layer.attention_norm(x))
     return x + layer.feed_forward(layer.feed_forward_norm(x))
 """,
-        "mask makes no difference",
+        "The mask has no effect",
     ),
     (
         "pre_norm",
@@ -161,7 +161,7 @@ def count_parameters(config):
 def from_google(name, tensor):
     return name.replace("/", "."), tensor
 """,
-        "begin without bert",
+        "should not begin with bert",
     ),
     (
         "from_google",
@@ -172,7 +172,7 @@ def from_google(name, tensor):
         name = name.replace(old, new)
     return name, tensor
 """,
-        "underscore belongs to a name",
+        "Keep the underscores of a name",
     ),
     (
         "from_google",
@@ -195,7 +195,7 @@ def from_google(name, tensor):
         name += ".weight"
     return name, tensor
 """,
-        "must be turned",
+        "Transpose this one",
     ),
     (
         "from_google",

@@ -1,4 +1,4 @@
-"""Common mistakes in the exercises of notebook 14: (exercise, what a learner may write, a part of the hint)."""
+"""Common mistakes in the exercises of notebook 14: (exercise, a learner's code, a part of the hint)."""
 
 MISTAKES = [
     (
@@ -7,7 +7,7 @@ MISTAKES = [
 def most_watched(weights):
     return int(weights.sum(0).argmax())
 """,
-        "does not count: the diagonal",
+        "leave out the diagonal",
     ),
     (
         "most_watched",
@@ -16,7 +16,7 @@ import numpy as np
 def most_watched(weights):
     return int((weights * (1 - np.eye(len(weights)))).sum(1).argmax())
 """,
-        "stands in column j",
+        "is in column j",
     ),
     (
         "most_watched",
@@ -26,7 +26,7 @@ def most_watched(weights):
     others = weights * (1 - np.eye(len(weights)))
     return int(np.unravel_index(others.T.argmax(), weights.shape)[0])
 """,
-        "Add up what each gets",
+        "Add up what each token gets",
     ),
     (
         "most_watched",
@@ -69,7 +69,7 @@ def share(weights, wanted):
     there = wanted.any(0)
     return (weights * wanted).sum(0)[there].mean() if there.any() else float("nan")
 """,
-        "tokens that are looked at",
+        "You averaged over the keys",
     ),
     (
         "share",
@@ -78,7 +78,7 @@ def share(weights, wanted):
     there = wanted.any(1)
     return (weights * wanted).sum(1)[there].mean() if there.any() else 0.0
 """,
-        "0 would be a lie",
+        "return float('nan')",
     ),
     (
         "how_lucky",
@@ -86,7 +86,7 @@ def share(weights, wanted):
 def how_lucky(score, shuffled):
     return (shuffled >= score).mean()
 """,
-        "Count it too",
+        "Count it in the numerator and in the denominator",
     ),
     (
         "how_lucky",
@@ -118,7 +118,7 @@ def how_lucky(score, shuffled):
 def crossing(weights, second):
     return weights[:second, second:].sum(1).mean()
 """,
-        "Only the first sentence was asked",
+        "You measured the first sentence only",
     ),
     (
         "crossing",
@@ -126,7 +126,7 @@ def crossing(weights, second):
 def crossing(weights, second):
     return weights[:second, second:].sum() + weights[second:, :second].sum()
 """,
-        "sum over tokens",
+        "sum over the tokens",
     ),
     (
         "crossing",
@@ -134,7 +134,7 @@ def crossing(weights, second):
 def crossing(weights, second):
     return (weights[:second, second:].sum(1).mean() + weights[second:, :second].sum(1).mean()) / 2
 """,
-        "mean of the two sentences' means",
+        "mean of the means of the two sentences",
     ),
     (
         "crossing",
@@ -142,6 +142,6 @@ def crossing(weights, second):
 def crossing(weights, second):
     return (weights[:second, :second].sum() + weights[second:, second:].sum()) / len(weights)
 """,
-        "not what crosses",
+        "not the attention that crosses",
     ),
 ]

@@ -1,4 +1,4 @@
-"""What learners get wrong in notebook 00, and a piece of the hint that each should get."""
+"""Common mistakes in the exercises of notebook 00: (exercise, a learner's code, a part of the hint)."""
 
 MISTAKES = [
     ("majority", "def majority(labels):\n    return sum(labels) / len(labels)\n", "0.25 is the share of ones"),
@@ -10,7 +10,7 @@ from collections import Counter
 def majority(labels):
     return Counter(labels).most_common(1)[0][1]
 """,
-        "Divide by how many",
+        "Divide by the number of labels",
     ),
     (
         "majority",
@@ -29,7 +29,7 @@ def majority(labels):
     ones = sum(labels) / len(labels)
     return max(ones, 1 - ones)
 """,
-        "is no share",
+        "is not a share",
     ),
     (
         "majority",
@@ -43,7 +43,7 @@ def majority(labels):
     (
         "accuracy",
         "def accuracy(logits, labels):\n    return (logits.argmax(-1) == labels).sum().item()\n",
-        "3 is how many are right",
+        "3 is the number of correct predictions",
     ),
     (
         "accuracy",
@@ -88,7 +88,7 @@ def pad(rows):
     ids = torch.tensor([[0] * (longest - len(row)) + row for row in rows])
     return ids, (ids != 0).long()
 """,
-        "behind the sentence",
+        "after the sentence",
     ),
     (
         "pad",
@@ -111,7 +111,7 @@ def pad(rows):
     ids = torch.tensor([row + [0] * (longest - len(row)) for row in rows])
     return ids, (ids == 0).long()
 """,
-        "turned around",
+        "inverted",
     ),
     (
         "pad",
@@ -147,7 +147,7 @@ def train_step(model, batch, optimizer):
     loss.backward()
     return loss.item()
 """,
-        "did not move",
+        "did not change",
     ),
     (
         "train_step",
@@ -159,7 +159,7 @@ def train_step(model, batch, optimizer):
     optimizer.step()
     return loss.item()
 """,
-        "thrown away",
+        "cleared before",
     ),
     (
         "train_step",

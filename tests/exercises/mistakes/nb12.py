@@ -1,4 +1,4 @@
-"""What learners get wrong in notebook 12, and a piece of the hint that each should get."""
+"""Common mistakes in the exercises of notebook 12: (exercise, a learner's code, a part of the hint)."""
 
 MISTAKES = [
     (
@@ -17,7 +17,7 @@ def best_span(start, end, longest):
     last = max(range(first, min(len(end), first + longest)), key=lambda j: end[j])
     return first, last
 """,
-        "fixed the best start first",
+        "chose the best start first",
     ),
     (
         "best_span",
@@ -56,7 +56,7 @@ def best_span(start, end, longest):
 def windows(tokens, room, stride):
     return [(start, start + room) for start in range(0, tokens - room + 1, stride)] or [(0, tokens)]
 """,
-        "Is the last one missing?",
+        "Is the last window missing?",
     ),
     (
         "windows",
@@ -69,7 +69,7 @@ def windows(tokens, room, stride):
             return found
         start += room - stride
 """,
-        "not by how many two overlap",
+        "not by how many tokens two windows overlap",
     ),
     (
         "windows",
@@ -90,15 +90,15 @@ def windows(tokens, room, stride):
             return found
         start += stride
 """,
-        "ends with the text",
+        "ends where the text ends",
     ),
     (
         "f1",
         """
-from bertlab.metrics import plain_answer
+from bertlab.tasks import normalize_answer
 def f1(said, right):
     def one(true):
-        a, b = set(plain_answer(said).split()), set(plain_answer(true).split())
+        a, b = set(normalize_answer(said).split()), set(normalize_answer(true).split())
         return 2 * len(a & b) / (len(a) + len(b)) if a and b else float(a == b)
     return max(one(true) for true in right or [""])
 """,
@@ -121,9 +121,9 @@ def f1(said, right):
         "f1",
         """
 from collections import Counter
-from bertlab.metrics import plain_answer
+from bertlab.tasks import normalize_answer
 def f1(said, right):
-    a, b = plain_answer(said).split(), plain_answer((right or [""])[0]).split()
+    a, b = normalize_answer(said).split(), normalize_answer((right or [""])[0]).split()
     common = sum((Counter(a) & Counter(b)).values())
     return 2 * common / (len(a) + len(b)) if a and b else float(a == b)
 """,
@@ -133,15 +133,15 @@ def f1(said, right):
         "f1",
         """
 from collections import Counter
-from bertlab.metrics import plain_answer
+from bertlab.tasks import normalize_answer
 def f1(said, right):
     def one(true):
-        a, b = plain_answer(said).split(), plain_answer(true).split()
+        a, b = normalize_answer(said).split(), normalize_answer(true).split()
         common = sum((Counter(a) & Counter(b)).values())
         return 2 * common / (len(a) + len(b)) if a and b else 0.0
     return max(one(true) for true in right or [""])
 """,
-        "nothing is right: that is 1",
+        "none is correct: F1 is 1",
     ),
     (
         "recall",
@@ -152,7 +152,7 @@ def recall(scores, right, k):
         hits += sum(score > row[at] for score in row) < k
     return hits / len(scores)
 """,
-        "whoever gives all the same score",
+        "gives every candidate the same score",
     ),
     (
         "recall",
@@ -164,7 +164,7 @@ def recall(scores, right, k):
         hits += at in order[:k]
     return hits / len(scores)
 """,
-        "Ties were counted as hits",
+        "You counted ties as hits",
     ),
     (
         "recall",

@@ -1,4 +1,4 @@
-"""What learners get wrong in notebook 03, and a piece of the hint that each should get."""
+"""Common mistakes in the exercises of notebook 03: (exercise, a learner's code, a part of the hint)."""
 
 MISTAKES = [
     (
@@ -59,7 +59,7 @@ def softmax(x):
     e = (x - x.max()).exp()
     return e / e.sum(-1, keepdim=True)
 """,
-        "one maximum for all rows",
+        "one maximum from all rows",
     ),
     (
         "attention",
@@ -67,7 +67,7 @@ def softmax(x):
 def attention(q, k, v):
     return (q @ k.mT).softmax(-1) @ v
 """,
-        "not divided",
+        "did not divide the scores",
     ),
     (
         "attention",
@@ -91,7 +91,7 @@ def attention(q, k, v):
 def attention(q, k, v):
     return (q @ k.mT / q.size(-1) ** 0.5).softmax(-1)
 """,
-        "Multiply them with v",
+        "Multiply them by v",
     ),
     (
         "attention",
@@ -99,7 +99,7 @@ def attention(q, k, v):
 def attention(q, k, v):
     return (k @ q.mT / q.size(-1) ** 0.5).softmax(-1) @ v
 """,
-        "q times k",
+        "q times the transpose of k",
     ),
     (
         "attention",
@@ -123,7 +123,7 @@ def attention(q, k, v):
 def query_for(k, j):
     return k[j]
 """,
-        "more decided",
+        "makes its products larger",
     ),
     (
         "query_for",
@@ -131,7 +131,7 @@ def query_for(k, j):
 def query_for(k, j):
     return -100 * k[j]
 """,
-        "Which way must a query point",
+        "In which direction must a query point",
     ),
     (
         "query_for",
@@ -155,7 +155,7 @@ def query_for(k, j):
 def softmax_gradient(a, g):
     return a * g
 """,
-        "row's sum is missing",
+        "sum over the row is missing",
     ),
     (
         "softmax_gradient",
@@ -163,7 +163,7 @@ def softmax_gradient(a, g):
 def softmax_gradient(a, g):
     return a * (1 - a) * g
 """,
-        "Only the diagonal",
+        "only the diagonal",
     ),
     (
         "softmax_gradient",
@@ -179,7 +179,7 @@ def softmax_gradient(a, g):
 def softmax_gradient(a, g):
     return a * (g - (a * g).sum())
 """,
-        "One sum for all rows",
+        "one sum for all rows",
     ),
     (
         "softmax_gradient",

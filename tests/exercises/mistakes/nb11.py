@@ -1,4 +1,4 @@
-"""What learners get wrong in notebook 11, and a piece of the hint that each should get."""
+"""Common mistakes in the exercises of notebook 11: (exercise, a learner's code, a part of the hint)."""
 
 MISTAKES = [
     (
@@ -38,7 +38,7 @@ def align(pieces, numbers):
     total = sum(map(len, pieces)) + 2
     return ([-100] + list(numbers) + [-100] * total)[:total]
 """,
-        "at a wrong place",
+        "at wrong positions",
     ),
     (
         "align",
@@ -79,7 +79,7 @@ def spans(tags):
             found.append((i, end, tag[2:]))
     return found
 """,
-        "of another type cannot go on",
+        "of another type cannot continue",
     ),
     (
         "spans",
@@ -95,7 +95,7 @@ def spans(tags):
             start = i
     return found
 """,
-        "when the sentence ends",
+        "to the end of the sentence",
     ),
     (
         "spans",
@@ -111,7 +111,7 @@ def spans(tags):
             start = i
     return found
 """,
-        "right behind another one",
+        "directly after another one",
     ),
     (
         "f1",
@@ -120,7 +120,7 @@ def f1(right, said):
     hits = sum(len(a & b) for a, b in zip(right, said))
     return hits / max(1, sum(map(len, said)))
 """,
-        "That is the precision",
+        "This is the precision",
     ),
     (
         "f1",
@@ -131,7 +131,7 @@ def f1(right, said):
         scores.append(2 * len(a & b) / max(1, len(a) + len(b)))
     return sum(scores) / len(scores)
 """,
-        "mean of the sentences",
+        "mean over the sentences",
     ),
     (
         "f1",
@@ -140,7 +140,7 @@ def f1(right, said):
     hits = sum(len(a & b) for a, b in zip(right, said))
     return hits / max(1, sum(len(a | b) for a, b in zip(right, said)))
 """,
-        "in either that are in both",
+        "names that are in both sets",
     ),
     (
         "f1",
@@ -170,7 +170,7 @@ def f1(right, said):
 def mend(tags):
     return ["B-" + tag[2:] if tag.startswith("I-") else tag for tag in tags]
 """,
-        "two names of one",
+        "splits one name into two",
     ),
     (
         "mend",
@@ -202,6 +202,6 @@ def mend(tags):
             tags[i] = "B-" + tag[2:]
     return tags
 """,
-        "caller's list",
+        "changed the list that was passed",
     ),
 ]

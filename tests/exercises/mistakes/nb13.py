@@ -1,4 +1,4 @@
-"""Common mistakes in the exercises of notebook 13, and a piece of the hint that each must get."""
+"""Common mistakes in the exercises of notebook 13: (exercise, a learner's code, a part of the hint)."""
 
 MISTAKES = [
     (
@@ -8,7 +8,7 @@ import torch
 def who_sees_whom(types):
     return torch.ones(len(types), len(types)).bool()
 """,
-        "that is BERT",
+        "This is BERT's mask",
     ),
     (
         "who_sees_whom",
@@ -17,7 +17,7 @@ import torch
 def who_sees_whom(types):
     return torch.ones(len(types), len(types)).tril().bool()
 """,
-        "read from both sides",
+        "read in both directions",
     ),
     (
         "who_sees_whom",
@@ -38,7 +38,7 @@ def who_sees_whom(types):
     source = torch.tensor(types) == 0
     return source[None, :] | ~source[:, None]
 """,
-        "sees the one that it has to guess",
+        "sees the one that it has to predict",
     ),
     (
         "who_sees_whom",
@@ -56,7 +56,7 @@ def who_sees_whom(types):
     T = len(types)
     return [[types[i] == 0 or (types[j] == 1 and i <= j) for j in range(T)] for i in range(T)]
 """,
-        "Rows and columns are changed",
+        "Rows and columns are swapped",
     ),
     (
         "one_ahead",
@@ -64,7 +64,7 @@ def who_sees_whom(types):
 def one_ahead(labels):
     return labels
 """,
-        "asked for itself",
+        "has to predict itself",
     ),
     (
         "one_ahead",
@@ -81,7 +81,7 @@ import torch
 def one_ahead(labels):
     return torch.cat([torch.full_like(labels[:, :1], -100), labels[:, :-1]], 1)
 """,
-        "moved the wrong way",
+        "moved in the wrong direction",
     ),
     (
         "one_ahead",
@@ -90,7 +90,7 @@ import torch.nn.functional as F
 def one_ahead(labels):
     return F.pad(labels[:, 1:], (0, 1))
 """,
-        "0 is a word",
+        "0 is a token",
     ),
     (
         "one_ahead",
@@ -126,7 +126,7 @@ def bleu_score(said, right):
         total += math.log(hits / sum(len(a) - n + 1 for a in said)) / 4
     return 100 * math.exp(total)
 """,
-        "no brevity penalty",
+        "brevity penalty is missing",
     ),
     (
         "bleu_score",
@@ -144,7 +144,7 @@ def bleu_score(said, right):
         total += math.log(hits / sum(len(a) - n + 1 for a in said)) / 4
     return 100 * math.exp(total + min(0, 1 - sum(map(len, said)) / sum(map(len, right))))
 """,
-        "turned around",
+        "The penalty is inverted",
     ),
     (
         "bleu_score",
@@ -178,7 +178,7 @@ def bleu_score(said, right):
         total += hits / sum(len(a) - n + 1 for a in said) / 4
     return 100 * total * math.exp(min(0, 1 - sum(map(len, right)) / sum(map(len, said))))
 """,
-        "geometric one",
+        "geometric mean",
     ),
     (
         "bleu_score",
@@ -196,15 +196,15 @@ def bleu_score(said, right):
         total += math.log(hits / sum(len(a) - n + 1 for a in said)) / 4
     return 100 * math.exp(total + min(0, 1 - sum(map(len, right)) / sum(map(len, said))))
 """,
-        "at most as often as it stands",
+        "at most as often as it occurs",
     ),
     (
         "bleu_score",
         """
 import math
-from bertlab.metrics import bleu
+from bertlab.tasks import compute_bleu
 def bleu_score(said, right):
-    each = [bleu([" ".join(a)], [" ".join(b)]) for a, b in zip(said, right)]
+    each = [compute_bleu([" ".join(a)], [" ".join(b)]) for a, b in zip(said, right)]
     return sum(each) / len(each)
 """,
         "the mean of the BLEU of each text",
@@ -223,7 +223,7 @@ def bleu_score(said, right):
         total += math.log(hits / sum(len(a) - n + 1 for a in said)) / 4
     return 100 * math.exp(total + min(0, 1 - sum(map(len, right)) / sum(map(len, said))))
 """,
-        "BLEU is 0 there",
+        "BLEU is 0 in this case",
     ),
     (
         "beam_step",
@@ -235,7 +235,7 @@ def beam_step(texts, log_p, beams, end):
         (finished if word == end else carried).append((total + row[word], ids if word == end else [*ids, word]))
     return sorted(carried, reverse=True)[:beams], sorted(finished, reverse=True)
 """,
-        "best word of each text",
+        "its own best word",
     ),
     (
         "beam_step",
@@ -246,7 +246,7 @@ def beam_step(texts, log_p, beams, end):
     finished = [(p, ids) for p, ids, w in every[:beams] if w == end]
     return [(p, [*ids, w]) for p, ids, w in every if w != end][:beams], finished
 """,
-        "Add that of the text before it",
+        "Add the log p of the text before it",
     ),
     (
         "beam_step",
@@ -266,7 +266,7 @@ def beam_step(texts, log_p, beams, end):
                    key=lambda one: -one[0])[:beams]
     return [one for one in every if one[1][-1] != end], [one for one in every if one[1][-1] == end]
 """,
-        "leave it out of the finished",
+        "leave it out of the ids of a finished",
     ),
     (
         "beam_step",

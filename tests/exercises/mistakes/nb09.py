@@ -1,9 +1,9 @@
-"""Mistakes that learners make in notebook 09: (exercise, code, part of the hint)."""
+"""Common mistakes in the exercises of notebook 09: (exercise, a learner's code, a part of the hint)."""
 
 MISTAKES = [
     ("perplexity", "def perplexity(loss):\n    return 2**loss", "power of 2"),
-    ("perplexity", "import math\ndef perplexity(loss):\n    return math.exp(-loss)", "That is the probability"),
-    ("perplexity", "def perplexity(loss):\n    return loss", "perplexity 1"),
+    ("perplexity", "import math\ndef perplexity(loss):\n    return math.exp(-loss)", "This is the probability"),
+    ("perplexity", "def perplexity(loss):\n    return loss", "its perplexity is 1"),
     (
         "unigram_loss",
         """
@@ -36,7 +36,7 @@ def unigram_loss(train, judged, V):
     total = sum(counts.values()) + 0.5 * V
     return sum(-math.log((counts[t] + 0.5) / total) for t in judged) / len(judged)
 """,
-        "You counted the judged tokens",
+        "You counted the held-out tokens",
     ),
     (
         "rate",
@@ -85,6 +85,6 @@ def batch_numbers(step, accumulate, processes, process):
 def batch_numbers(step, accumulate, processes, process):
     return [step * processes + process]
 """,
-        "with 2 batches a step reads 6 and 7",
+        "with 2 batches a step reads batches 6 and 7",
     ),
 ]

@@ -1,4 +1,4 @@
-"""What learners get wrong in notebook 08, and a piece of the hint that each should get."""
+"""Common mistakes in the exercises of notebook 08: (exercise, a learner's code, a part of the hint)."""
 
 MISTAKES = [
     (
@@ -17,7 +17,7 @@ def join(a, b, cls, sep):
     ids = [cls] + a + [sep] + b + [sep]
     return ids, [0] * (len(a) + 1) + [1] * (len(b) + 2)
 """,
-        "closes A and belongs to it",
+        "ends A and belongs to it",
     ),
     (
         "join",
@@ -26,7 +26,7 @@ def join(a, b, cls, sep):
     ids = [cls] + a + [sep] + [cls] + b + [sep]
     return ids, [0] * (len(a) + 2) + [1] * (len(b) + 2)
 """,
-        "B gets none of its own",
+        "B does not get its own",
     ),
     (
         "pretraining_loss",
@@ -84,7 +84,7 @@ def hard_pairs(documents, rng):
                 rows.append((sentences[i], rng.choice(others) if label else sentences[i + 1], label))
     return rows
 """,
-        "the row says that it is random",
+        "the label says that it is random",
     ),
     (
         "hard_pairs",
@@ -100,7 +100,7 @@ def hard_pairs(documents, rng):
             rows.append((sentences[i], sentences[i + 1] if label else rng.choice(others), label))
     return rows
 """,
-        "the row says that it is random",
+        "the label says that it is random",
     ),
     (
         "hard_pairs",

@@ -1,4 +1,4 @@
-"""What learners get wrong in notebook 10, and a piece of the hint that each should get."""
+"""Common mistakes in the exercises of notebook 10: (exercise, a learner's code, a part of the hint)."""
 
 HEAD = """
 import torch
@@ -9,7 +9,7 @@ MISTAKES = [
     (
         "head_logits",
         HEAD + "    return torch.tanh(hidden.mean(1) @ pooler_weight.T + pooler_bias) @ weight.T + bias",
-        "[PAD] would be part",
+        "it would include [PAD]",
     ),
     (
         "head_logits",
@@ -29,7 +29,7 @@ MISTAKES = [
     (
         "head_logits",
         HEAD + "    return torch.tanh(hidden[:, 0] @ pooler_weight + pooler_bias) @ weight.T + bias",
-        "multiply with its transpose",
+        "multiply by its transpose",
     ),
     (
         "head_logits",
@@ -39,12 +39,12 @@ MISTAKES = [
     (
         "head_logits",
         HEAD + "    return torch.tanh(hidden[:, 0] @ pooler_weight.T + pooler_bias) @ weight.T",
-        "last bias is missing",
+        "The bias of the last layer is missing",
     ),
     (
         "head_logits",
         HEAD + "    return torch.tanh(hidden[:, 0] @ pooler_weight.T) @ weight.T + bias",
-        "pooler's bias is missing",
+        "The bias of the pooler is missing",
     ),
     ("cut_pair", "def cut_pair(a, b, room):\n    return a[: room // 2], b[: room // 2]", "You halved the room"),
     ("cut_pair", "def cut_pair(a, b, room):\n    return a[:room], b[: max(0, room - len(a))]", "Nothing of the second"),
@@ -56,7 +56,7 @@ def cut_pair(a, b, room):
     first = min(len(a), round(room * len(a) / total))
     return a[:first], b[: room - first]
 """,
-        "cut both by share",
+        "cut both in proportion",
     ),
     (
         "cut_pair",
@@ -66,7 +66,7 @@ def cut_pair(a, b, room):
         (a if len(a) > len(b) else b).pop()
     return a, b
 """,
-        "changed the caller's lists",
+        "changed the lists that were passed",
     ),
     (
         "cut_pair",
@@ -77,7 +77,7 @@ def cut_pair(a, b, room):
         (a if len(a) > len(b) else b).pop(0)
     return a, b
 """,
-        "Cut at the end",
+        "Remove them from the end",
     ),
     (
         "cut_pair",
@@ -151,7 +151,7 @@ def macro_f1(right, said):
     return sum(right.count(c) * 2 * sum(r == s == c for r, s in zip(right, said)) / (right.count(c) + said.count(c))
                for c in classes) / len(right)
 """,
-        "Macro means that each counts once",
+        "Macro means that each class counts once",
     ),
     (
         "ece",
@@ -165,7 +165,7 @@ def ece(confidence, right, bins):
             used += 1
     return total / used
 """,
-        "Each bin counted alike",
+        "You gave each bin the same weight",
     ),
     (
         "ece",
@@ -185,7 +185,7 @@ def ece(confidence, right, bins):
         total += abs(sum(confidence[i] - right[i] for i in inside))
     return total / len(right)
 """,
-        "fell out of all bins",
+        "in none of your bins",
     ),
     (
         "ece",
@@ -196,7 +196,7 @@ def ece(confidence, right, bins):
         gaps[int(p * bins)] += p - ok
     return sum(map(abs, gaps)) / len(right)
 """,
-        "a bin that is not there",
+        "a bin number that does not exist",
     ),
     (
         "ece",
@@ -208,6 +208,6 @@ def ece(confidence, right, bins):
         total += abs(sum((b + 0.5) / bins - right[i] for i in inside))
     return total / len(right)
 """,
-        "0.2. You say",
+        "so the error is 0.2",
     ),
 ]
