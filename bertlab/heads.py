@@ -1,7 +1,7 @@
-"""What stands on the encoder: the two pre-training tasks, a label for a text or for each word, a span. Each returns its
-own loss.
+"""Heads on the encoder: the two pre-training tasks, labels for a text or for each word, a span. Each returns its own
+loss.
 
-Dimension letters: B batch, T tokens, Q tokens that are asked for, M tokens with a label, D hidden, V vocabulary, C
+Dimension letters: B batch, T tokens, Q requested tokens, M tokens with a label, D hidden size, V vocabulary size, C
 classes.
 """
 
@@ -17,7 +17,7 @@ from .model import Bert, BertConfig, can_check_values
 
 @dataclass
 class Output:
-    """What a head returns. A field that the head does not have, or that needs labels which were not given, is None."""
+    """The output of a head. A field that the head does not have, or that needs labels that were not given, is None."""
 
     loss: Tensor | None = None
     logits: Tensor | None = None
@@ -30,7 +30,7 @@ class Output:
 
 
 class Pooler(nn.Module):
-    """The vector of [CLS], through a square layer and tanh: (B, D) -> (B, D)."""
+    """A linear layer and tanh on the vector of [CLS]: (B, D) -> (B, D)."""
 
     def __init__(self, config: BertConfig):
         super().__init__()
@@ -41,9 +41,9 @@ class Pooler(nn.Module):
 
 
 class MLMHead(nn.Module):
-    """Which word stood here? A layer, GELU and LayerNorm, then a score for every word: (M, D) -> (M, V).
+    """Predict a masked word: a linear layer, GELU and LayerNorm, then a score for every word: (M, D) -> (M, V).
 
-    The scores are products with the word embeddings themselves ("tied"), plus a bias for each word.
+    The scores are products with the word embeddings ("tied weights"), plus a bias for each word.
     """
 
     def __init__(self, config: BertConfig):
@@ -78,16 +78,15 @@ class Pretraining(nn.Module):
         labels: Tensor | None = None,
         next_sentence_label: Tensor | None = None,
     ) -> Output:
-        """`labels` (B, T) hold the id that was masked, -100 elsewhere; `next_sentence_label` (B,) is 0 where the second
-        segment really follows the first, 1 where it is random (Hugging Face's polarity).
+        """`labels` (B, T) are the ids of the masked words, -100 elsewhere; `next_sentence_label` (B,) is 0 where the
+        second segment follows the first, 1 where it is random (as in Hugging Face's BERT).
 
-        `mlm_logits` is (B, T, V), or (M, V) at the M labels alone, in reading order, when labels are given: the
-        other 85% need no scores. Each loss is a mean; `loss` is the sum of those there are. No label in the batch:
-        MLM loss 0.
+        `mlm_logits` is (B, T, V), or with labels (M, V) for the M labels alone, in reading order: the other 85% need no
+        scores. Each loss is a mean, and `loss` is their sum. The MLM loss of a batch without labels is 0.
         """
         if labels is not None and labels.shape != input_ids.shape:
             raise ValueError(f"labels has shape {tuple(labels.shape)}, input_ids {tuple(input_ids.shape)}")
-        self.bert.check_inputs(input_ids, token_type_ids, attention_mask)  # before labels of the same wrong shape are read
+        self.bert.check_inputs(input_ids, token_type_ids, attention_mask)  # before labels of the same shape are used
         at = None if labels is None else find_labelled_positions(labels)
         hidden = self.bert(input_ids, token_type_ids, attention_mask, at)  # (B, T or Q, D)
         nsp_logits = self.nsp(self.pooler(hidden[:, 0]))  # (B, 2)
@@ -95,9 +94,9 @@ class Pretraining(nn.Module):
         if labels is None:
             mlm_logits, mlm_loss = self.mlm(hidden, words), None
         else:
-            wanted = labels.gather(1, at)  # (B, Q)
-            mlm_logits = self.mlm(hidden[wanted != IGNORE], words)  # (M, V)
-            mlm_loss = mean_cross_entropy(mlm_logits, wanted[wanted != IGNORE])
+            targets = labels.gather(1, at)  # (B, Q)
+            mlm_logits = self.mlm(hidden[targets != IGNORE], words)  # (M, V)
+            mlm_loss = mean_cross_entropy(mlm_logits, targets[targets != IGNORE])
         nsp_loss = None if next_sentence_label is None else mean_cross_entropy(nsp_logits, next_sentence_label.view(-1))
         losses = [loss for loss in (mlm_loss, nsp_loss) if loss is not None]
         return Output(
@@ -110,11 +109,10 @@ class Pretraining(nn.Module):
 
     @torch.no_grad()
     def start_from_unigrams(self, counts: Tensor) -> None:
-        """Set the MLM bias to the log frequency of each word, from `counts` (V,) of the training text.
+        """Set the MLM bias to the log frequency of each word, from its `counts` (V,) in the training text.
 
-        An untrained model then guesses as well as a table of frequencies does. It costs nothing, and takes away the
-        first part of the loss curve, in which a model learns just that. A word that was never seen counts as half a
-        time.
+        An untrained model then predicts as well as a table of frequencies. This costs nothing, and saves the first part
+        of the training, in which a model learns just these frequencies. A word that does not occur counts as 0.5.
         """
         if counts.shape != self.mlm.bias.shape:
             raise ValueError(f"counts has shape {tuple(counts.shape)}, the vocabulary has {len(self.mlm.bias)} words")
@@ -183,7 +181,7 @@ class Classifier(nn.Module):
 
 
 class Tagger(nn.Module):
-    """A label for each token, from its own vector (Devlin et al. 2018, section 5.3)."""
+    """Predict a label for each token from its own vector (Devlin et al. 2018, section 5.3)."""
 
     def __init__(self, config: BertConfig, num_labels: int):
         super().__init__()
@@ -203,8 +201,8 @@ class Tagger(nn.Module):
         attention_mask: Tensor | None = None,
         labels: Tensor | None = None,
     ) -> Output:
-        """`labels` (B, T) are tag numbers, -100 where none is asked for: on [CLS], [SEP], padding, and on all pieces of
-        a word but the one that speaks for it. `logits` is (B, T, C), `loss` the mean cross-entropy of those asked for.
+        """`labels` (B, T) are tag numbers, or -100 for tokens without a label: [CLS], [SEP], padding, and all pieces of
+        a word but the one that represents it. `logits` is (B, T, C), `loss` the mean cross-entropy of the labels.
         """
         if labels is not None and labels.shape != input_ids.shape:
             raise ValueError(f"labels has shape {tuple(labels.shape)}, input_ids {tuple(input_ids.shape)}")
@@ -216,9 +214,9 @@ class Tagger(nn.Module):
 
 
 class SpanFinder(nn.Module):
-    """Where an answer starts and where it ends, as two scores for each token (Devlin et al. 2018, section 4.2).
+    """Predict where an answer starts and ends, by two scores for each token (Devlin et al. 2018, section 4.2).
 
-    A question without an answer has both at [CLS], position 0 (section 4.3).
+    For a question without an answer both are at [CLS], position 0 (section 4.3).
     """
 
     def __init__(self, config: BertConfig):
@@ -236,8 +234,8 @@ class SpanFinder(nn.Module):
         start_positions: Tensor | None = None,
         end_positions: Tensor | None = None,
     ) -> Output:
-        """`start_positions` and `end_positions` (B,) are the answer's first and last token. One that lies behind the
-        text, at T or later, counts for nothing, as in Hugging Face's head; so does -100.
+        """`start_positions` and `end_positions` (B,) are the answer's first and last token. A position after the end of
+        the row, at T or later, is ignored, as in Hugging Face's head; so is -100.
 
         `start_logits` and `end_logits` are (B, T); `loss` is half the sum of their cross-entropies.
         """
@@ -252,13 +250,13 @@ class SpanFinder(nn.Module):
 
 
 def find_labelled_positions(labels: Tensor) -> Tensor:
-    """Positions that the heads read: (B, T) -> (B, Q), [CLS] first, then each label in order.
+    """Find the positions that the heads need: (B, T) -> (B, Q), [CLS] first, then each label in order.
 
-    Q is one more than the most labels in a row; a row with fewer is filled up with positions that nobody reads.
+    Q is at most one more than the largest number of labels in a row; shorter rows are filled with unused positions.
     """
-    asked = labels != IGNORE
-    asked[:, 0] = True
-    return asked.byte().argsort(dim=1, descending=True, stable=True)[:, : int(asked.sum(1).max())]
+    needed = labels != IGNORE
+    needed[:, 0] = True
+    return needed.byte().argsort(dim=1, descending=True, stable=True)[:, : int(needed.sum(1).max())]
 
 
 # ---- Mean losses -----------------------------------------------------------------------------------------------------

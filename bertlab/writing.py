@@ -1,7 +1,7 @@
-"""An encoder that writes, by its attention mask alone (UniLM, Dong et al. 2019), and beam search.
+"""A text generator: an encoder with a causal mask on its target (UniLM, Dong et al. 2019), and beam search.
 
-Dimension letters: B batch, S tokens of a source, T tokens of a row, Q tokens that are asked for, M tokens with a label, N texts
-that are being written, K of them for one source, D hidden, V vocabulary.
+Dimension letters: B batch, S tokens of a source, T tokens of a row, Q requested tokens, M tokens with a label, N texts
+that are being written, K of them for one source, D hidden size, V size of the vocabulary.
 """
 
 import math
@@ -18,18 +18,18 @@ from .model import Bert, BertConfig, gather_tokens
 
 
 class Writer(nn.Module):
-    """Writes a text from a text: one encoder for both, made to write by its mask alone (UniLM, Dong et al. 2019).
+    """Write a target text from a source text with one encoder; only its attention mask differs (Dong et al. 2019).
 
-    The row is [CLS] source [SEP] target [SEP]; segment 0 is the source, segment 1 what is written. The source sees all
-    of the source, the target sees the source and what was written before. Each token is asked for the word that comes
-    next, by the head that guesses masked words. (UniLM masks some target words and guesses those; here all of them
-    count in every pass, and no [MASK] is needed to write.)
+    The row is [CLS] source [SEP] target [SEP]; segment 0 is the source, segment 1 the target. Source tokens attend to
+    the whole source, target tokens to the source and to the target before them. At each token, the masked-word head
+    predicts the next word. (UniLM masks some target words and predicts those; here every target word is predicted in
+    each pass, and no [MASK] is needed to write.)
     """
 
     def __init__(self, config: BertConfig):
         super().__init__()
         if config.type_vocab_size < 2:
-            raise ValueError("type_vocab_size is 1: a writer needs two segments, the source's and its own")
+            raise ValueError("type_vocab_size is 1: a writer needs two segments, for the source and for the target")
         self.config = config
         self.bert = Bert(config)
         self.mlm = MLMHead(config)
@@ -42,11 +42,12 @@ class Writer(nn.Module):
         attention_mask: Tensor | None = None,
         labels: Tensor | None = None,
     ) -> Output:
-        """`attention_mask` (B, T) is 0 on padding; who may see whom follows from `token_type_ids`. `labels` (B, T) are
-        the ids of the target where they stand, its [SEP] too, and -100 elsewhere: the head looks one token ahead.
+        """`attention_mask` (B, T) is 0 for padding; the rest of the mask follows from `token_type_ids`. `labels` (B, T)
+        are the ids of the target at their own positions, including its [SEP], and -100 elsewhere: each is predicted
+        from the token before it.
 
-        `logits` is (B, T, V), for the word after each token, or (M, V) for the M labels, in reading order, when they
-        are given. `loss` is the mean cross-entropy.
+        `logits` is (B, T, V), for the word after each token, or with labels (M, V) for the M labels, in reading order.
+        `loss` is the mean cross-entropy.
         """
         if labels is not None and labels.shape != input_ids.shape:
             raise ValueError(f"labels has shape {tuple(labels.shape)}, input_ids {tuple(input_ids.shape)}")
@@ -55,12 +56,12 @@ class Writer(nn.Module):
         words = self.bert.embeddings.words.weight
         if labels is None:
             return Output(logits=self.mlm(self.bert(input_ids, token_type_ids, mask), words))
-        coming = F.pad(labels[:, 1:], (0, 1), value=IGNORE)  # (B, T) at each token the label of the next
-        at = find_labelled_positions(coming)
+        next_labels = F.pad(labels[:, 1:], (0, 1), value=IGNORE)  # (B, T) at each token the label of the next
+        at = find_labelled_positions(next_labels)
         hidden = self.bert(input_ids, token_type_ids, mask, at)  # (B, Q, D)
-        wanted = coming.gather(1, at)  # (B, Q)
-        logits = self.mlm(hidden[wanted != IGNORE], words)  # (M, V)
-        return Output(loss=mean_cross_entropy(logits, wanted[wanted != IGNORE]), logits=logits)
+        targets = next_labels.gather(1, at)  # (B, Q)
+        logits = self.mlm(hidden[targets != IGNORE], words)  # (M, V)
+        return Output(loss=mean_cross_entropy(logits, targets[targets != IGNORE]), logits=logits)
 
     @torch.no_grad()
     def generate(
@@ -69,66 +70,70 @@ class Writer(nn.Module):
         attention_mask: Tensor | None = None,
         *,
         end: int,
-        most: int = 64,
+        max_tokens: int = 64,
         never: Sequence[int] = (),
         **search,
     ) -> list[list[tuple[float, list[int]]]]:
-        """Texts for each source (B, S), [CLS] source [SEP] with padding behind: what `beam_search` finds.
+        """Write texts for each source (B, S), [CLS] source [SEP] and perhaps padding: the results of `beam_search`.
 
-        A text has `most` words at most, `end` (the id of [SEP]) counted; words in `never` are not written. `search` are
-        the options of `beam_search`. The model must be in eval mode. Raises ValueError when it has too few positions.
+        A text has at most `max_tokens` tokens, including `end` (the id of [SEP]); ids in `never` are not written.
+        `search` are options of `beam_search`. The model must be in eval mode. Raises ValueError when the model has too
+        few positions.
         """
-        (B, S), most_positions = input_ids.shape, self.config.max_position_embeddings
+        (B, S), positions = input_ids.shape, self.config.max_position_embeddings
         self.bert.check_inputs(input_ids, None, attention_mask)
-        if S + most - 1 > most_positions:
+        if S + max_tokens - 1 > positions:
             raise ValueError(
-                f"{S} tokens to read and {most} to write, but the model has {most_positions} positions: cut the "
+                f"{S} tokens to read and {max_tokens} to write, but the model has {positions} positions: cut the "
                 "source, or write less"
             )
         real = torch.ones_like(input_ids) if attention_mask is None else attention_mask  # (B, S)
-        ids = F.pad(input_ids, (0, most - 1), value=self.config.pad_token_id)  # (B, T); the last word is not read
-        types, length = torch.zeros_like(ids), real.sum(1, keepdim=True)  # (B, T), (B, 1) where the next word goes
+        ids = F.pad(input_ids, (0, max_tokens - 1), value=self.config.pad_token_id)  # (B, T), without the last token
+        types, length = torch.zeros_like(ids), real.sum(1, keepdim=True)  # (B, T), (B, 1) the next token's position
         words = self.bert.embeddings.words.weight
-        read = [words.new_zeros(*ids.shape, words.size(1)) for _ in self.bert.layers]
+        layer_inputs = [words.new_zeros(*ids.shape, words.size(1)) for _ in self.bert.layers]
 
-        def scores(hidden: Tensor) -> Tensor:  # (N, D) -> (N, V)
+        def score_words(hidden: Tensor) -> Tensor:  # (N, D) -> (N, V)
             logits = self.mlm(hidden, words).double()
             logits[:, list(never)] = -torch.inf
             return logits.log_softmax(-1).cpu()
 
-        def go_on(parents: list[int], chosen: list[int]) -> Tensor:
+        def extend(parents: list[int], chosen: list[int]) -> Tensor:
             nonlocal ids, types, length
             rows = torch.tensor(parents, device=ids.device)
             ids, types, length = ids[rows], types[rows], length[rows]  # (N, T), (N, T), (N, 1)
-            for layer, before in enumerate(read):
-                read[layer] = before[rows]
+            for number, inputs in enumerate(layer_inputs):
+                layer_inputs[number] = inputs[rows]
             ids.scatter_(1, length, torch.tensor(chosen, device=ids.device)[:, None])
             types.scatter_(1, length, 1)
             at, length = length, length + 1
-            return scores(self.encode_new_tokens(ids, types, length, at, read)[:, 0])
+            return score_words(self.encode_new_tokens(ids, types, length, at, layer_inputs)[:, 0])
 
-        whole = torch.arange(S, device=ids.device).expand(B, S)  # (B, S)
-        hidden = gather_tokens(self.encode_new_tokens(ids, types, length, whole, read), length - 1)[:, 0]  # (B, D)
-        return beam_search(scores(hidden), go_on, end=end, most=most, **search)
+        at = torch.arange(S, device=ids.device).expand(B, S)  # (B, S) the whole source
+        hidden = gather_tokens(self.encode_new_tokens(ids, types, length, at, layer_inputs), length - 1)[:, 0]  # (B, D)
+        return beam_search(score_words(hidden), extend, end=end, max_tokens=max_tokens, **search)
 
-    def encode_new_tokens(self, ids: Tensor, types: Tensor, length: Tensor, at: Tensor, read: list[Tensor]) -> Tensor:
-        """The last layer's vectors of the tokens `at` (N, Q), where all before them were read already: (N, Q, D).
+    def encode_new_tokens(
+        self, ids: Tensor, types: Tensor, length: Tensor, at: Tensor, layer_inputs: list[Tensor]
+    ) -> Tensor:
+        """Compute the last layer's vectors of the tokens `at` (N, Q), whose predecessors are known: (N, Q, D).
 
-        `read` holds what each layer was given at every token (N, T, D), and is filled up. A token of the target sees
-        all that stands in its row before column `length`, so the new one alone needs to be computed.
+        `layer_inputs` holds the input of each layer for every token (N, T, D), and gets those of the new ones. A target
+        token attends to everything in its row before column `length`, so that older tokens need no new computation.
         """
-        seen = torch.arange(ids.size(1), device=ids.device) < length  # (N, T)
+        known = torch.arange(ids.size(1), device=ids.device) < length  # (N, T)
         x = gather_tokens(self.bert.embeddings(ids, types), at)  # (N, Q, D)
-        for layer, before in zip(self.bert.layers, read, strict=True):
-            before.scatter_(1, at[:, :, None].expand_as(x), x)
-            x = layer(before, seen[:, None, None], at)
+        for layer, inputs in zip(self.bert.layers, layer_inputs, strict=True):
+            inputs.scatter_(1, at[:, :, None].expand_as(x), x)
+            x = layer(inputs, known[:, None, None], at)
         return x
 
 
 def writing_mask(token_type_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
-    """Who may see whom while writing: (B, T) -> bool (B, T, T), row the one that looks (Dong et al. 2019, figure 1).
+    """The attention mask for writing: (B, T) -> bool (B, T, T), one row per query (Dong et al. 2019, figure 1).
 
-    All see the source (segment 0); the target (segment 1) sees itself up to the token that looks. Nobody sees padding.
+    All tokens attend to the source (segment 0); a target token (segment 1) also to the target up to itself. No token
+    attends to padding.
     """
     T = token_type_ids.size(1)
     source = token_type_ids == 0  # (B, T)
@@ -139,44 +144,44 @@ def writing_mask(token_type_ids: Tensor, attention_mask: Tensor | None = None) -
 
 def beam_search(
     first: Tensor,
-    go_on: Callable[[list[int], list[int]], Tensor],
+    extend: Callable[[list[int], list[int]], Tensor],
     *,
     end: int,
-    most: int,
+    max_tokens: int,
     beams: int = 1,
     length_penalty: float = 1.0,
     early_stop: bool = True,
     watch: Callable[[list[list[tuple[float, list[int]]]]], None] | None = None,
 ) -> list[list[tuple[float, list[int]]]]:
-    """The best texts for each of B sources, (score, ids) with the best first and without `end`; `beams` at most.
+    """Find the best texts for each of B sources: at most `beams` of (score, ids), best first, without `end`.
 
-    Of the texts begun, `beams` are carried on at a time: those with the highest log p = sum of log p(word | words
-    before). One beam is the greedy way, and with all texts that there are it finds the best of all. A text is finished
-    by `end` or by `most` words, and scores log p / length ** length_penalty; `end` is counted in its length. At 0 short
-    texts are ahead, at 1 it is the mean.
+    After each word the `beams` unfinished texts with the highest log p are kept, where log p is the sum of
+    log p(word | words before). One beam is greedy search; with as many beams as possible texts, the search is
+    exhaustive. A text is finished by `end` or after `max_tokens` words, and scores log p / length ** length_penalty,
+    where the length includes `end`. A penalty of 0 favours short texts; with 1 the score is the mean log p of a word.
 
-    `first` (B, V) are the log p of each first word. `go_on(parents, words)` adds word i to text parents[i], a row of
-    what it returned last, and returns the log p of the next words (N, V). A source is done when nothing that is carried
-    on can come out first any more; with `early_stop` also once `beams` of its texts are finished. `watch` is called
-    after each word with the texts that are carried on, (log p, ids) for each source.
+    `first` (B, V) are the log p of each first word. `extend(parents, words)` adds word i to text parents[i], a row of
+    its previous result, and returns the log p of the next words (N, V). The search for a source ends when no unfinished
+    text can still become the best; with `early_stop` also when `beams` of its texts are finished. `watch` is called
+    after each word with the unfinished texts, (log p, ids) for each source.
     """
-    if beams < 1 or most < 1:
-        raise ValueError(f"beams is {beams}, most is {most}: both must be at least 1")
+    if beams < 1 or max_tokens < 1:
+        raise ValueError(f"beams is {beams}, max_tokens is {max_tokens}: both must be at least 1")
     V = first.size(1)
     finished: list[list[tuple[float, list[int]]]] = [[] for _ in first]
-    texts = [(source, 0.0, []) for source in range(len(first))]  # (source, log p, ids) of what is carried on
+    texts = [(source, 0.0, []) for source in range(len(first))]  # (source, log p, ids) of the unfinished texts
     scores = first  # (N, V)
-    for length in range(1, most + 1):
+    for length in range(1, max_tokens + 1):
         scores = scores + torch.tensor([[log_p] for _, log_p, _ in texts], dtype=scores.dtype)  # (N, V) + (N, 1)
-        carried = []  # (source, log p, ids, its parent)
+        extended = []  # (source, log p, ids, row of its parent)
         sources = [source for source, _, _ in texts]  # (N,) in order
         for source, group in groupby(range(len(texts)), sources.__getitem__):
-            mine = list(group)
-            every = scores[mine].flatten()  # (K * V,)
-            best = every.topk(min(2 * beams, len(every)))  # so that `beams` remain if as many end
+            rows = list(group)
+            candidates = scores[rows].flatten()  # (K * V,)
+            best = candidates.topk(min(2 * beams, len(candidates)))  # so that `beams` remain if as many end
             kept = []
-            for rank, (log_p, place) in enumerate(zip(best.values.tolist(), best.indices.tolist(), strict=True)):
-                parent, word = mine[place // V], place % V
+            for rank, (log_p, index) in enumerate(zip(best.values.tolist(), best.indices.tolist(), strict=True)):
+                parent, word = rows[index // V], index % V
                 if log_p == -math.inf:
                     break
                 if word == end and rank < beams:
@@ -184,19 +189,19 @@ def beam_search(
                 elif word != end and len(kept) < beams:
                     kept.append((source, log_p, [*texts[parent][2], word], parent))
             enough = early_stop and len(finished[source]) >= beams
-            if length == most and not enough:  # no room for more: as they are
+            if length == max_tokens and not enough:  # the longest texts are finished without `end`
                 finished[source] += [(log_p / length**length_penalty, ids) for _, log_p, ids, _ in kept]
             finished[source] = sorted(finished[source], reverse=True)[:beams]
             if kept and finished[source]:
-                # A text's log p can only fall: this is the most that it can still score, at the kindest length.
-                hope = max(kept[0][1] / n**length_penalty for n in (length + 1, most))
-                if enough or finished[source][0][0] >= hope:
+                # A text's log p can only fall, so this is the highest score that any of them can still reach.
+                highest = max(kept[0][1] / n**length_penalty for n in (length + 1, max_tokens))
+                if enough or finished[source][0][0] >= highest:
                     kept = []
-            carried += kept
-        texts = [text[:3] for text in carried]
+            extended += kept
+        texts = [text[:3] for text in extended]
         if watch is not None:
             watch([[(log_p, ids) for of, log_p, ids in texts if of == source] for source in range(len(first))])
-        if not texts or length == most:
+        if not texts or length == max_tokens:
             break
-        scores = go_on([parent for *_, parent in carried], [ids[-1] for _, _, ids, _ in carried])
+        scores = extend([parent for *_, parent in extended], [ids[-1] for _, _, ids, _ in extended])
     return finished

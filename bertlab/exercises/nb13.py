@@ -341,7 +341,7 @@ def steps_find_what_the_library_finds(beam_step):
     """A whole search of one source, driven by the answer."""
     table = random_numbers(3, 7, 7).log_softmax(-1)
     steps = []
-    beam_search(table[6:7], lambda parents, words: table[words], end=END, most=5, beams=3, early_stop=False,
+    beam_search(table[6:7], lambda parents, words: table[words], end=END, max_tokens=5, beams=3, early_stop=False,
                 length_penalty=0.0, watch=lambda texts: steps.append(texts[0]))  # fmt: skip
     texts = [(0.0, [])]
     for number, expected in enumerate(steps, 1):

@@ -57,7 +57,7 @@ def record_beam_steps(
     )  # (1, S)
     with eval_mode(model):
         [finished] = model.generate(
-            ids, end=task.tokenizer.sep_id, most=task.length // 2, never=task.never, beams=beams,
+            ids, end=task.tokenizer.sep_id, max_tokens=task.length // 2, never=task.never, beams=beams,
             length_penalty=length_penalty, watch=lambda texts: steps.append(texts[0])
         )  # fmt: skip
     return [step for step in steps if step], finished

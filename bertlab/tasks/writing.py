@@ -139,7 +139,7 @@ class Writing(Task):
                 batch = self.collate([{"input_ids": ids[i]} for i in chosen])
                 batch = {name: tensor.to(device) for name, tensor in batch.items()}
                 texts = model.generate(
-                    **batch, end=self.tokenizer.sep_id, most=self.length // 2, never=self.never, **options
+                    **batch, end=self.tokenizer.sep_id, max_tokens=self.length // 2, never=self.never, **options
                 )
                 for i, ranked in zip(chosen, texts, strict=True):
                     score, written = ranked[0]
