@@ -25,7 +25,17 @@ def escape_dollars(name: str) -> str:
     return str(name).replace("$", r"\$")
 
 
-# ---- Curves, bars, heat maps -----------------------------------------------------------------------------------------
+def write_centred(ax: Axes, x: float, y: float, text: str, **style) -> None:
+    """Text around a point; `style` is what `ax.text` takes."""
+    ax.text(x, y, escape_dollars(text), ha="center", va="center", **style)
+
+
+def finish_without_frame(ax: Axes, **settings) -> Axes:
+    """Set the limits and names of `ax`, and hide its frame and ticks."""
+    ax.set(**settings)
+    ax.tick_params(length=0)
+    ax.set_frame_on(False)
+    return ax
 
 
 def draw_curves(lines: Mapping[str, tuple[Sequence[float], Sequence[float]]], *,
@@ -73,8 +83,7 @@ def draw_bars(names: Sequence[str], values: Sequence[float], *, errors: Sequence
     ax.bar_label(bars, [shape.format(value) for value in values], padding=4, fontsize=9)
     ax.set_yticks(range(len(names)), [escape_dollars(name) for name in names])
     ax.invert_yaxis()
-    ax.margins(x=0.14)
-    ax.set(xlabel=x, title=title)
+    ax.set(xlabel=x, title=title, xmargin=0.14)
     ax.spines[["top", "right"]].set_visible(False)
     return ax
 
@@ -106,16 +115,11 @@ def draw_heatmap(matrix: np.ndarray, rows: Sequence[str] | None = None, columns:
             axis.set_ticks(range(0, count, every), [escape_dollars(n) for n in names[::every]], fontsize=9, **style)
     if numbers:
         for (row, column), value in np.ndenumerate(matrix):
-            red, green, blue, _ = image.cmap(image.norm(value))
-            dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.55
-            ax.text(column, row, numbers.format(value), ha="center", va="center", fontsize=8,
-                    color="white" if dark else "black")  # fmt: skip
+            dark = np.dot(image.cmap(image.norm(value))[:3], (0.299, 0.587, 0.114)) < 0.55
+            write_centred(ax, column, row, numbers.format(value), fontsize=8, color="white" if dark else "black")
     ax.figure.colorbar(image, ax=ax, label=colour_bar, shrink=0.9)
     ax.set(xlabel=x, ylabel=y, title=title)
     return ax
-
-
-# ---- Tokens ----------------------------------------------------------------------------------------------------------
 
 
 def draw_token_boxes(rows: Mapping[str, list[tuple[str, dict]]], title: str, ax: Axes | None) -> Axes:
@@ -128,14 +132,10 @@ def draw_token_boxes(rows: Mapping[str, list[tuple[str, dict]]], title: str, ax:
         for token, style in boxes:
             size = len(token) + padding
             ax.add_patch(plt.Rectangle((left, row - 0.36), size, 0.72, **style))
-            ax.text(left + size / 2, row, escape_dollars(token), ha="center", va="center", family="monospace",
-                    fontsize=8, zorder=4)  # fmt: skip
+            write_centred(ax, left + size / 2, row, token, family="monospace", fontsize=8, zorder=4)
             left += size + gap
     ax.set_yticks(range(len(rows)), [escape_dollars(name) for name in rows])
-    ax.set(xlim=(-gap, width), ylim=(len(rows) - 0.5, -0.5), title=title, xticks=[])
-    ax.tick_params(length=0)
-    ax.set_frame_on(False)
-    return ax
+    return finish_without_frame(ax, xlim=(-gap, width), ylim=(len(rows) - 0.5, -0.5), title=title, xticks=[])
 
 
 def draw_token_rows(rows: Mapping[str, Sequence[str]], *, title: str = "", ax: Axes | None = None) -> Axes:
@@ -175,9 +175,6 @@ def draw_weighted_tokens(rows: Mapping[str, Sequence[float]], tokens: Sequence[s
     return draw_token_boxes(styled, title, ax)
 
 
-# ---- The model: its parts, its positions -----------------------------------------------------------------------------
-
-
 def draw_blocks(parts: Sequence[tuple[str, str, str]], *, frames: Sequence[tuple[int, int, str]] = (),
                 skips: Sequence[tuple[int, int]] = (), title: str = "", ax: Axes | None = None) -> Axes:  # fmt: skip
     """A block diagram from top to bottom; each part is (name, second line in its box, text on its right).
@@ -189,14 +186,13 @@ def draw_blocks(parts: Sequence[tuple[str, str, str]], *, frames: Sequence[tuple
     arrow = {"arrowstyle": "-|>", "color": "0.25", "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0}
     for row, (name, second_line, note) in enumerate(parts):
         ax.add_patch(plt.Rectangle((0, row - 0.33), 4, 0.66, facecolor="#E6F0F7", edgecolor=COLOURS[0]))
-        ax.text(2, row - 0.11 * bool(second_line), escape_dollars(name), ha="center", va="center", fontsize=10)
-        ax.text(2, row + 0.17, escape_dollars(second_line), ha="center", va="center", fontsize=8.5, color="0.25")
+        write_centred(ax, 2, row - 0.11 * bool(second_line), name, fontsize=10)
+        write_centred(ax, 2, row + 0.17, second_line, fontsize=8.5, color="0.25")
         ax.text(4.45, row, escape_dollars(note), va="center", fontsize=9)
         if row:
             ax.annotate("", (2, row - 0.33), (2, row - 0.67), arrowprops=arrow)
     for first, last, caption in frames:
-        ax.add_patch(plt.Rectangle((-0.85, first - 0.58), 5.1, last - first + 1.0, fill=False, linestyle="--",
-                                   edgecolor="0.45"))  # fmt: skip
+        ax.add_patch(plt.Rectangle((-0.85, first - 0.58), 5.1, last - first + 1.0, fill=False, ls="--", ec="0.45"))
         ax.text(-0.95, (first + last) / 2, escape_dollars(caption), rotation=90, ha="right", va="center", fontsize=9)
     for start, end in skips:
         ax.plot([2, -0.45, -0.45], [start - 0.46, start - 0.46, end], color=COLOURS[5], linewidth=1.4)
@@ -207,11 +203,8 @@ def draw_blocks(parts: Sequence[tuple[str, str, str]], *, frames: Sequence[tuple
 
 
 def draw_position_table(table: np.ndarray, *, title: str = "", ax: Axes | None = None) -> Axes:
-    """A table of positions (T, D) as colours, zero in the middle: a row for each position, a column for each number.
-
-    Raises ValueError for what is no matrix.
-    """
-    return draw_heatmap(table, x="number", y="position", title=title, diverging=True, ax=ax or get_ax(ax, 6.0, 4.0))
+    """A table of positions (T, D) as a heat map with zero in the middle. Raises ValueError for what is no matrix."""
+    return draw_heatmap(table, x="number", y="position", title=title, diverging=True, ax=get_ax(ax, 6.0, 4.0))
 
 
 def draw_position_similarity(table: np.ndarray, *, title: str = "", ax: Axes | None = None) -> Axes:
@@ -227,10 +220,8 @@ def draw_position_similarity(table: np.ndarray, *, title: str = "", ax: Axes | N
         raise ValueError(f"position {int(np.argmin(lengths))} is a vector of zeros: it has no direction")
     unit = table / lengths
     return draw_heatmap(unit @ unit.T, x="position", y="position", title=title, colour_bar="cosine", diverging=True,
-                        ax=ax or get_ax(ax, 4.9, 4.0))  # fmt: skip
+                        ax=get_ax(ax, 4.9, 4.0))  # fmt: skip
 
-
-# ---- Heads -----------------------------------------------------------------------------------------------------------
 
 HEAD_KIND_COLOURS = dict(zip(HEAD_KINDS, COLOURS, strict=False)) | {"[CLS]": "0.45"}
 SHORT_KINDS = {"previous": "prev", "same word": "same", "[CLS]": "CLS", "[SEP]": "SEP", "punctuation": "punct"}
@@ -240,9 +231,8 @@ def draw_head_grid(maps: np.ndarray, *, off: Sequence[tuple[int, int]] = (), tit
                    ax: Axes | None = None) -> Axes:  # fmt: skip
     """All maps (L, H, T, T) small, a row for each layer and a column for each head, both counted from 0.
 
-    In a small map, rows are queries, from the top, and columns are keys. All share one scale from 0 to 1, and the
-    colour follows the square root, so that a weight of 0.05 is visible. The heads in `off`, as (layer, head), are
-    crossed out. Raises ValueError for another shape.
+    In a small map, rows are queries, from the top, and columns are keys. The colour shows the square root, from 0 to 1,
+    so that a weight of 0.05 is visible. `off`, as (layer, head), are crossed out. Raises ValueError for another shape.
     """
     maps = np.asarray(maps, dtype=float)
     if maps.ndim != 4 or maps.shape[-1] != maps.shape[-2] or 0 in maps.shape:
@@ -260,20 +250,16 @@ def draw_head_grid(maps: np.ndarray, *, off: Sequence[tuple[int, int]] = (), tit
                 ax.plot((left, left + T), ends, color=COLOURS[5], linewidth=1.8)
     ax.set_xticks(np.arange(H) * pitch + T / 2, range(H))
     ax.set_yticks(np.arange(L) * pitch + T / 2, range(L))
-    ax.set(xlim=(T - pitch, H * pitch), ylim=(L * pitch, T - pitch), aspect="equal", title=title, xlabel="head",
-           ylabel="layer")  # fmt: skip
-    ax.tick_params(length=0)
-    ax.set_frame_on(False)
     ax.figure.colorbar(image, ax=ax, label="attention", shrink=0.8, ticks=[0, 0.05, 0.25, 0.5, 1], pad=0.02)
-    return ax
+    return finish_without_frame(ax, xlim=(T - pitch, H * pitch), ylim=(L * pitch, T - pitch), aspect="equal",
+                                title=title, xlabel="head", ylabel="layer")  # fmt: skip
 
 
 def draw_head_kinds(names: np.ndarray, values: np.ndarray, *, title: str = "", ax: Axes | None = None) -> Axes:
     """The kind of each head as a coloured box, a row for each layer and a column for each head.
 
     `names` and `values` (L, H) are those of `head_scores.find_strongest_kind`. The colour shows the kind and its
-    saturation the value; both are also written in the box. "none" stays white. Raises ValueError if the two do not have
-    the same shape.
+    saturation the value; both are also written in the box. "none" stays white. Raises ValueError for unequal shapes.
     """
     names, values = np.asarray(names, dtype=object), np.asarray(values, dtype=float)
     if names.ndim != 2 or names.shape != values.shape:
@@ -283,32 +269,23 @@ def draw_head_kinds(names: np.ndarray, values: np.ndarray, *, title: str = "", a
     for (layer, head), name in np.ndenumerate(names):
         strength = 0.15 + 0.6 * min(max(values[layer, head], 0.0), 1.0)
         colour = "white" if name == "none" else to_rgba(HEAD_KIND_COLOURS.get(name, "0.6"), strength)
-        ax.add_patch(plt.Rectangle((head - 0.47, layer - 0.45), 0.94, 0.9, facecolor=colour, edgecolor="0.5",
-                                   linewidth=0.6))  # fmt: skip
+        ax.add_patch(plt.Rectangle((head - 0.47, layer - 0.45), 0.94, 0.9, facecolor=colour, ec="0.5", lw=0.6))
         if name != "none":
-            ax.text(head, layer - 0.16, escape_dollars(SHORT_KINDS.get(name, name)), ha="center", va="center",
-                    fontsize=8)  # fmt: skip
-            ax.text(head, layer + 0.22, f"{values[layer, head]:.2f}", ha="center", va="center", fontsize=7.5)
+            write_centred(ax, head, layer - 0.16, SHORT_KINDS.get(name, name), fontsize=8)
+            write_centred(ax, head, layer + 0.22, f"{values[layer, head]:.2f}", fontsize=7.5)
     shown = [name for name in dict.fromkeys([*HEAD_KIND_COLOURS, *names.flat]) if name != "none" and name in names.flat]
     if shown:
         handles = [plt.Rectangle((0, 0), 1, 1, facecolor=to_rgba(HEAD_KIND_COLOURS.get(k, "0.6"), 0.6)) for k in shown]
         labels = [f"{escape_dollars(name)} ({(names == name).sum()})" for name in shown]
         ax.legend(handles, labels, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=4, frameon=False, fontsize=9)
-    ax.set(xlim=(-0.6, H - 0.4), ylim=(L - 0.4, -0.6), xticks=range(H), yticks=range(L), xlabel="head", ylabel="layer",
-           title=title)  # fmt: skip
-    ax.tick_params(length=0)
-    ax.set_frame_on(False)
-    return ax
-
-
-# ---- Predictions: classes, and a beam search -------------------------------------------------------------------------
+    return finish_without_frame(ax, xlim=(-0.6, H - 0.4), ylim=(L - 0.4, -0.6), xticks=range(H), yticks=range(L),
+                                xlabel="head", ylabel="layer", title=title)  # fmt: skip
 
 
 def draw_confusion_matrix(counts: np.ndarray, names: Sequence[str], *, title: str = "", ax: Axes | None = None) -> Axes:
     """A confusion matrix: a row for each true label, a column for each answer, and the count written in each cell.
 
-    The colour is the share of the row, so that rare labels are as visible as common ones. Raises ValueError if the
-    matrix and the names do not fit, or a count is negative.
+    The colour is the share of the row. Raises ValueError if the names do not fit the matrix or a count is negative.
     """
     counts = np.asarray(counts)
     if counts.shape != (len(names), len(names)):
@@ -320,9 +297,9 @@ def draw_confusion_matrix(counts: np.ndarray, names: Sequence[str], *, title: st
     ax = get_ax(ax, min(7.5, 2.6 + 0.55 * len(names)), min(7.0, 1.8 + 0.45 * len(names)))
     draw_heatmap(shares, names, names, x="answer", y="truth", title=title, colour_bar="share of the row",
                  limits=(0, 1), ax=ax)  # fmt: skip
-    for (row, column), count in np.ndenumerate(counts):
-        ax.text(column, row, f"{count:,}", ha="center", va="center", fontsize=8,
-                color="black" if shares[row, column] > 0.55 else "white")  # fmt: skip
+    for (row, column), share in np.ndenumerate(shares):
+        colour = "black" if share > 0.55 else "white"
+        write_centred(ax, column, row, f"{counts[row, column]:,}", fontsize=8, color=colour)
     return ax
 
 
@@ -331,8 +308,8 @@ def draw_reliability(confidence: Sequence[float], right: Sequence[float], count:
     """A reliability diagram: mean confidence against the share of answers that are right, with a point for each bin.
 
     `confidence`, `right` and `count` have one number for each bin, as `tasks.measure_calibration` returns them. The
-    count is written next to the point. A calibrated model lies on the dashed diagonal, and a line shows the distance to
-    it. `lowest` is where the axes begin: 1 / C for C classes. Raises ValueError if the lists differ in length.
+    count is written next to the point, and a line shows the distance to the dashed diagonal of a calibrated model. The
+    axes begin at `lowest`: 1 / C for C classes. Raises ValueError if the lists differ in length.
     """
     if not len(confidence) == len(right) == len(count):
         raise ValueError(f"{len(confidence)} confidences, {len(right)} shares that are right and {len(count)} counts")
@@ -344,9 +321,8 @@ def draw_reliability(confidence: Sequence[float], right: Sequence[float], count:
         side = 1 if y > x else -1  # away from the line to the diagonal
         ax.annotate(f"{number:,}", (x, y), xytext=(0, 6 * side), textcoords="offset points", ha="center",
                     va="bottom" if side > 0 else "top", fontsize=8.5, color="0.25")  # fmt: skip
-    bottom = min([lowest, *right]) - 0.08
-    ax.set(xlim=(lowest - 0.03, 1.03), ylim=(bottom, 1.08), xlabel="mean confidence", ylabel="share that is right",
-           title=title)  # fmt: skip
+    ax.set(xlim=(lowest - 0.03, 1.03), ylim=(min([lowest, *right]) - 0.08, 1.08), xlabel="mean confidence",
+           ylabel="share that is right", title=title)  # fmt: skip
     ax.grid(alpha=0.25)
     return ax
 
@@ -361,22 +337,18 @@ def draw_beam(steps: Sequence[Sequence[tuple[float, Sequence[int]]]], vocab: Seq
     most = max(map(len, steps))
     ax = get_ax(ax, min(12, 1.0 + 0.85 * len(steps)), 0.9 + 0.42 * most)
     columns = [[list(ids) for _, ids in step] for step in steps]
-    for column, beams in enumerate(columns):
-        next_beams = columns[column + 1] if column + 1 < len(columns) else None
+    for column, (beams, next_beams) in enumerate(zip(columns, [*columns[1:], None], strict=True)):
         for row, ids in enumerate(beams):
             bold = ids == list(best[: len(ids)])
             followers = [] if next_beams is None else [beam for beam in next_beams if beam[:-1] == ids]
             colour = COLOURS[0] if bold else "0.15" if followers or next_beams is None else "0.6"
-            ax.text(column, row, escape_dollars(vocab[ids[-1]]), ha="center", va="center", fontsize=9, color=colour,
-                    fontweight="bold" if bold else "normal",
-                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5})  # fmt: skip
+            write_centred(ax, column, row, vocab[ids[-1]], fontsize=9, color=colour,
+                          weight="bold" if bold else "normal", bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5})  # fmt: skip
             for beam in followers:
                 onward = beam == list(best[: len(beam)])
                 ax.plot([column, column + 1], [row, next_beams.index(beam)], color=COLOURS[0] if onward else "0.7",
                         linewidth=2 if onward else 1, zorder=0)  # fmt: skip
     ax.set_xticks(range(len(steps)), range(1, len(steps) + 1))
     ax.set_yticks(range(most), range(1, most + 1))
-    ax.set(xlim=(-0.6, len(steps) - 0.4), ylim=(most - 0.5, -0.5), xlabel="word", ylabel="rank", title=title)
-    ax.tick_params(length=0)
-    ax.set_frame_on(False)
-    return ax
+    return finish_without_frame(ax, xlim=(-0.6, len(steps) - 0.4), ylim=(most - 0.5, -0.5), xlabel="word",
+                                ylabel="rank", title=title)  # fmt: skip
