@@ -18,8 +18,7 @@ def check_archive(archive: Path, source: Source) -> None:
     size = archive.stat().st_size
     if size < source.bytes:
         raise DamagedError(f"{archive.name} is truncated: {size:,} of {source.bytes:,} bytes")
-    sha256 = files.hash_file(archive)
-    if sha256 != source.sha256:
+    if (sha256 := files.hash_file(archive)) != source.sha256:
         raise DamagedError(f"{archive.name} has the sha256 {sha256}, not the pinned {source.sha256}")
 
 
@@ -29,10 +28,7 @@ def find_shared_folder(patterns: Iterable[str]) -> str:
 
 
 def select_members(names: Sequence[str], source: Source) -> list[str]:
-    """The names that match the source's patterns; a * never crosses a slash.
-
-    Raises SourceError if a pattern matches nothing.
-    """
+    """The names that match the source's patterns; a * never crosses a slash."""
     selected = []
     for pattern in source.members:
         # Both start with a slash, so that the pattern must match from the first folder on.
@@ -53,8 +49,7 @@ def unpack_members(archive: Path, source: Source, folder: Path) -> Path:
             wheel.extractall(folder, select_members(wheel.namelist(), source))
     else:
         with tarfile.open(archive, "r:gz") as sdist:
-            # Python 3.11.3 and older have no filters.
-            sdist.extraction_filter = getattr(tarfile, "data_filter", None)
+            sdist.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.3 and older have none
             for name in select_members(sdist.getnames(), source):
                 sdist.extract(name, folder)
     return folder / find_shared_folder(source.members)

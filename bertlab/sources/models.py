@@ -27,8 +27,6 @@ def bertlab_mini() -> Path:
     """
     folder = registry.data_folder() / "bertlab-mini"
     if not (folder / "model.safetensors").is_file():
-        raise registry.SourceError(
-            f"{folder} has no model.safetensors: this copy of bertlab came without bertlab-mini; "
-            "install it again from a complete clone"
-        )
+        problem = f"{folder} has no model.safetensors: this copy of bertlab came without bertlab-mini"
+        raise registry.SourceError(f"{problem}; install it again from a complete clone")
     return folder

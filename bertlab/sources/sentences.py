@@ -3,8 +3,8 @@
 import re
 
 
-def list_words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
+def list_words(words: str) -> frozenset[str]:
+    return frozenset(words.split())
 
 
 # Abbreviations that never end a sentence.
@@ -34,13 +34,9 @@ FIRST_WORDS = list_words(
 # A possible end: the mark, any closing quotes or brackets, space, and a beginning: a capital, a digit, or an
 # opening quote or bracket before one of them. (The look-behind keeps the time linear in a long row of dots.)
 POSSIBLE_END = re.compile(r"""(?<![.!?…])([.!?…]+)["'”’)\]]*(\s+)(?=["'“‘(\[]*[^\W_a-z])""")
-
 WORD_BEFORE_MARK = re.compile(r"[^\s\"'“‘(\[—–-]*$")
-
 WORD_AFTER_SPACE = re.compile(r"""["'“‘(\[]*(\w+)(\.?)""")  # and whether a full stop follows the word
-
 ITEM_NUMBER = re.compile(r"\d+|[IVXLC]+|[A-Za-z]")  # of a list: 1. or II. or a.
-
 INITIALS = re.compile(r"[A-Z]|(?:[A-Za-z]\.)+[A-Za-z]")
 
 

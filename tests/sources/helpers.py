@@ -44,7 +44,7 @@ TINY = make_wheel(
 def make_source(archive=b"", kind="wheel", members=("tinydata/texts/*.txt",)):
     """A source named tiny whose archive is `archive`."""
     sha256 = hashlib.sha256(archive).hexdigest()
-    return sources.Source("tiny", "", "", "", "tinydata", "1.0", kind, sha256, len(archive), tuple(members), "", True)
+    return sources.Source("tiny", "", "", "", "tinydata", "1.0", kind, sha256, len(archive), list(members), "", True)
 
 
 def make_toml(archive, kind="wheel", members=("tinydata/texts/*.txt",), hub_files=None):

