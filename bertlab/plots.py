@@ -339,11 +339,11 @@ def draw_beam(steps: Sequence[Sequence[tuple[float, Sequence[int]]]], vocab: Seq
     columns = [[list(ids) for _, ids in step] for step in steps]
     for column, (beams, next_beams) in enumerate(zip(columns, [*columns[1:], None], strict=True)):
         for row, ids in enumerate(beams):
-            bold = ids == list(best[: len(ids)])
+            weight = "bold" if ids == list(best[: len(ids)]) else "normal"
             followers = [] if next_beams is None else [beam for beam in next_beams if beam[:-1] == ids]
-            colour = COLOURS[0] if bold else "0.15" if followers or next_beams is None else "0.6"
-            write_centred(ax, column, row, vocab[ids[-1]], fontsize=9, color=colour,
-                          weight="bold" if bold else "normal", bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5})  # fmt: skip
+            colour = COLOURS[0] if weight == "bold" else "0.15" if followers or next_beams is None else "0.6"
+            write_centred(ax, column, row, vocab[ids[-1]], fontsize=9, weight=weight, color=colour,
+                          bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5})  # fmt: skip
             for beam in followers:
                 onward = beam == list(best[: len(beam)])
                 ax.plot([column, column + 1], [row, next_beams.index(beam)], color=COLOURS[0] if onward else "0.7",

@@ -17,7 +17,8 @@ class TrainingClock:
 
     def __init__(self, run: TrainingRun, steps: int):
         self.run, self.steps = run, steps
-        self.start = self.last_report = self.last_checkpoint = time.monotonic()
+        self.start = time.monotonic()
+        self.last = {"report": self.start, "checkpoint": self.start}
         self.first_step, self.first_tokens = run.step, run.tokens
 
     def measure_speed(self) -> dict:
@@ -32,18 +33,11 @@ class TrainingClock:
             "seconds_left": seconds / steps_done * (self.steps - self.run.step) if steps_done else math.nan,
         }
 
-    def is_report_due(self) -> bool:
-        """True about once a second."""
-        if time.monotonic() - self.last_report < 1:
+    def is_due(self, name: str, seconds: float) -> bool:
+        """True once every `seconds`, for the "report" and for the "checkpoint"."""
+        if time.monotonic() - self.last[name] < seconds:
             return False
-        self.last_report = time.monotonic()
-        return True
-
-    def is_checkpoint_due(self, seconds: float) -> bool:
-        """True once every `seconds`."""
-        if time.monotonic() - self.last_checkpoint < seconds:
-            return False
-        self.last_checkpoint = time.monotonic()
+        self.last[name] = time.monotonic()
         return True
 
 
@@ -55,9 +49,6 @@ def describe_status(status: dict) -> str:
     if math.isnan(status["seconds_left"]):
         return speed
     return f"{speed}, {status['seconds_left']:.0f} seconds left"
-
-
-# ---- What can be given to `train` as `watch` -------------------------------------------------------------------------
 
 
 def quiet(row: dict, status: dict) -> None:

@@ -176,10 +176,10 @@ def train(
                     report(row | {"loss": loss} | (measured() if due else {}))
                     run.keep_if_best(config.keep_best)
                     ended = ended or run.has_lost_patience(config)
-                elif clock.is_report_due():
+                elif clock.is_due("report", 1):
                     watch({}, clock.measure_speed())
                 stopped = stop.agreed(accelerator)
-                saving = ended or stopped or clock.is_checkpoint_due(config.checkpoint_seconds)
+                saving = ended or stopped or clock.is_due("checkpoint", config.checkpoint_seconds)
                 if saving and accelerator.is_main_process and math.isfinite(float(run.loss)):  # never a ruined one over a good one
                     run.save()
                 if stopped and not ended:
