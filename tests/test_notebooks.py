@@ -3,11 +3,18 @@
 nbval compares outputs, but passes a notebook whose outputs were stripped: these tests close that gap.
 """
 
+import ast
+import inspect
 import json
 import re
+from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
+from types import ModuleType
 
 import pytest
+
+import bertlab
 
 from .conftest import ROOT
 
@@ -157,3 +164,70 @@ def test_sober_prose(path):
     for text in prose(path):
         assert "!" not in re.sub(r"!\[[^\]]*\]\(", "", text), text
         assert not EMOJI.search(text), text
+
+
+# The names of bertlab that a notebook uses
+
+
+MENTION = re.compile(rf"`((?:bertlab|{'|'.join(set(bertlab._MODULES) - {'model'})})(?:\.\w+)+)(?:\([^`]*\))?`")
+
+
+def parse_code(path) -> list[ast.AST]:
+    """All nodes of the syntax trees of the code cells, without magics, and of the solutions in the markdown."""
+    texts = [re.sub(r"^(\s*)[%!].*", r"\1pass", cell["text"], flags=re.MULTILINE) for cell in code(path)]
+    texts += re.findall(r"```python\n(.*?)```", join_markdown(path), re.DOTALL)
+    return [node for text in texts for node in ast.walk(ast.parse(text))]
+
+
+def join_markdown(path) -> str:
+    return "\n".join(cell["text"] for cell in cells(path) if cell["cell_type"] == "markdown")
+
+
+def import_names(node: ast.AST) -> Iterator[tuple[str, object]]:
+    """Import what an import statement takes from bertlab: pairs of the name that it binds, and the object."""
+    if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "bertlab":
+        module = import_module(node.module)
+        for alias in node.names:
+            assert hasattr(module, alias.name), f"{node.module} has no {alias.name}"
+            yield alias.asname or alias.name, getattr(module, alias.name)
+    elif isinstance(node, ast.Import):
+        for alias in node.names:
+            if alias.name.split(".")[0] == "bertlab":
+                module = import_module(alias.name)
+                yield (alias.asname, module) if alias.asname else ("bertlab", bertlab)
+
+
+@each
+def test_names_exist(path):
+    """What a notebook imports from bertlab exists, with the attributes and the keyword arguments that it uses."""
+    nodes = parse_code(path)
+    imported = dict(pair for node in nodes for pair in import_names(node))
+    assigned = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+
+    def resolve(node: ast.AST) -> object:
+        """The object of bertlab that an expression names, or None."""
+        if isinstance(node, ast.Name) and node.id not in assigned:
+            return imported.get(node.id)
+        owner = resolve(node.value) if isinstance(node, ast.Attribute) else None
+        if not isinstance(owner, ModuleType | type):
+            return None
+        assert hasattr(owner, node.attr), f"{owner.__name__} has no {node.attr}"
+        return getattr(owner, node.attr)
+
+    for node in nodes:
+        resolve(node)
+        if isinstance(node, ast.Call) and callable(called := resolve(node.func)):
+            parameters = inspect.signature(called).parameters.values()
+            names = {parameter.name for parameter in parameters}
+            if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+                unknown = {keyword.arg for keyword in node.keywords} - names - {None}
+                assert not unknown, f"{called.__name__} has no parameter {unknown}"
+
+
+@each
+def test_mentioned_names_exist(path):
+    for name in MENTION.findall(join_markdown(path)):
+        owner = bertlab
+        for part in name.removeprefix("bertlab.").split("."):
+            assert hasattr(owner, part), f"the text mentions {name}"
+            owner = getattr(owner, part)
