@@ -4,13 +4,3 @@ same minutes. `python -m bertlab bench` runs it."""
 from .curves import draw_curves_figure, format_curves, measure_curves
 from .settings import BenchConfig
 from .speed import draw_speeds, format_speeds, measure_speeds
-
-__all__ = [
-    "BenchConfig",
-    "draw_curves_figure",
-    "draw_speeds",
-    "format_curves",
-    "format_speeds",
-    "measure_curves",
-    "measure_speeds",
-]

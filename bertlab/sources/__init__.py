@@ -12,8 +12,4 @@ from .models import bertlab_mini, glove, minilm
 from .prose import documents, texts, wiki
 from .registry import Source, SourceError, available, data_folder
 from .sentences import split_sentences
-
-__all__ = [
-    "Source", "SourceError", "available", "bertlab_mini", "cache_folder", "data_folder", "dialogues", "documents",
-    "fetch", "glove", "is_cached", "minilm", "sentiment", "split_sentences", "tagged", "texts", "verses", "wiki",
-]  # fmt: skip
+  # fmt: skip

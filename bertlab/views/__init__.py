@@ -3,5 +3,3 @@
 from .attention_view import AttentionView, show_attention, show_maps
 from .bertviz import head_view, model_view, neuron_view
 from .bertviz_page import BertvizView
-
-__all__ = ["AttentionView", "BertvizView", "head_view", "model_view", "neuron_view", "show_attention", "show_maps"]
