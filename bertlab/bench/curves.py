@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .. import baselines, pretrain, vocabulary, weights
+from .. import baselines, pretrain, vocabulary, weight_names, weights
 from ..batches import Batches
 from ..corpus import encode_documents, pair_rows
 from ..heads import Pretraining
@@ -151,9 +151,8 @@ class Learner:
     def measure_step_seconds(self, steps: int = 12) -> float:
         """The mean seconds of a step, without the first one."""
         ends = []
-        self.fit(
-            self.load_model(), steps, self.plan.recipe.learning_rate, lambda step: ends.append(time.perf_counter())
-        )
+        record_end = lambda step: ends.append(time.perf_counter())  # noqa: E731
+        self.fit(self.load_first_weights(), steps, self.plan.recipe.learning_rate, record_end)
         return float(np.diff(ends).mean())
 
     def train(self, steps: int, rate: float) -> dict:
@@ -161,13 +160,13 @@ class Learner:
 
         The point before the first step and those between the turns are sent through the pipe, see `TurnTaker`.
         """
-        model = self.load_model()
+        model = self.load_first_weights()
         turns = TurnTaker(self.pipe, steps, lambda: evaluate_learner(self.plan, model))
         turns.record_step(0)
         self.fit(model, steps, rate, turns.record_step)
         return turns.make_point(steps)
 
-    def load_model(self) -> torch.nn.Module:
+    def load_first_weights(self) -> torch.nn.Module:
         return load_side_model(self.plan.setting, self.name).train()
 
     def fit(self, model: torch.nn.Module, steps: int, rate: float, on_step_end: Callable[[int], None]) -> None:
@@ -204,7 +203,7 @@ def evaluate_learner(plan: LearnerPlan, model: torch.nn.Module) -> dict[str, flo
     """MLM loss and accuracy on the held-out rows. The Trainer's weights are loaded into our model for it."""
     if not isinstance(model, Pretraining):
         ours = weights.load(plan.setting.folder, Pretraining)
-        ours.load_state_dict(weights.from_hf_names(model.state_dict()))
+        ours.load_state_dict(weight_names.from_hf_names(model.state_dict()))
         model = ours
     scores = evaluate(model, plan.held_out, baselines.score_pretraining)
     return {name: scores[name] for name in ("mlm_loss", "mlm_accuracy")}

@@ -155,7 +155,7 @@ def order_batches(setting: Setting, side: str, number: int) -> np.ndarray:
     """
     lengths, B = setting.lengths, setting.batch_size
     if side == OURS:
-        batches = Batches(setting.rows, setting.collate, B, seed=number, lengths=lengths).order(0)
+        batches = Batches(setting.rows, setting.collate, B, seed=number, lengths=lengths).order_rows(0)
     elif side == GROUPED:
         from transformers.trainer_pt_utils import LengthGroupedSampler
 

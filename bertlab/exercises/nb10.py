@@ -166,7 +166,7 @@ def compute_f1_parts(
     return parts
 
 
-def check_f1(macro_f1: Callable, truth: list[str], predictions: list[str], mistakes: dict[str, float]) -> None:
+def check_macro_f1(macro_f1: Callable, truth: list[str], predictions: list[str], mistakes: dict[str, float]) -> None:
     """Check an answer on one example. `mistakes` maps a hint to the number that the mistake gives."""
     try:
         answer = macro_f1(list(truth), list(predictions))
@@ -187,7 +187,7 @@ def f1_of_two(macro_f1):
     truth, predictions = list("aaaaaaab"), list("aaaaaabb")
     parts = compute_f1_parts(truth, predictions, "ab")
     precision, recall = (parts[0][i] + parts[1][i] for i in (0, 1))
-    check_f1(macro_f1, truth, predictions, {
+    check_macro_f1(macro_f1, truth, predictions, {
         "This is the accuracy. Compute the F1 of each class first, and then their mean.": 7 / 8,
         "This is the mean precision.": precision / 2,
         "This is the mean recall.": recall / 2,
@@ -202,15 +202,15 @@ def f1_of_two(macro_f1):
 
 
 def f1_of_three(macro_f1):
-    check_f1(macro_f1, list("aaabbcca"), list("aabbbcac"), {})
+    check_macro_f1(macro_f1, list("aaabbcca"), list("aabbbcac"), {})
 
 
 def f1_of_a_class_never_predicted(macro_f1):
-    check_f1(macro_f1, list("aaab"), list("aaaa"), {
+    check_macro_f1(macro_f1, list("aaab"), list("aaaa"), {
         "A class that is never predicted has F1 0, and it counts: do not leave it out.": 6 / 7,
         "Always predicting the most frequent class does not give a good macro F1: class b has F1 0.": 3 / 4,
     })  # fmt: skip
-    check_f1(macro_f1, list("aabb"), list("aabc"), {
+    check_macro_f1(macro_f1, list("aabb"), list("aabc"), {
         "A class that is predicted but never occurs counts too, with F1 0. Go over the labels of both lists.":
             (1 + 2 / 3) / 2,
     })  # fmt: skip

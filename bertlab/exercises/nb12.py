@@ -103,7 +103,7 @@ def no_window_for_nothing(windows):
 # ---- f1 --------------------------------------------------------------------------------------------------------------
 
 
-def check_f1(f1, predicted: str, correct: list[str], hints: dict[float, str]):
+def check_answer_f1(f1, predicted: str, correct: list[str], hints: dict[float, str]):
     answer = as_number(f1(predicted, list(correct)), "a number from 0 to 1")
     for wrong, hint in hints.items():
         expect(not is_close(answer, wrong), hint)
@@ -112,7 +112,7 @@ def check_f1(f1, predicted: str, correct: list[str], hints: dict[float, str]):
 
 
 def f1_of_a_part(f1):
-    check_f1(f1, "the North Sea coast", ["North Sea"], {
+    check_answer_f1(f1, "the North Sea coast", ["North Sea"], {
         2 / 3: "Articles do not count: compare what `normalize_answer` leaves.",
         1.0: "This is the recall. F1 needs the precision, too: 2 common / (predicted words + correct words).",
         0.5: "Divide twice the number of common words by the sum of both lengths.",
@@ -120,23 +120,23 @@ def f1_of_a_part(f1):
 
 
 def f1_counts_a_word_as_often_as_it_occurs(f1):
-    check_f1(f1, "New York New York", ["New York"], {
+    check_answer_f1(f1, "New York New York", ["New York"], {
         1.0: "You compared sets. A word that is predicted twice and occurs once in the correct answer is one common "
         "word.",
     })  # fmt: skip
 
 
 def f1_of_the_best_correct_answer(f1):
-    check_f1(f1, "1912", ["from 1912 to 1913", "1912"], {
+    check_answer_f1(f1, "1912", ["from 1912 to 1913", "1912"], {
         0.4: "There are several correct answers: take the one that fits best, not the first.",
         0.7: "There are several correct answers: take the best F1, not the mean.",
     })  # fmt: skip
 
 
 def f1_without_an_answer(f1):
-    check_f1(f1, "", [], {0.0: "No answer was predicted, and none is correct: F1 is 1."})
-    check_f1(f1, "Paris", [], {1.0: "There is no correct answer, but one was predicted: F1 is 0."})
-    check_f1(f1, "", ["Paris"], {1.0: "There is a correct answer, but none was predicted: F1 is 0."})
+    check_answer_f1(f1, "", [], {0.0: "No answer was predicted, and none is correct: F1 is 1."})
+    check_answer_f1(f1, "Paris", [], {1.0: "There is no correct answer, but one was predicted: F1 is 0."})
+    check_answer_f1(f1, "", ["Paris"], {1.0: "There is a correct answer, but none was predicted: F1 is 0."})
 
 
 # ---- recall ----------------------------------------------------------------------------------------------------------

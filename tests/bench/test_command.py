@@ -15,7 +15,7 @@ from .examples import write_random_text
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [(["--only", "everything"], "no setting 'everything'; there are pretrain-sentences-8k"),
-     (["--preset", "huge"], "no preset 'huge'"), (["--dropout", "1"], "dropout lies in"),
+     (["--preset", "huge"], "no preset 'huge'"), (["--dropout", "1"], "hidden_dropout_prob is 1.0; it must be"),
      (["--rounds", "0"], "rounds is 0"), (["--seconds", "nan"], "seconds is nan"),
      (["--threads", "-1"], "threads is -1"), (["--batch-size", "0"], "batch_size is 0"),
      (["--json", "/no/such/folder/x"], "/no/such/folder/x"),
