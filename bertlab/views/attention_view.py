@@ -9,7 +9,6 @@ import html
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -25,26 +24,21 @@ from .still import draw_still_picture
 # The view can leave out the special tokens of BERT, RoBERTa, T5 and GPT-2.
 SPECIAL_NAMES = {*SPECIAL_TOKENS, "<s>", "</s>", "<pad>", "<mask>", "<cls>", "<sep>", "<|endoftext|>"}
 
-SUM_TOLERANCE = 0.01  # how far from 1 the sum of a row may be: half precision rounds each weight
-
 
 @dataclass(frozen=True, eq=False)
 class AttentionView:
     """The attention on one text. A notebook shows it when it is the last line of a cell; `save` writes it to a file.
 
-    A notebook gets a `<div>` with a picture in it, and a script that carries the data, the style and the code. The
-    script attaches a shadow root to the div. The notebook's style sheets do not reach into it, ours do not leak out,
-    and all names are private, so that many views do not disturb each other. A frame (`<iframe srcdoc>`) would be just
-    as private, but its height must be guessed, it hides the notebook's dark theme, and its data must be escaped once
-    more. The script finds its div by a digest of the data (`document.currentScript` does not exist in the classic
-    Notebook), so a saved notebook changes only when the data do, and two equal views fill two divs. Nothing is fetched.
+    A notebook gets a `<div>` with a picture in it, and a script that carries data, style and code, and fetches nothing.
+    It attaches a shadow root to the div, so that styles and names of the notebook and of other views stay apart. A
+    frame would need a guessed height and hide the notebook's dark theme. The script finds its div by a digest of the
+    data, as `document.currentScript` does not exist in the classic Notebook: a saved notebook changes only when the
+    data do. Where scripts do not run (GitHub, a notebook that is not trusted) the shadow root does not hide the
+    picture. It is also offered as `image/png`.
 
-    Where scripts do not run (GitHub, a notebook that is not trusted) the picture remains: it is the div's own child,
-    which a shadow root hides. The PNG is also offered as `image/png`, for front ends that show no HTML.
-
-    If nbval compares the notebook, tag the cell `nbval-ignore-output`: weights differ in the last digits between
-    machines. A Jupyter server drops an output of more than about 3 MB unless its iopub_data_rate_limit is raised. 12
-    layers of 12 heads reach that near 250 tokens; use `save` for them.
+    If nbval compares the notebook, tag the cell `nbval-ignore-output`: last digits differ between machines. A Jupyter
+    server drops outputs above about 3 MB (12 layers of 12 heads near 250 tokens) unless its iopub_data_rate_limit is
+    raised; use `save` for them.
     """
 
     tokens: list[str]
@@ -52,6 +46,7 @@ class AttentionView:
     error: float  # the largest difference between a weight on the page and the one that was given
     body: str = field(repr=False)  # the HTML for a notebook
     png: bytes = field(repr=False)
+    save = save_page
 
     def __repr__(self) -> str:
         L, H = self.shape
@@ -61,11 +56,8 @@ class AttentionView:
         return self.body
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
-        return {
-            "text/html": self.body,
-            "image/png": base64.b64encode(self.png).decode(),
-            "text/plain": repr(self),
-        }
+        png = base64.b64encode(self.png).decode()
+        return {"text/html": self.body, "image/png": png, "text/plain": repr(self)}
 
     @property
     def page(self) -> str:
@@ -80,22 +72,14 @@ class AttentionView:
             f"<body>{self.body}</body></html>\n"
         )
 
-    def save(self, path: str | Path) -> Path:
-        """Write the page to a file, which any browser opens without a network.
-
-        Raises FileNotFoundError if the folder does not exist.
-        """
-        return save_page(self.page, path)
-
 
 def show_attention(
     model: nn.Module, tokenizer, text: str, pair: str | None = None, *, layer: int = 0, head: int = 0
 ) -> AttentionView:
     """What each token of `text` (and of `pair`, the second sentence) attends to, in every layer and head of `model`.
 
-    `model` is one of bertlab (`Bert`, `Pretraining`, `Classifier`), or an encoder of transformers. `tokenizer` is a
-    WordPiece or one of transformers. The view opens on `layer` and `head`, counted from 0. The training flags and the
-    attention implementation of the model are restored afterwards.
+    `model` is one of bertlab (`Bert`, `Pretraining`, `Classifier`), or an encoder of transformers; it is left as it
+    was. `tokenizer` is a WordPiece or one of transformers. The view opens on `layer` and `head`, counted from 0.
 
     Raises ValueError for a text that is empty or has more tokens than the model has positions, a tokenizer that is not
     the model's, and a layer or head that does not exist; TypeError for a wrong type of model, tokenizer or text.
@@ -112,14 +96,8 @@ def show_attention(
     return show_maps(captured[0].maps, tokens, segments, layer=layer, head=head)
 
 
-def show_maps(
-    maps: Sequence[Tensor | np.ndarray],
-    tokens: Sequence[str],
-    segments: Sequence[int] | None = None,
-    *,
-    layer: int = 0,
-    head: int = 0,
-) -> AttentionView:
+def show_maps(maps: Sequence[Tensor | np.ndarray], tokens: Sequence[str], segments: Sequence[int] | None = None, *,
+              layer: int = 0, head: int = 0) -> AttentionView:  # fmt: skip
     """The view of L maps (H, T, T), or (1, H, T, T) as `attention_maps` gives them, and their T `tokens`.
 
     `maps[l][h, i, j]` is how much token i attends to token j; each row sums to 1. `segments` are 0 for the first
@@ -136,9 +114,6 @@ def show_maps(
     data, error = collect_view_data(layers, tokens, segments, layer, head)
     png = draw_still_picture(layers, tokens, layer, head)
     return AttentionView(tokens, (len(layers), len(layers[0])), error, build_html(data, png), png)
-
-
-# ---- What can be shown -----------------------------------------------------------------------------------------------
 
 
 def check_vocabulary_fits(model: nn.Module, tokenizer) -> None:
@@ -172,7 +147,17 @@ def check_view_maps(maps: Sequence[Tensor | np.ndarray], tokens: Sequence[str]) 
             raise ValueError(f"{where}, layer 0 {layers[0].shape}: every layer must have as many heads and tokens")
         if heads.shape[1] != len(tokens):
             raise ValueError(f"{where} for {len(tokens)} tokens")
-        check_map_weights(heads, f"layer {number}")
+        sums = heads.sum(-1)  # (H, T)
+        if not np.isfinite(sums).all():
+            raise ValueError(f"layer {number} holds weights that are not numbers (NaN or infinite)")
+        if heads.min() < 0:
+            raise ValueError(f"layer {number} holds the weight {heads.min():.3g}: attention is never below 0")
+        head, token = np.unravel_index(np.abs(sums - 1).argmax(), sums.shape)
+        if abs(sums[head, token] - 1) > 0.01:  # half precision rounds each weight
+            raise ValueError(
+                f"layer {number}, head {head}, token {token}: its weights sum to {sums[head, token]:.3f}, not to 1. "
+                "Are these weights after softmax, [from, to]?"
+            )
     return layers
 
 
@@ -184,27 +169,8 @@ def convert_map(heads: Tensor | np.ndarray) -> np.ndarray:
     return heads[0] if heads.ndim == 4 and len(heads) == 1 else heads
 
 
-def check_map_weights(heads: np.ndarray, where: str) -> None:
-    """ValueError if a row of the maps (H, T, T) is no distribution."""
-    sums = heads.sum(-1)  # (H, T)
-    if not np.isfinite(sums).all():
-        raise ValueError(f"{where} holds weights that are not numbers (NaN or infinite)")
-    if heads.min() < 0:
-        raise ValueError(f"{where} holds the weight {heads.min():.3g}: attention is never below 0")
-    worst = np.unravel_index(np.abs(sums - 1).argmax(), sums.shape)
-    if abs(sums[worst] - 1) > SUM_TOLERANCE:
-        raise ValueError(
-            f"{where}, head {worst[0]}, token {worst[1]}: its weights sum to {sums[worst]:.3f}, not to 1. "
-            "Are these weights after softmax, [from, to]?"
-        )
-
-
-# ---- The HTML --------------------------------------------------------------------------------------------------------
-
-
-def collect_view_data(
-    layers: list[np.ndarray], tokens: list[str], segments: Sequence[int] | None, layer: int, head: int
-) -> tuple[dict, float]:
+def collect_view_data(layers: list[np.ndarray], tokens: list[str], segments: Sequence[int] | None, layer: int,
+                      head: int) -> tuple[dict, float]:  # fmt: skip
     """What view.js reads, and the largest error of a weight in it. A layer's planes are its H maps and its rollout."""
     rollout = roll_out_attention([torch.from_numpy(heads) for heads in layers]).numpy()  # (L, T, T)
     planes = [np.concatenate([heads, flow[None]]) for heads, flow in zip(layers, rollout, strict=True)]
@@ -248,6 +214,6 @@ def build_html(data: dict, png: bytes) -> str:
 
 
 def strip_comment_lines(text: str) -> str:
-    """A style sheet or script without its comment lines, which are for readers of the file."""
+    """A style sheet or script without comment lines and empty lines."""
     lines = [line for line in text.splitlines() if not line.lstrip().startswith(("//", "/*"))]
     return "\n".join(line for line in lines if line.strip()) + "\n"

@@ -15,9 +15,7 @@ from .capture import CapturedAttention
 from .pages import dump_for_script, read_asset, save_page
 
 MAX_WEIGHTS = 12 * 12 * 128 * 128  # in all layers and heads: bert-base on 128 tokens
-
 MANY_LINES = 150_000  # drawn at once; from here on a browser needs seconds
-
 INSTALL = 'pip install "bertviz>=1.4"'
 
 
@@ -27,9 +25,8 @@ class BertvizView:
 
     A notebook gets the page in an `<iframe srcdoc>` that may run scripts and nothing else. bertviz itself puts its
     scripts into the notebook's own page, where they share names (every menu has the id "layer"), wait for each other's
-    downloads, and fail under Run All. A frame has names of its own and needs nothing from the page around it. The view
-    is therefore the same in JupyterLab, Notebook, VS Code, Colab and exported HTML, and its text cannot reach the
-    notebook. Where frames are removed (GitHub, a notebook that is not trusted) a line of text is shown instead.
+    downloads, and fail under Run All. A frame has its own names and needs nothing from outside, so it works alike in
+    all notebooks. Where frames are removed (GitHub, a notebook that is not trusted) a line of text is shown instead.
     """
 
     title: str
@@ -37,31 +34,21 @@ class BertvizView:
     width: int = field(repr=False)  # of the drawing, in pixels
     min_width: int = field(repr=False)  # the drawing does not shrink below this
     height: int = field(repr=False)  # of the drawing at full width
+    save = save_page
 
     def _repr_html_(self) -> str:
-        drawing = f"clamp({self.min_width}px, 100cqw - 16px, {self.width}px) * {self.height / self.width:.4f}"
-        if self.min_width == self.width:
-            drawing = f"{self.height}px"
-        # Above the drawing there are lines of text, the more of them the narrower the page is.
-        text = "125px + 0.17 * max(0px, 1000px - 100cqw)"
+        height = f"{self.height}px"
+        if self.min_width < self.width:
+            height = f"clamp({self.min_width}px, 100cqw - 16px, {self.width}px) * {self.height / self.width:.4f}"
+        text = "125px + 0.17 * max(0px, 1000px - 100cqw)"  # the lines above it: the narrower the page, the more of them
         title, page = html.escape(self.title), html.escape(self.page)
         return (
             '<div style="container-type: inline-size; width: 100%">'
             f'<iframe title="{title}" sandbox="allow-scripts" width="100%" height="{self.height + 190}" '
-            f'style="border: 0; width: 100%; height: calc({drawing} + {text})" srcdoc="{page}">'
+            f'style="border: 0; width: 100%; height: calc({height} + {text})" srcdoc="{page}">'
             f"{title}. It is drawn by scripts: trust this notebook, or run the cell again."
             "</iframe></div>"
         )
-
-    def save(self, path: str | Path) -> Path:
-        """Write the page to a file, which any browser opens without a network.
-
-        Raises FileNotFoundError if the folder does not exist.
-        """
-        return save_page(self.page, path)
-
-
-# ---- bertviz, and what it is given -----------------------------------------------------------------------------------
 
 
 def read_bertviz_script(name: str) -> str:
@@ -85,19 +72,11 @@ def read_bertviz_script(name: str) -> str:
 
 def check_numbers(numbers: Sequence[int] | None, count: int, name: str) -> list[int]:
     """The layers or heads that were asked for; None means all. Raises ValueError for one that does not exist."""
-    if numbers is None:
-        return list(range(count))
-    numbers = list(numbers)
+    numbers = list(range(count) if numbers is None else numbers)
     if not numbers or any(type(n) is not int or not 0 <= n < count for n in numbers) or len({*numbers}) < len(numbers):
-        raise ValueError(
-            f"{name} is {format_numbers(numbers)}; the model has 0 to {count - 1}, and each may be named once"
-        )
+        given = ", ".join(map(repr, numbers)) or "empty"
+        raise ValueError(f"{name} is {given}; the model has 0 to {count - 1}, and each may be named once")
     return numbers
-
-
-def format_numbers(numbers: Sequence) -> str:
-    """The numbers for an error message."""
-    return ", ".join(map(repr, numbers)) or "empty"
 
 
 def count_layers_and_heads(captured: list[CapturedAttention]) -> tuple[int, int]:
@@ -106,11 +85,6 @@ def count_layers_and_heads(captured: list[CapturedAttention]) -> tuple[int, int]
     if len(sizes) > 1:
         raise ValueError(f"encoder and decoder differ in (layers, heads), {sorted(sizes)}: bertviz cannot show them")
     return sizes.pop()
-
-
-def find_longest_sides(captured: list[CapturedAttention]) -> tuple[int, int]:
-    """The largest number of tokens on the left and on the right."""
-    return max(len(part.left) for part in captured), max(len(part.right) for part in captured)
 
 
 def list_menu_entries(captured: list[CapturedAttention]) -> list[dict]:
@@ -134,14 +108,11 @@ def encode_array(values: Tensor | None) -> dict | None:
     return {"shape": list(values.shape), "data": base64.b64encode(data).decode()}
 
 
-# ---- The page --------------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Drawing:
     """What bertviz draws, and what the page must know about it. Sizes are in pixels."""
 
-    kind: str
+    name: str  # "head_view", "model_view" or "neuron_view"
     usage: str  # what the reader can do
     lines: int  # drawn at once
     width: int
@@ -151,22 +122,16 @@ class Drawing:
     menus: dict[str, str] = field(default_factory=dict)  # label -> bertviz's id
 
 
-def build_page(
-    captured: list[CapturedAttention],
-    drawing: Drawing,
-    script: str,
-    params: dict,
-    text: str,
-    pair: str | None,
-    display_mode: str,
-    limit: int,
-) -> BertvizView:
-    """Title, usage, menus, and bertviz's `script` with its `params` and the maps. Raises what `head_view` does."""
+def build_page(captured: list[CapturedAttention], drawing: Drawing, params: dict, text: str, pair: str | None,
+               display_mode: str, limit: int) -> BertvizView:  # fmt: skip
+    """Title, usage, menus, and bertviz's script with its `params` and the maps. Raises what `head_view` does."""
     if display_mode not in ("light", "dark"):
         raise ValueError(f'display_mode is {display_mode!r}; it must be "light" or "dark"')
+    script = read_bertviz_script(drawing.name)
     check_page_size(captured, limit)
     texts = text if pair is None else f"{text} | {pair}"
-    title = f"{drawing.kind} of “{texts if len(texts) <= 90 else texts[:88] + '…'}”"
+    kind = drawing.name.replace("_", " ").capitalize()
+    title = f"{kind} of “{texts if len(texts) <= 90 else texts[:88] + '…'}”"
     entries = list_menu_entries(captured)
     menus = [build_menu(label, name) for label, name in drawing.menus.items()]
     if len(entries) > 1:
@@ -199,9 +164,8 @@ def check_page_size(captured: list[CapturedAttention], limit: int) -> None:
 
 def describe_drawing(captured: list[CapturedAttention], drawing: Drawing) -> str:
     """The text above the drawing: what it shows, what the reader can do, and a warning if it is slow."""
-    L, H = captured[0].maps.shape[:2]
-    tokens = len(captured[0].left)
-    about = f"{L} layer{'s' * (L > 1)}, {H} head{'s' * (H > 1)}, {tokens} tokens. {drawing.usage}"
+    L, H, T, _ = captured[0].maps.shape
+    about = f"{L} layer{'s' * (L > 1)}, {H} head{'s' * (H > 1)}, {T} tokens. {drawing.usage}"
     if drawing.lines > MANY_LINES:
         about += (
             f" {drawing.lines:,} lines are drawn at once: give the browser a few seconds. For a text of this length, "
@@ -212,14 +176,11 @@ def describe_drawing(captured: list[CapturedAttention], drawing: Drawing) -> str
 
 def collect_page_data(captured: list[CapturedAttention], drawing: Drawing, entries: list[dict], params: dict) -> dict:
     """What frame.js reads: bertviz's parameters, the menu of maps, the maps themselves, and sizes."""
+    arrays = [{name: encode_array(getattr(part, name)) for name in ("maps", "queries", "keys")} for part in captured]
     return {
         "params": params,
         "menu": entries,
-        "parts": [
-            {"left": part.left, "right": part.right}
-            | {name: encode_array(getattr(part, name)) for name in ("maps", "queries", "keys")}
-            for part in captured
-        ],
+        "parts": [{"left": part.left, "right": part.right} | a for part, a in zip(captured, arrays, strict=True)],
         "full_width": drawing.width if drawing.min_width < drawing.width else None,
         "min_width": drawing.min_width,
         "token_width": drawing.token_width,

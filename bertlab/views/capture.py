@@ -3,7 +3,7 @@
 import inspect
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 import torch
@@ -25,10 +25,6 @@ class CapturedAttention:
     queries: Tensor | None = None  # (L, H, T, K)
     keys: Tensor | None = None  # (L, H, S, K)
 
-    def select_heads(self, layers: list[int], heads: list[int]) -> "CapturedAttention":
-        """The maps of these layers and heads alone, without queries and keys."""
-        return replace(self, maps=self.maps[layers][:, heads], queries=None, keys=None)
-
 
 def capture_attention(
     model: nn.Module, tokenizer, text: str, pair: str | None = None, *, vectors: bool = False
@@ -38,7 +34,13 @@ def capture_attention(
     The training flags and the attention implementation of the model are restored afterwards. `vectors` adds the
     queries and keys. Raises ValueError as `head_view` does, and TypeError for a wrong type of model, tokenizer or text.
     """
-    check_model_and_texts(model, text, pair)
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model is a {type(model).__name__}; give a loaded model of bertlab or of transformers")
+    for name, value in [("text", text), *([("pair", pair)] if pair is not None else [])]:
+        if not isinstance(value, str):
+            raise TypeError(f"{name} is a {type(value).__name__}; it must be a string")
+        if not value.strip():
+            raise ValueError(f"{name} is empty: there is nothing to show" + ". Leave it out" * (name == "pair"))
     encoder = find_our_encoder(model)
     if getattr(getattr(model, "config", None), "is_encoder_decoder", False):
         if vectors:
@@ -48,9 +50,9 @@ def capture_attention(
     recording = record_queries_and_keys(model) if vectors else nullcontext((None, None))
     with eval_mode(model), recording as (queries, keys):
         if encoder is not None:
+            device = next(model.parameters()).device
             with attention_maps(encoder) as maps:
-                encoder(*(inputs[name].to(find_device(model)) for name in ("input_ids", "token_type_ids")
-                          if name in inputs))  # fmt: skip
+                encoder(*(inputs[name].to(device) for name in ("input_ids", "token_type_ids") if name in inputs))
         else:
             maps = getattr(run_with_attentions(model, inputs), "attentions", None)
     captured = CapturedAttention("All", stack_maps(model, maps), tokens, tokens, second_start)
@@ -83,20 +85,6 @@ def capture_encoder_decoder(model: nn.Module, tokenizer, text: str, target: str 
     ]
 
 
-# ---- The model and its input -----------------------------------------------------------------------------------------
-
-
-def check_model_and_texts(model: nn.Module, text: str, pair: str | None) -> None:
-    """TypeError for a model that is no module or a text that is no string, ValueError for an empty text."""
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model is a {type(model).__name__}; give a loaded model of bertlab or of transformers")
-    for name, value in (("text", text), ("pair", pair)):
-        if not isinstance(value, str) and not (name == "pair" and value is None):
-            raise TypeError(f"{name} is a {type(value).__name__}; it must be a string")
-        if value is not None and not value.strip():
-            raise ValueError(f"{name} is empty: there is nothing to show" + ". Leave it out" * (name == "pair"))
-
-
 def find_our_encoder(model: nn.Module) -> Bert | None:
     """The bertlab encoder inside `model`, or None for a model of transformers.
 
@@ -114,17 +102,11 @@ def find_decoder_start(model: nn.Module, tokenizer) -> int:
     """The id of the token that starts the decoder. Raises ValueError if neither model nor tokenizer names one."""
     configs = [model.config, getattr(model, "generation_config", None), getattr(model.config, "decoder", None)]
     candidates = [getattr(config, "decoder_start_token_id", None) for config in configs]
-    if isinstance(tokenizer, WordPiece):
-        candidates.append(tokenizer.cls_id)
-    else:
-        candidates += [tokenizer.bos_token_id, tokenizer.cls_token_id]
-    start = next((number for number in candidates if number is not None), None)
-    if start is None:
-        raise ValueError(
-            "neither model nor tokenizer names the token that starts the decoder: set decoder_start_token_id in the "
-            "model's config"
-        )
-    return start
+    candidates += [getattr(tokenizer, name, None) for name in ("cls_id", "bos_token_id", "cls_token_id")]
+    for number in candidates:
+        if number is not None:
+            return number
+    raise ValueError("neither model nor tokenizer names the decoder's first token: set config.decoder_start_token_id")
 
 
 def encode_inputs(tokenizer, text: str, pair: str | None) -> tuple[dict[str, Tensor], list[str], int | None]:
@@ -155,14 +137,6 @@ def clean_token(token: str) -> str:
     return token.replace("Ġ", " ").replace("▁", " ").replace("</w>", "")
 
 
-def find_device(model: nn.Module) -> torch.device:
-    """The device of the model's weights."""
-    return next(model.parameters()).device
-
-
-# ---- Models of transformers ------------------------------------------------------------------------------------------
-
-
 def run_with_attentions(model: nn.Module, inputs: dict[str, Tensor]):
     """The output of a transformers model with all its attentions.
 
@@ -172,8 +146,13 @@ def run_with_attentions(model: nn.Module, inputs: dict[str, Tensor]):
     takes_any = any(parameter.kind == parameter.VAR_KEYWORD for parameter in parameters.values())
     if "input_ids" not in parameters or not ("output_attentions" in parameters or takes_any):
         raise ValueError(f"{type(model).__name__} is no model of text with attention: bertviz has nothing to draw")
-    inputs = {name: ids.to(find_device(model)) for name, ids in inputs.items() if name in parameters}
-    check_lengths(model, inputs)
+    device = next(model.parameters()).device
+    inputs = {name: ids.to(device) for name, ids in inputs.items() if name in parameters}
+    for name, half in (("input_ids", "encoder"), ("decoder_input_ids", "decoder")):
+        config = getattr(model.config, half, None) or model.config
+        length, positions = len(inputs.get(name, [[]])[0]), getattr(config, "max_position_embeddings", None)
+        if positions and length > positions:
+            raise ValueError(f"{length} tokens, but the model has {positions} positions: shorten the text, or split it")
     with use_eager_attention(model):
         try:
             return model(**inputs, output_attentions=True, return_dict=True)
@@ -182,17 +161,6 @@ def run_with_attentions(model: nn.Module, inputs: dict[str, Tensor]):
                 f"{type(model).__name__} has no embedding for a token, a segment or a position of this text: is it the "
                 f"model's own tokenizer, and are {inputs['input_ids'].size(1)} tokens not too many? ({error})"
             ) from error
-
-
-def check_lengths(model: nn.Module, inputs: dict[str, Tensor]) -> None:
-    """ValueError for a text that is longer than the positions of the encoder or the decoder that reads it."""
-    for name, half in (("input_ids", "encoder"), ("decoder_input_ids", "decoder")):
-        config = getattr(model.config, half, None) or model.config
-        length, positions = len(inputs.get(name, [[]])[0]), getattr(config, "max_position_embeddings", None)
-        if positions and length > positions:
-            raise ValueError(
-                f"{length} tokens, but the model has {positions} positions: shorten the text, or show it in parts"
-            )
 
 
 @contextmanager
@@ -217,56 +185,43 @@ def stack_maps(model: nn.Module, maps: Sequence[Tensor] | None) -> Tensor:
     return stacked if stacked.dtype == torch.float64 else stacked.float()
 
 
-# ---- Queries and keys ------------------------------------------------------------------------------------------------
-
-
 @contextmanager
 def record_queries_and_keys(model: nn.Module) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
     """Two lists to which a forward adds what each layer's query and key give, (1, T, H * K), in the order of layers.
 
     The layers are found by their names in BERT and its relatives; GPT-2 computes query, key and value in one layer.
     """
-    queries, keys, hooks = [], [], []
-
-    def append_to(outputs: list[Tensor]):
-        return lambda part, inputs, output: outputs.append(output)
+    queries, keys = [], []
 
     def split_and_append(part, inputs, output):
         query, key, _ = output.chunk(3, dim=-1)
         queries.append(query)
         keys.append(key)
 
-    for part in model.modules():
-        for query, key in (("query", "key"), ("q_lin", "k_lin")):
-            if isinstance(getattr(part, query, None), nn.Linear) and isinstance(getattr(part, key, None), nn.Linear):
-                hooks.append(getattr(part, query).register_forward_hook(append_to(queries)))
-                hooks.append(getattr(part, key).register_forward_hook(append_to(keys)))
-        if isinstance(getattr(part, "c_attn", None), nn.Module):
-            hooks.append(part.c_attn.register_forward_hook(split_and_append))
-    try:
+    with ExitStack() as hooks:
+        for part in model.modules():
+            for names in (("query", "key"), ("q_lin", "k_lin")):
+                layers = [getattr(part, name, None) for name in names]
+                if all(isinstance(layer, nn.Linear) for layer in layers):
+                    for layer, outputs in zip(layers, (queries, keys), strict=True):
+                        hook = layer.register_forward_hook(lambda _, inputs, output, kept=outputs: kept.append(output))
+                        hooks.enter_context(hook)
+            if isinstance(getattr(part, "c_attn", None), nn.Module):
+                hooks.enter_context(part.c_attn.register_forward_hook(split_and_append))
         yield queries, keys
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
-def stack_vectors(outputs: list[Tensor], H: int) -> Tensor:
-    """L outputs (1, T, H * K) of query or key layers as (L, H, T, K), on the CPU."""
-    return torch.stack([x[0].detach().cpu().unflatten(-1, (H, -1)).transpose(0, 1) for x in outputs])
-
-
-def add_queries_and_keys(
-    captured: CapturedAttention, queries: list[Tensor], keys: list[Tensor], name: str
-) -> CapturedAttention:
+def add_queries_and_keys(captured: CapturedAttention, queries: list[Tensor], keys: list[Tensor],
+                         name: str) -> CapturedAttention:  # fmt: skip
     """The attention with its queries and keys. Raises ValueError if it is not the softmax of their products."""
     L, H, T, _ = captured.maps.shape
     if not len(queries) == len(keys) == L or any(x.shape[:2] != (1, T) or x.size(2) % H for x in queries + keys):
         raise ValueError(f"{name} has no query and key layers that the neuron view knows: use head_view or model_view")
-    precision = queries[0].dtype
-    q, k = (stack_vectors(outputs, H).to(captured.maps.dtype) for outputs in (queries, keys))  # each (L, H, T, K)
+    stacks = (torch.cat([x.detach().cpu() for x in outputs]) for outputs in (queries, keys))  # each (L, T, H * K)
+    q, k = (stack.to(captured.maps.dtype).unflatten(-1, (H, -1)).transpose(1, 2) for stack in stacks)  # (L, H, T, K)
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.size(-1))  # (L, H, T, T)
     computed = scores.masked_fill(captured.maps == 0, -math.inf).softmax(-1)  # a weight of exactly 0 is masked
-    error, tolerance = (computed - captured.maps).abs().max().item(), math.sqrt(torch.finfo(precision).eps)
+    error, tolerance = (computed - captured.maps).abs().max().item(), math.sqrt(torch.finfo(queries[0].dtype).eps)
     if not error <= tolerance:
         raise ValueError(
             f"the attention of {name} is not the softmax of q k / sqrt({q.size(-1)}), from which it differs by "

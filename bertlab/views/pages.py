@@ -15,17 +15,17 @@ def read_asset(name: str) -> str:
 
 
 def dump_for_script(data: dict, **options) -> str:
-    """The data as JSON for a <script> element; `options` are those of `json.dumps`.
-
-    "<" is written as an escape, so no token can end the element or begin a comment.
-    """
+    """The data as JSON for a <script> element. "<" is an escape: no token can end the element or begin a comment."""
     return json.dumps(data, **options).replace("<", r"\u003c")
 
 
-def save_page(page: str, path: str | Path) -> Path:
-    """Write a page whole or not at all, and return its path. Raises FileNotFoundError if the folder does not exist."""
+def save_page(view, path: str | Path) -> Path:
+    """Write the view's page to a file, whole or not at all. Any browser opens it without a network.
+
+    Raises FileNotFoundError if the folder does not exist.
+    """
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {path.parent} to save the page in: make it first")
-    write_text(path, page)
+    write_text(path, view.page)
     return path

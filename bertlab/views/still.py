@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 LIGHT = ((0.0, "#ffffff"), (0.35, "#8fc1e3"), (0.7, "#0072b2"), (1.0, "#04233f"))  # the colour stops of view.js
-
 SMALL, LARGE = 44, 370  # pixels: a small square at most, the large square exactly
 
 
@@ -24,7 +23,8 @@ def draw_still_picture(layers: Sequence[np.ndarray], tokens: Sequence[str], laye
     small = max(5, min(SMALL, 336 // H, 480 // L))
     font = ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", 11)
     every = max(1, math.ceil(len(tokens) * 13 / LARGE))  # a name needs 13 pixels; long texts show every n-th
-    names = {i: shorten_token(tokens[i], 14) for i in range(0, len(tokens), every)}
+    names = {i: tokens[i] if tokens[i].strip() else "␣" for i in range(0, len(tokens), every)}  # a sign for white space
+    names = {i: name if len(name) <= 14 else name[:13] + "…" for i, name in names.items()}
     gutter = 8 + max(int(font.getlength(name)) for name in names.values())
     left, top = 26, 36  # of the grid of heads
     x, y = left + H * (small + 2) + 24 + gutter, gutter + 28  # of the large square
@@ -35,9 +35,8 @@ def draw_still_picture(layers: Sequence[np.ndarray], tokens: Sequence[str], laye
     return encode_png(canvas)
 
 
-def draw_head_squares(
-    canvas, font, layers: Sequence[np.ndarray], chosen: tuple[int, int], side: int, corner: tuple[int, int]
-) -> None:
+def draw_head_squares(canvas, font, layers: Sequence[np.ndarray], chosen: tuple[int, int], side: int,
+                      corner: tuple[int, int]) -> None:  # fmt: skip
     """A small square for each head on the `canvas`, a row for each layer, with a frame around the `chosen` one."""
     from PIL import ImageDraw
 
@@ -56,9 +55,8 @@ def draw_head_squares(
     draw.text((4, 4), "layers down, heads across", fill=200, font=font)
 
 
-def draw_large_square(
-    canvas, font, plane: np.ndarray, names: dict[int, str], gutter: int, corner: tuple[int, int], title: str
-) -> None:
+def draw_large_square(canvas, font, plane: np.ndarray, names: dict[int, str], gutter: int, corner: tuple[int, int],
+                      title: str) -> None:  # fmt: skip
     """One map (T, T) large on the `canvas`, with the `names` of tokens, by position, at its left and above it."""
     from PIL import Image, ImageDraw
 
@@ -92,21 +90,12 @@ def draw_square(plane: np.ndarray, side: int):
 
 def encode_png(canvas) -> bytes:
     """The levels of `canvas` as a PNG in the colours of LIGHT. It has 32 colours, which halves its size."""
-    picture = canvas.point([level // 8 * 8 for level in range(256)]).convert("P")
-    picture.putpalette(np.array([interpolate_colour(level // 8 * 8 / 248) for level in range(256)], np.uint8).tobytes())
+    rounded = np.arange(256) // 8 * 8
+    picture = canvas.point(rounded.tolist()).convert("P")
+    stops, colours = zip(*LIGHT, strict=True)  # one hue that darkens steadily works with any colour vision
+    parts = np.array([list(bytes.fromhex(colour[1:])) for colour in colours]).T  # (3, stops): red, green, blue
+    palette = np.stack([np.interp(rounded / 248, stops, part).round() for part in parts], 1)  # (256, 3)
+    picture.putpalette(palette.astype(np.uint8).tobytes())
     file = io.BytesIO()
     picture.save(file, "PNG", optimize=True)
     return file.getvalue()
-
-
-def interpolate_colour(level: float) -> list[int]:
-    """LIGHT at `level` in [0, 1] as red, green, blue. One hue that darkens steadily works with any colour vision."""
-    levels = [stop for stop, _ in LIGHT]
-    colours = np.array([[int(text[i : i + 2], 16) for i in (1, 3, 5)] for _, text in LIGHT])
-    return [round(float(np.interp(level, levels, colours[:, part]))) for part in range(3)]
-
-
-def shorten_token(token: str, max_length: int) -> str:
-    """A token's name, cut to `max_length` characters; a token of white space gets a visible sign."""
-    token = token if token.strip() else "␣"
-    return token if len(token) <= max_length else token[: max_length - 1] + "…"
