@@ -1,7 +1,7 @@
 """Numbered batches: batch i is a function of (seed, i) alone, on any machine and after any interruption.
 
-A batch is a dict of tensors whose keys are Hugging Face's. It is the waist of the package: left of it nothing has seen a
-model, right of it nothing sees text.
+A batch is a dict of tensors whose keys are Hugging Face's. Nothing before it in the package knows a model, and nothing
+after it sees text.
 """
 
 import math
@@ -11,15 +11,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-IGNORE = -100  # a label that counts for nothing, as everywhere in PyTorch and Hugging Face
+IGNORE = -100  # a missing label, as everywhere in PyTorch and Hugging Face
 
 
 class Batches(torch.utils.data.Dataset):
-    """`batches[number]` is a function of (seed, number) alone; numbers go on for ever, epoch after epoch.
+    """`batches[number]` is a function of (seed, number) alone; numbers continue without end, epoch after epoch.
 
-    `rows` is any sequence; `collate(list of rows, rng)` makes the dict of tensors, and draws what it draws (masks, say)
-    from `rng`, a numpy Generator. With `count_row_tokens` (tokens of each row), rows of like length share a batch, so that
-    little is padding. `shuffle=False` is for evaluation: each row once, in order, the last batch perhaps smaller.
+    `rows` is any sequence; `collate(list of rows, rng)` makes the dict of tensors, and takes random numbers (for masks,
+    for example) from `rng`, a numpy Generator. With `lengths` (tokens of each row), rows of similar length share a
+    batch, so that there is little padding. `shuffle=False` is for evaluation: each row once, in order; the last batch
+    may be smaller.
     """
 
     def __init__(
@@ -41,15 +42,15 @@ class Batches(torch.utils.data.Dataset):
             raise ValueError(f"{len(lengths)} lengths for {len(rows)} rows")
         self.rows, self.collate, self.batch_size, self.seed, self.shuffle = rows, collate, batch_size, seed, shuffle
         self.lengths = None if lengths is None else np.asarray(lengths)
-        self.ordered: tuple[int, np.ndarray] = (-1, np.empty(0))  # (epoch, its order): the last one asked for
+        self.last_order: tuple[int, np.ndarray] = (-1, np.empty(0))  # (epoch, its order), so as not to repeat the work
 
     def __len__(self) -> int:
-        """Batches an epoch."""
+        """Batches per epoch."""
         return len(self.rows) // self.batch_size if self.shuffle else math.ceil(len(self.rows) / self.batch_size)
 
-    def order(self, epoch: int, pool: int = 64) -> np.ndarray:
-        """Which rows make which batch: (batches, batch_size). Sorted by length within pools of `pool` batches."""
-        if self.ordered[0] != epoch:
+    def order_rows(self, epoch: int, pool: int = 64) -> np.ndarray:
+        """The rows of each batch of an epoch, (batches, batch_size), sorted by length in pools of `pool` batches."""
+        if self.last_order[0] != epoch:
             rng = np.random.default_rng((self.seed, epoch, 0))
             order = rng.permutation(len(self.rows))[: len(self) * self.batch_size]
             if self.lengths is not None:
@@ -57,35 +58,35 @@ class Batches(torch.utils.data.Dataset):
                     part = order[start : start + pool * self.batch_size]
                     part = part[np.argsort(self.lengths[part], kind="stable")].reshape(-1, self.batch_size)
                     order[start : start + part.size] = rng.permutation(part).ravel()
-            self.ordered = (epoch, order.reshape(-1, self.batch_size))
-        return self.ordered[1]
+            self.last_order = (epoch, order.reshape(-1, self.batch_size))
+        return self.last_order[1]
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
         if number < 0 or (not self.shuffle and number >= len(self)):
             raise IndexError(f"no batch {number}")
-        epoch, place = divmod(number, len(self))
+        epoch, position = divmod(number, len(self))
         if self.shuffle:
-            chosen = self.order(epoch)[place]
+            chosen = self.order_rows(epoch)[position]
         else:
-            chosen = range(place * self.batch_size, min((place + 1) * self.batch_size, len(self.rows)))
+            chosen = range(position * self.batch_size, min((position + 1) * self.batch_size, len(self.rows)))
         return self.collate([self.rows[int(i)] for i in chosen], np.random.default_rng((self.seed, number, 1)))
 
-    def fingerprint(self) -> dict:
-        """What must not change between the parts of a resumed run."""
+    def get_settings(self) -> dict:
+        """Settings that must be the same when a run is resumed."""
         return {"rows": len(self.rows), "batch_size": self.batch_size, "batch_seed": self.seed}
 
 
 def derive_seed(seed: int, number: int) -> int:
-    """A 63-bit seed for a batch: far apart for neighbours, the same on every machine."""
+    """Make a 63-bit seed for a batch: very different for neighbours, the same on every machine."""
     return int(np.random.SeedSequence((seed, number)).generate_state(1, np.uint64)[0] >> 1)
 
 
 def prefetch_batches(
     batches: Batches, numbers: range, device: torch.device, workers: int
 ) -> Iterator[tuple[int, int, dict[str, Tensor]]]:
-    """(number, tokens, batch on the device) for each number, made ahead by worker processes if there are any.
+    """Yield (number, tokens, batch on the device) for each number; worker processes, if any, prepare them in advance.
 
-    The tokens are counted before the copy: a GPU that was asked for a sum would have to finish all that it has to do.
+    The tokens are counted before the copy: to count them on a GPU would mean to wait until it has finished its work.
     """
     pinned = device.type == "cuda"
     loader = torch.utils.data.DataLoader(
@@ -96,11 +97,11 @@ def prefetch_batches(
 
 
 def move_batch(batch: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
-    """Copy a batch; from pinned memory the copy overlaps with computing."""
+    """Copy a batch to a device; from pinned memory the copy overlaps with computing."""
     return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
 
 
 def count_tokens(batch: dict[str, Tensor]) -> int:
-    """Tokens in a batch, padding not counted."""
+    """Count the tokens in a batch, without padding."""
     mask = batch.get("attention_mask")
     return batch["input_ids"].numel() if mask is None or mask.dim() != 2 else int(mask.sum())

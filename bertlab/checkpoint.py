@@ -1,9 +1,10 @@
-"""What a training run is, on disk: checkpoints that survive a kill at any moment, and the log.
+"""A training run on disk: checkpoints that survive a kill at any moment, and the log.
 
-The name of a checkpoint holds the start of its own sha256, so that a damaged file is recognised and put aside.
+The name of a checkpoint contains the start of its own sha256, so that a damaged file is recognised and set aside.
 """
 
 import json
+import math
 import os
 import warnings
 from collections.abc import Iterator
@@ -13,36 +14,38 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from .files import hash_file, move_into_place
+from .files import hash_file, move_into_place, write_text
 
 if TYPE_CHECKING:
     from .train import TrainConfig
 
-CHECKPOINTS_KEPT = 2  # if the newest turns out to be damaged, there is one before it
+CHECKPOINTS_KEPT = 2  # if the newest one is damaged, the one before it is used
 
 
 class TrainingRun:
-    """What a checkpoint holds, all of it: the weights, the optimizer's moments, the step, and the log so far.
+    """Everything that a checkpoint holds: the weights, the optimizer's moments, the step, and the log so far.
 
-    `settings` are recorded, and must be the same when the run goes on. One that a checkpoint does not have, because it
-    is newer than the file, counts as its value in `defaults`.
+    `settings` are recorded, and must be the same when the run is resumed. A setting that is newer than a checkpoint
+    counts there as its value in `defaults`.
     """
 
     def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, scaler, settings: dict, defaults: dict):
         self.model, self.optimizer, self.scaler, self.defaults = model, optimizer, scaler, defaults
-        # Of the settings these may change when a run goes on: they do not touch what it computes (but for rounding).
+        # These settings may change when a run is resumed: they do not affect what it computes (except for rounding).
         self.settings = {k: v for k, v in settings.items() if k not in ("checkpoint_seconds", "workers", "compile")}
         self.folder: Path | None = None
         self.step = self.tokens = self.window = 0
         self.loss = torch.zeros(())  # summed over `window` steps since the last row of the log
         self.log: list[dict] = []
-        self.best: dict[str, Tensor] = {}  # the weights at the best evaluation so far, where they are to be kept
+        self.best: dict[str, Tensor] = {}  # the weights at the best evaluation so far, if they are to be kept
+
+    # ---- The best evaluation -----------------------------------------------------------------------------------------
 
     def mark_best_evaluations(self, name: str) -> list[bool]:
-        """Of each evaluation in the log whether it was the best until then."""
+        """For each evaluation in the log, whether it was the best until then."""
         values = [row[name] for row in self.log if name in row]
-        signs = [-value if "loss" in name else value for value in values]
-        return [i == 0 or value > max(signs[:i]) for i, value in enumerate(signs)]
+        scores = [-value if "loss" in name else value for value in values]
+        return [i == 0 or score > max(scores[:i]) for i, score in enumerate(scores)]
 
     def keep_if_best(self, name: str) -> None:
         """Copy the weights if the last row of the log has the best value of `name`. Raises ValueError."""
@@ -55,19 +58,18 @@ class TrainingRun:
             self.best = {key: tensor.detach().clone() for key, tensor in list_saved_tensors(self.model)}
 
     def has_lost_patience(self, config: "TrainConfig") -> bool:
-        """Whether the last `patience` evaluations all were not the best."""
+        """Whether none of the last `patience` evaluations was the best."""
         last = self.mark_best_evaluations(config.keep_best)[-config.patience :] if config.patience else []
         return len(last) == config.patience > 0 and not any(last)
 
     def restore_best_weights(self) -> None:
-        """Put the weights of the best evaluation, if they were kept, into the model."""
-        own = dict(list_saved_tensors(self.model))
-        with torch.no_grad():
-            for name, tensor in self.best.items():
-                own[name].copy_(tensor)
+        """Copy the weights of the best evaluation, if they were kept, into the model."""
+        self.copy_into_model(self.best)
+
+    # ---- Resume ------------------------------------------------------------------------------------------------------
 
     def open_folder(self, folder: Path, resume: bool) -> None:
-        """Begin a run in `folder`, or go on with the one that it holds."""
+        """Start a run in `folder`, or resume the one that it holds."""
         self.folder = folder
         paths = list_checkpoints(folder)
         if paths and not resume:
@@ -76,35 +78,30 @@ class TrainingRun:
         for path in reversed(paths):
             state = read_checkpoint(path)
             if state is not None:
-                self.restore(state, path)
+                self.restore(*state, path)
                 return
         if paths:
-            raise ValueError(f"no checkpoint in {folder / 'checkpoints'} is whole: start anew in another folder")
+            raise ValueError(f"no checkpoint in {folder / 'checkpoints'} is complete: start again in another folder")
 
-    def restore(self, state: tuple[dict, dict[str, Tensor]], path: Path) -> None:
-        facts, tensors = state
-        before = self.defaults | facts["settings"]
+    def restore(self, facts: dict, tensors: dict[str, Tensor], path: Path) -> None:
+        """Continue from the contents of a checkpoint. Raises ValueError if it has other settings or another model."""
+        recorded = self.defaults | facts["settings"]
         for name, now in self.settings.items():
-            if before.get(name) != now:
+            if recorded.get(name) != now:
                 raise ValueError(
-                    f"{path} was written with {name} = {before.get(name)!r}, this run has {now!r}: resume with the "
+                    f"{path} was written with {name} = {recorded.get(name)!r}, this run has {now!r}: resume with the "
                     f"same settings, or name another folder"
                 )
-        weights = dict(list_saved_tensors(self.model))
-        saved = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
+        weights, saved = dict(list_saved_tensors(self.model)), select_tensors(tensors, "model.")
         if weights.keys() != saved.keys() or any(weights[name].shape != saved[name].shape for name in saved):
             raise ValueError(f"{path} holds another model than the one to be trained")
-        with torch.no_grad():
-            for name, tensor in saved.items():
-                weights[name].copy_(tensor)
+        self.copy_into_model(saved)
         device = next(self.model.parameters()).device
-        best = {name.removeprefix("best."): t for name, t in tensors.items() if name.startswith("best.")}
-        self.best = {name: tensor.to(device) for name, tensor in best.items()}
+        self.best = {name: tensor.to(device) for name, tensor in select_tensors(tensors, "best.").items()}
         moments: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in tensors.items():
-            if name.startswith("optimizer."):
-                _, index, key = name.split(".")
-                moments.setdefault(int(index), {})[key] = tensor
+        for name, tensor in select_tensors(tensors, "optimizer.").items():
+            index, key = name.split(".")
+            moments.setdefault(int(index), {})[key] = tensor
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
         if self.scaler is not None and facts["scaler"]:
@@ -112,46 +109,57 @@ class TrainingRun:
         self.step, self.tokens, self.window = facts["step"], facts["tokens"], facts["window"]
         self.loss, self.log = torch.tensor(facts["loss"]), facts["log"]
 
-    def save(self) -> None:
-        """Write temporary, make sure that it is on the disk, then rename: a kill at any moment leaves a whole checkpoint.
+    @torch.no_grad()
+    def copy_into_model(self, tensors: dict[str, Tensor]) -> None:
+        """Overwrite the model's tensors of these names in place."""
+        own = dict(list_saved_tensors(self.model))
+        for name, tensor in tensors.items():
+            own[name].copy_(tensor)
 
-        The name carries the start of the file's own sha256, so that a damaged file is known by its name.
+    # ---- Save --------------------------------------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Write a temporary file, wait until it is on the disk, then rename it: a kill never damages a checkpoint.
+
+        Does nothing without a folder, or if the loss is not a number: a ruined model must not replace a good one.
         """
-        if self.folder is None:
+        if self.folder is None or not math.isfinite(float(self.loss)):
             return
         from safetensors.torch import save_file
 
-        tensors = {
-            f"model.{name}": tensor.detach().cpu().contiguous() for name, tensor in list_saved_tensors(self.model)
-        }
-        tensors |= {f"best.{name}": tensor.cpu().contiguous() for name, tensor in self.best.items()}
+        tensors = {f"model.{name}": tensor.detach() for name, tensor in list_saved_tensors(self.model)}
+        tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
         for index, moments in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{key}": tensor.cpu().contiguous() for key, tensor in moments.items()}
+            tensors |= {f"optimizer.{index}.{key}": tensor for key, tensor in moments.items()}
         facts = {
             "step": self.step, "tokens": self.tokens, "window": self.window, "loss": float(self.loss), "log": self.log,
             "scaler": self.scaler.state_dict() if self.scaler is not None else None, "settings": self.settings,
         }  # fmt: skip
-        paths = self.folder / "checkpoints"
-        temporary = paths / "being-written"
+        temporary = self.folder / "checkpoints" / "being-written"
+        tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
         save_file(tensors, temporary, metadata={"facts": json.dumps(facts)})
-        path = paths / f"step-{self.step:08}-{hash_file(temporary)[:16]}.safetensors"
-        move_into_place(temporary, path)
-        lines = "".join(json.dumps(row) + "\n" for row in self.log)
-        temporary.write_text(lines, encoding="utf-8")
-        move_into_place(temporary, self.folder / "log.jsonl")
+        digest = hash_file(temporary)[:16]
+        move_into_place(temporary, temporary.with_name(f"step-{self.step:08}-{digest}.safetensors"))
+        write_text(self.folder / "log.jsonl", "".join(json.dumps(row) + "\n" for row in self.log))
         for old in list_checkpoints(self.folder)[:-CHECKPOINTS_KEPT]:
             old.unlink(missing_ok=True)
 
     def describe_last_checkpoint(self) -> str:
+        """The end of an error message: where to resume from."""
         paths = list_checkpoints(self.folder) if self.folder is not None else []
         return f"; the last checkpoint is {paths[-1]}, go on from it with resume" if paths else ""
 
 
 def list_saved_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Parameters and the buffers that are saved, tied ones once."""
+    """Yield the names and tensors of all parameters and saved buffers, tied ones once."""
     yield from model.named_parameters()
     kept = model.state_dict().keys()
     yield from ((name, buffer) for name, buffer in model.named_buffers() if name in kept)
+
+
+def select_tensors(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with `prefix`, under the rest of their names."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def list_checkpoints(folder: str | Path) -> list[Path]:
@@ -160,13 +168,13 @@ def list_checkpoints(folder: str | Path) -> list[Path]:
 
 
 def read_checkpoint(path: Path) -> tuple[dict, dict[str, Tensor]] | None:
-    """(facts, tensors); None, with a warning and the file put aside, when the file is not what was written."""
+    """Return (facts, tensors), or None for a file that is damaged; it is then renamed, with a warning."""
     from safetensors import safe_open
 
     if hash_file(path)[:16] != path.stem.split("-")[-1]:
-        aside = path.with_suffix(".damaged")
-        warnings.warn(f"checkpoint {path} is damaged and not used; it is kept as {aside.name}", stacklevel=2)
-        os.replace(path, aside)
+        damaged = path.with_suffix(".damaged")
+        warnings.warn(f"checkpoint {path} is damaged and not used; it is kept as {damaged.name}", stacklevel=2)
+        os.replace(path, damaged)
         return None
     with safe_open(path, "pt") as file:
         return json.loads(file.metadata()["facts"]), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

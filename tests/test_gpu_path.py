@@ -1,6 +1,6 @@
-"""What the loop decides for a GPU, as far as a CPU can tell: a pretended CUDA, the meta device, the scaler of fp16.
+"""What the loop decides for a GPU, as far as a CPU can test it: a simulated CUDA, the meta device, the scaler of fp16.
 
-The meta device holds shapes and no values. So whatever asks for a value, and would make a GPU stop and wait, raises.
+The meta device holds shapes and no values. So code that reads a value, for which a GPU would have to wait, raises.
 """
 
 import copy
@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from bertlab import batches as batches_module
 from bertlab import train as loop
 from bertlab.batches import Batches, prefetch_batches
 from bertlab.heads import Classifier
@@ -32,17 +33,17 @@ def gpu(request, monkeypatch):
     return request.param
 
 
-# What is chosen
+# ---- Decisions -------------------------------------------------------------------------------------------------------
 
 
-def test_precision_is_the_devices_own(gpu):
+def test_precision_of_each_device(gpu):
     assert choose_precision("auto", CUDA) == ("fp16" if gpu == (7, 5) else "bf16")
     assert choose_precision("no", CUDA) == "no"
     assert choose_precision("auto", torch.device("cpu")) == "no"  # the GPU is there, but was not chosen
 
 
 def test_optimizers_are_fused_where_the_scaler_can_still_skip_a_step(gpu):
-    """accelerate moves the model later, so it is the device to be that counts and not the model's."""
+    """accelerate moves the model later, so its device counts, not the model's."""
     supports = "_step_supports_amp_scaling"
     adamw = make_optimizer(new_model(), TrainConfig(), CUDA)
     assert adamw.defaults["fused"]
@@ -53,10 +54,10 @@ def test_optimizers_are_fused_where_the_scaler_can_still_skip_a_step(gpu):
     assert not make_optimizer(new_model(), TrainConfig(), torch.device("mps")).defaults["fused"]
 
 
-def test_train_tells_the_optimizer_where_the_model_goes(monkeypatch):
+def test_train_passes_the_device_to_the_optimizer(monkeypatch):
     seen = []
-    make = optim.make_optimizer
-    monkeypatch.setattr(optim, "make_optimizer", lambda *given: seen.append(given[2]) or make(*given))
+    make = loop.make_optimizer
+    monkeypatch.setattr(loop, "make_optimizer", lambda *given: seen.append(given[2]) or make(*given))
     run(steps=1)
     loop.estimate_steps(0.001, new_model(), batches(), TrainConfig())
     assert [device.type for device in seen] == ["cpu", "cpu"]
@@ -71,7 +72,7 @@ def test_tf32_is_allowed_on_a_gpu_and_only_while_training():
     assert torch.get_float32_matmul_precision() == before == "highest"
 
 
-def test_random_numbers_are_kept_of_this_process_gpu_alone(gpu, monkeypatch):
+def test_only_the_random_state_of_this_process_gpu_is_kept(gpu, monkeypatch):
     seen = []
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
     monkeypatch.setattr(torch.random, "fork_rng", lambda devices: seen.append(devices) or memoryview(b""))
@@ -81,34 +82,34 @@ def test_random_numbers_are_kept_of_this_process_gpu_alone(gpu, monkeypatch):
 
 
 def test_batches_are_pinned_for_a_gpu_and_copied_without_waiting(monkeypatch):
-    asked = {}
+    options = {}
 
     class Copied:
         def to(self, device, non_blocking=False):
             return device, non_blocking
 
-    monkeypatch.setattr(batches, "count_tokens", lambda batch: 7)
+    monkeypatch.setattr(batches_module, "count_tokens", lambda batch: 7)
     monkeypatch.setattr(
-        torch.utils.data, "DataLoader", lambda *_, **options: asked.update(options) or [{"input_ids": Copied()}]
+        torch.utils.data, "DataLoader", lambda *_, **given: options.update(given) or [{"input_ids": Copied()}]
     )
     assert next(prefetch_batches(None, range(5, 6), CUDA, 2)) == (5, 7, {"input_ids": (CUDA, True)})
-    assert (asked["pin_memory"], asked["num_workers"]) == (True, 2)
+    assert (options["pin_memory"], options["num_workers"]) == (True, 2)
     next(prefetch_batches(None, range(1), torch.device("cpu"), 0))
-    assert not asked["pin_memory"]
+    assert not options["pin_memory"]
 
 
-# Nobody waits
+# ---- No waiting ------------------------------------------------------------------------------------------------------
 
 
 def test_tokens_are_counted_before_the_copy():
     with pytest.raises(RuntimeError, match="meta"):
-        batches.count_tokens({"input_ids": torch.ones(2, 3), "attention_mask": torch.ones(2, 3, device=META)})
+        batches_module.count_tokens({"input_ids": torch.ones(2, 3), "attention_mask": torch.ones(2, 3, device=META)})
     for number, tokens, batch in prefetch_batches(batches(), range(3), META, 0):
         assert tokens == int(batches()[number]["attention_mask"].sum())
         assert all(tensor.device == META for tensor in batch.values())
 
 
-def test_the_encoder_and_the_classifier_ask_for_no_value():
+def test_the_encoder_and_the_classifier_read_no_value():
     model = Classifier(TINY, 3).to(META)
     ids = torch.ones(2, 5, dtype=torch.long, device=META)
     for mask in (None, ids):
@@ -117,11 +118,11 @@ def test_the_encoder_and_the_classifier_ask_for_no_value():
         assert output.logits.shape == (2, 3)
     assert model.bert.layers[0].attention.query.weight.grad.device == META
     with pytest.raises(ValueError, match="vocabulary|run from 99"):
-        Bert(TINY)(torch.full((1, 2), 99))  # on a CPU they look
+        Bert(TINY)(torch.full((1, 2), 99))  # on a CPU they do
 
 
-class Questions(TorchDispatchMode):
-    """Counts how often a tensor is asked for its value."""
+class ValueReads(TorchDispatchMode):
+    """Counts how often the value of a tensor is read."""
 
     count = 0
 
@@ -140,15 +141,15 @@ class Averages(nn.Module):
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
-def test_a_step_asks_for_no_value(optimizer):
-    def questions(steps):
+def test_a_step_reads_no_value(optimizer):
+    def count_reads(steps):
         rows = Batches(torch.eye(3), lambda rows, rng: {"input_ids": torch.stack(rows)}, 1)
         config = TrainConfig(steps=steps, optimizer=optimizer, log_every=100, accumulate=2, checkpoint_seconds=1e9)
-        with Questions() as asked:
+        with ValueReads() as reads:
             loop.train(Averages(), rows, config, watch=quiet)
-        return asked.count
+        return reads.count
 
-    assert questions(12) == questions(3) > 0  # the last row of the log asks
+    assert count_reads(12) == count_reads(3) > 0  # the last row of the log reads one
 
 
 def test_evaluation_is_where_the_model_is():
@@ -160,11 +161,11 @@ def test_evaluation_is_where_the_model_is():
     assert seen == [META, META]
 
 
-# fp16, by a scaler that works on a CPU too
+# fp16, with a scaler that works on a CPU too
 
 
 def scaled_step(model, optimizer, scaler, factor=1.0):
-    """What accelerate does under fp16: scale, go back, unscale, clip, step, update."""
+    """What accelerate does under fp16: scale, backward, unscale, clip, step, update."""
     model.zero_grad()
     scaler.scale(model(**batches()[0]).loss * factor).backward()
     scaler.unscale_(optimizer)
@@ -197,10 +198,10 @@ def test_a_scaled_step_is_the_plain_one_and_infinite_gradients_skip_it(optimizer
     assert not same(model, before)
 
 
-# Precision and compiling, through the whole loop
+# ---- Precision and compiling, through the whole loop -----------------------------------------------------------------
 
 
-def test_trainings_of_different_precision_follow_each_other():
+def test_trainings_of_different_precision_one_after_another():
     losses = {}
     for precision in ("bf16", "no", "bf16"):
         model, log = run(steps=3, dropout=0.0, precision=precision)
@@ -210,7 +211,7 @@ def test_trainings_of_different_precision_follow_each_other():
     assert losses["bf16"][0] == pytest.approx(losses["no"][0], rel=0.02)
 
 
-def test_a_trainer_before_us_does_not_matter():
+def test_an_earlier_trainer_does_not_matter():
     from accelerate import Accelerator
 
     Accelerator(mixed_precision="bf16")
@@ -219,7 +220,7 @@ def test_a_trainer_before_us_does_not_matter():
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute")  # torch hides it by itself, but not where warnings are errors
 def test_compiled_or_not_it_is_the_same_run(tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "COMPILE_BACKEND", "eager")  # traces as the real one does, and needs no C++ compiler
+    monkeypatch.setattr(loop, "COMPILE_BACKEND", "eager")  # traces like the real one, and needs no C++ compiler
     calls = []
     compiled = torch.compile
     monkeypatch.setattr(torch, "compile", lambda *given, **more: calls.append(more) or compiled(*given, **more))
