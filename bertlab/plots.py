@@ -63,8 +63,7 @@ def draw_training_log(log: Sequence[dict], baselines: Mapping[str, float] | None
     names = dict.fromkeys(k for row in log for k in row if k not in ("step", "tokens", "learning_rate"))
     accuracies = [name for name in names if "accuracy" in name]
     panels = [("loss (nats)", 1.0, [name for name in names if name not in accuracies], baselines)]
-    if accuracies:
-        panels.append(("% right", 100.0, accuracies, None))
+    panels += [("% right", 100.0, accuracies, None)] if accuracies else []
     figure, axes = plt.subplots(1, len(panels), figsize=(1 + 3.6 * len(panels), 3.2), layout="constrained",
                                 squeeze=False)  # fmt: skip
     for ax, (label, factor, chosen, levels) in zip(axes[0], panels, strict=True):
@@ -94,9 +93,9 @@ def draw_heatmap(matrix: np.ndarray, rows: Sequence[str] | None = None, columns:
                  ax: Axes | None = None) -> Axes:  # fmt: skip
     """A matrix as colours, with row names on the left and column names below.
 
-    `numbers`, a format such as "{:.2f}", also writes each value. `diverging` puts zero in the middle of the colours.
-    `limits` are the values at the ends of the colour bar, so that two matrices can be compared. Of a long list of names
-    every n-th is shown. Raises ValueError for what is no matrix, or for names that do not fit it.
+    `numbers`, a format such as "{:.2f}", also writes each value. `diverging` puts zero in the middle of the colours,
+    `limits` are the values at their ends. Of many names every n-th is shown. Raises ValueError for what is no matrix,
+    or for names that do not fit it.
     """
     matrix = np.asarray(matrix)
     if matrix.ndim != 2:
@@ -139,10 +138,7 @@ def draw_token_boxes(rows: Mapping[str, list[tuple[str, dict]]], title: str, ax:
 
 
 def draw_token_rows(rows: Mapping[str, Sequence[str]], *, title: str = "", ax: Axes | None = None) -> Axes:
-    """A row of token boxes for each item of `rows` (name -> tokens). The colour changes where a new word begins.
-
-    "##" marks a piece that continues the word before it. [UNK] has a dashed frame.
-    """
+    """A row of token boxes for each item of `rows`. The colour changes with each new word; [UNK] has a dashed frame."""
     unknown, *known = ({"facecolor": fill, "edgecolor": "0.4", "linewidth": 0.7, "linestyle": frame}
                        for fill, frame in (("white", "--"), ("#FBE3B3", "-"), ("#CFE6F5", "-")))  # fmt: skip
     styled = {}
@@ -156,9 +152,8 @@ def draw_weighted_tokens(rows: Mapping[str, Sequence[float]], tokens: Sequence[s
                          ax: Axes | None = None) -> Axes:  # fmt: skip
     """The tokens as a row of boxes for each item of `rows` (name -> a weight for each token).
 
-    The larger the weight, the deeper the colour: blue above zero, orange with a dashed frame below it. Each row is
-    scaled to its own largest weight, and a thick frame marks the highest weight above zero. Raises ValueError for a row
-    that does not have one finite number for each token.
+    The colour is blue above zero, orange with a dashed frame below it, and deepest at the row's largest weight. A thick
+    frame marks the highest weight above zero. Raises ValueError for a row without one finite number for each token.
     """
     styled = {}
     for name, weights in rows.items():

@@ -5,7 +5,6 @@
 """
 
 import math
-import sys
 import time
 from collections.abc import Mapping, Sequence
 
@@ -62,7 +61,7 @@ class ProgressBar:
         from tqdm import tqdm
 
         shape = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
-        self.bar = tqdm(total=steps, bar_format=shape, file=sys.stderr, dynamic_ncols=True, leave=True)
+        self.bar = tqdm(total=steps, bar_format=shape, dynamic_ncols=True)
         self.latest: dict[str, str] = {}
 
     def __call__(self, row: dict, status: dict) -> None:
@@ -80,8 +79,7 @@ class ProgressBar:
 class LiveCurve:
     """In a notebook, `train(watch=LiveCurve())` redraws the loss and the held-out numbers while the model learns.
 
-    `baselines` are levels for the loss panel. The numbers with "accuracy" in their name go into a second panel. The
-    figure is redrawn every `seconds`.
+    `baselines` are levels for the loss panel; accuracies go into a second one. The figure is redrawn every `seconds`.
     """
 
     def __init__(self, baselines: Mapping[str, float] | None = None, seconds: float = 2.0):
