@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from .. import sources
+from ..files import read_text
 
 ENTITY_TYPES = ("PER", "LOC", "ORG", "MISC")  # those of CoNLL-2003 (Tjong Kim Sang and De Meulder, 2003)
 
@@ -23,9 +24,6 @@ class AnnotationError(ValueError):
     """An annotation does not fit its text. The message says where, what is wrong and what to do."""
 
 
-# ---- Words and tags --------------------------------------------------------------------------------------------------
-
-
 def split_words_for_tagging(text: str) -> list[str]:
     """The words of a text as `WORD_PATTERN` splits it."""
     return WORD_PATTERN.findall(text)
@@ -36,19 +34,13 @@ def split_words_and_tags(text: str, entities: Sequence[tuple[int, int, str]]) ->
 
     `entities` are (start, end, type) in characters of the text. The words are those of `split_words_for_tagging`.
     """
-    words, tags = [], []
-    for match in WORD_PATTERN.finditer(text):
-        overlapping = [entity for entity in entities if entity[0] < match.end() and match.start() < entity[1]]
-        words.append(match.group())
-        if overlapping:
-            start, _, entity_type = overlapping[0]
-            tags.append(f"{'B' if match.start() <= start else 'I'}-{entity_type}")
-        else:
-            tags.append("O")
-    return words, tags
-
-
-# ---- Reading a file --------------------------------------------------------------------------------------------------
+    tags = []
+    for word in WORD_PATTERN.finditer(text):
+        overlapping = [entity for entity in entities if entity[0] < word.end() and word.start() < entity[1]]
+        tags += [
+            f"{'B' if word.start() <= start else 'I'}-{entity_type}" for start, _, entity_type in overlapping[:1]
+        ] or ["O"]
+    return split_words_for_tagging(text), tags
 
 
 def hash_summary(text: str) -> str:
@@ -56,17 +48,17 @@ def hash_summary(text: str) -> str:
     return sha256(text.encode("utf-8")).hexdigest()[:16]
 
 
-def _index_by_title(articles: Sequence[dict] | None) -> dict[str, dict]:
-    return {article["title"]: article for article in (sources.wiki() if articles is None else articles)}
+def _require(condition: bool, location: str, problem: str) -> None:
+    if not condition:
+        raise AnnotationError(f"{location}: {problem}")
 
 
 def _read_annotations(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise AnnotationError(
-            f"the annotations cannot be read ({error}); reinstall bertlab, or restore its data folder"
-        ) from error
+        return read_text(path)
+    except (OSError, ValueError) as error:
+        advice = "reinstall bertlab, or restore its data folder"
+        raise AnnotationError(f"the annotations cannot be read ({error}); {advice}") from error
 
 
 def _parse_object(text: str, location: str) -> dict:
@@ -74,105 +66,81 @@ def _parse_object(text: str, location: str) -> dict:
         row = json.loads(text)
     except ValueError as error:
         raise AnnotationError(f"{location}: not JSON ({error})") from error
-    if not isinstance(row, dict):
-        raise AnnotationError(f"{location}: expected a JSON object, not {text[:40]!r}")
+    _require(isinstance(row, dict), location, f"expected a JSON object, not {text[:40]!r}")
     return row
 
 
-def _find_article(row: dict, by_title: dict[str, dict], location: str) -> dict:
-    """The article that `row` annotates, if its text is the one that was annotated."""
-    title = row.get("title")
-    if title not in by_title:
-        raise AnnotationError(f"{location}: the source has no article {title!r}")
-    digest = hash_summary(by_title[title]["summary"])
-    if digest != row.get("sha256"):
-        raise AnnotationError(
-            f"{location}: the text of {title!r} is not the one that was annotated (its sha256 is {digest}, not "
-            f"{row.get('sha256')}), so the positions are meaningless; use the version of the source that "
-            "data/sources.toml pins, or annotate the article again"
-        )
-    return by_title[title]
+def _find_article(row: dict, articles: dict[str, dict], location: str) -> dict:
+    """The article that `row` annotates, if its text is the one that was annotated. `articles` are keyed by title."""
+    title, expected = row.get("title"), row.get("sha256")
+    _require(title in articles, location, f"the source has no article {title!r}")
+    digest = hash_summary(articles[title]["summary"])
+    problem = f"the text of {title!r} is not the one that was annotated (its sha256 is {digest}, not {expected})"
+    advice = "use the version of the source that data/sources.toml pins, or annotate the article again"
+    _require(digest == expected, location, f"{problem}, so the positions are meaningless; {advice}")
+    return articles[title]
 
 
 def _cut_span(text: str, span: Sequence[int], location: str) -> str:
     """The text of a (start, end), which must not be empty, leave the text, or start or end with white space or inside a
     word."""
-    if not (isinstance(span, list | tuple) and [type(position) for position in span] == [int, int]):
-        raise AnnotationError(f"{location}: {span!r} is not a start and an end")
+    is_pair = isinstance(span, list | tuple) and [type(position) for position in span] == [int, int]
+    _require(is_pair, location, f"{span!r} is not a start and an end")
     start, end = span
-    if not 0 <= start < end <= len(text):
-        raise AnnotationError(f"{location}: {start} to {end} is not a span of a text of {len(text)} characters")
+    is_inside = 0 <= start < end <= len(text)
+    _require(is_inside, location, f"{start} to {end} is not a span of a text of {len(text)} characters")
     piece = text[start:end]
-    if piece != piece.strip():
-        raise AnnotationError(f"{location}: {piece!r} starts or ends with white space")
-    if any(text[edge - 1 : edge].isalnum() and text[edge : edge + 1].isalnum() for edge in (start, end)):
-        raise AnnotationError(f"{location}: {piece!r} starts or ends inside a word")
+    _require(piece == piece.strip(), location, f"{piece!r} starts or ends with white space")
+    cuts_word = any(text[edge - 1 : edge].isalnum() and text[edge : edge + 1].isalnum() for edge in span)
+    _require(not cuts_word, location, f"{piece!r} starts or ends inside a word")
     return piece
 
 
-# ---- The names test --------------------------------------------------------------------------------------------------
-
-
-def _check_entities(text: str, entities: list[tuple[int, int, str]], location: str) -> None:
-    for start, end, entity_type in entities:
-        name = _cut_span(text, (start, end), location)
-        if entity_type not in ENTITY_TYPES:
-            types = ", ".join(ENTITY_TYPES)
-            raise AnnotationError(f"{location}: {name!r} has the type {entity_type!r}; the types are {types}")
-    for left, right in pairwise(entities):
-        if right[0] < left[1]:
-            raise AnnotationError(f"{location}: {text[slice(*right[:2])]!r} overlaps the name listed before it")
-
-
 def read_names_test(articles: Sequence[dict] | None = None, path: Path | None = None) -> list[dict]:
-    """The sentences of the names test, in the order of the articles.
+    """The sentences of the names test, in the order of the articles, as {"title", "topic", "text", "entities"}.
 
-    Each is {"title", "topic", "text", "entities"}: the sentence and its names as (start, end, type), in characters of
-    the sentence, from left to right, none inside another. Many sentences have no name. `articles` replaces
-    `sources.wiki()`, `path` replaces data/names_test.jsonl.
+    `entities` are the names as (start, end, type), in characters of the sentence, from left to right, none inside
+    another; often there is none. `articles` replaces `sources.wiki()`, `path` replaces data/names_test.jsonl.
 
     Raises AnnotationError if the file cannot be read, an article is missing or its text is not the annotated one, a
     position is outside the sentence or inside a word, or a type is unknown; SourceError if the source is not available.
     """
     path = path or sources.data_folder() / "names_test.jsonl"
-    by_title = _index_by_title(articles)
+    by_title = {article["title"]: article for article in articles or sources.wiki()}
     sentences, seen = [], set()
     for number, line in enumerate(_read_annotations(path).splitlines(), 1):
         location = f"{path.name}, line {number}"
         row = _parse_object(line, location)
         article = _find_article(row, by_title, location)
         try:
-            start, end = row["start"], row["end"]
+            title, start, end = row["title"], row["start"], row["end"]
             entities = [(first - start, last - start, entity_type) for first, last, entity_type in row["entities"]]
         except (KeyError, TypeError, ValueError) as error:
             raise AnnotationError(f'{location}: needs "start", "end", and "entities" as [start, end, type]') from error
         text = _cut_span(article["summary"], (start, end), location)
-        if (row["title"], start) in seen:
-            raise AnnotationError(f"{location}: this sentence of {row['title']!r} is already in the file")
-        seen.add((row["title"], start))
-        _check_entities(text, entities, location)
-        sentences.append({"title": row["title"], "topic": article["topic"], "text": text, "entities": entities})
+        _require((title, start) not in seen, location, f"this sentence of {title!r} is already in the file")
+        seen.add((title, start))
+        for first, last, entity_type in entities:
+            problem = f"has the type {entity_type!r}; the types are {', '.join(ENTITY_TYPES)}"
+            name = _cut_span(text, (first, last), location)
+            _require(entity_type in ENTITY_TYPES, location, f"{name!r} {problem}")
+        for left, right in pairwise(entities):
+            _require(left[1] <= right[0], location, f"{text[slice(*right[:2])]!r} overlaps the name listed before it")
+        sentences.append({"title": title, "topic": article["topic"], "text": text, "entities": entities})
     return sentences
-
-
-# ---- The reading test ------------------------------------------------------------------------------------------------
-
-
-def _cut_answer(span: Sequence[int], context: str, location: str) -> dict:
-    return {"text": _cut_span(context, span, location), "answer_start": span[0]}
 
 
 def _add_answer_texts(qa: dict, context: str, file_name: str) -> dict:
     """A question of the file in SQuAD's layout: each [start, end] becomes {"text", "answer_start"}."""
     location = f"{file_name}, question {qa['id']}"
-    answers = [_cut_answer(span, context, location) for span in qa["answers"]]
-    if bool(answers) == qa["is_impossible"]:
-        raise AnnotationError(f"{location}: is_impossible is {qa['is_impossible']}, but it has {len(answers)} answers")
-    question = {"id": qa["id"], "question": qa["question"], "answers": answers, "is_impossible": qa["is_impossible"]}
-    if qa["is_impossible"]:
-        plausible = qa.get("plausible_answers", [])
-        question["plausible_answers"] = [_cut_answer(span, context, location) for span in plausible]
-    return question
+    spans = {"answers": qa["answers"], "plausible_answers": qa.get("plausible_answers", [])}
+    answers = {
+        key: [{"text": _cut_span(context, span, location), "answer_start": span[0]} for span in spans[key]]
+        for key in (["answers", "plausible_answers"] if qa["is_impossible"] else ["answers"])
+    }
+    problem = f"is_impossible is {qa['is_impossible']}, but it has {len(qa['answers'])} answers"
+    _require(bool(qa["answers"]) != qa["is_impossible"], location, problem)
+    return {"id": qa["id"], "question": qa["question"], "is_impossible": qa["is_impossible"]} | answers
 
 
 def read_reading_test(articles: Sequence[dict] | None = None, path: Path | None = None) -> dict:
@@ -186,7 +154,7 @@ def read_reading_test(articles: Sequence[dict] | None = None, path: Path | None 
     answers, or if two questions have the same id.
     """
     path = path or sources.data_folder() / "reading_test.json"
-    by_title = _index_by_title(articles)
+    by_title = {article["title"]: article for article in articles or sources.wiki()}
     layout = _parse_object(_read_annotations(path), path.name)
     data, seen = [], set()
     try:
@@ -194,16 +162,12 @@ def read_reading_test(articles: Sequence[dict] | None = None, path: Path | None 
             context = _find_article(entry, by_title, path.name)["summary"]
             qas = [_add_answer_texts(qa, context, path.name) for qa in entry["paragraphs"][0]["qas"]]
             for qa in qas:
-                if qa["id"] in seen:
-                    raise AnnotationError(f"{path.name}: two questions have the id {qa['id']}")
+                _require(qa["id"] not in seen, path.name, f"two questions have the id {qa['id']}")
                 seen.add(qa["id"])
             data.append({"title": entry["title"], "paragraphs": [{"context": context, "qas": qas}]})
     except (KeyError, IndexError, TypeError) as error:
         raise AnnotationError(f"{path.name} is not in the layout of SQuAD 2.0: {error!r}") from error
     return {"version": layout.get("version", ""), "data": data}
-
-
-# ---- Both ------------------------------------------------------------------------------------------------------------
 
 
 def list_held_out_titles() -> frozenset[str]:

@@ -11,8 +11,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-# ---- Entities in tags ------------------------------------------------------------------------------------------------
-
 
 def are_entity_tags(tags: set[str]) -> bool:
     """Whether these are tags of entities: O, and others that begin with B-, I-, E-, S- (or the L- and U- of BILOU)."""
@@ -51,12 +49,11 @@ def to_iob2(tags: Sequence[str]) -> list[str]:
 def to_iob1(tags: Sequence[str]) -> list[str]:
     """The same entities in IOB1: I- on each word, but B- on the first word of an entity that directly follows another
     one of its type."""
-    iob1, previous = ["O"] * len(tags), (0, -1, "")
-    for start, end, entity_type in find_entities(tags):
-        iob1[start:end] = [f"I-{entity_type}"] * (end - start)
-        if previous[1:] == (start, entity_type):
-            iob1[start] = f"B-{entity_type}"
-        previous = (start, end, entity_type)
+    iob1, entities = ["O"] * len(tags), find_entities(tags)
+    ends = {(end, entity_type) for _, end, entity_type in entities}
+    for start, end, entity_type in entities:
+        first = "B" if (start, entity_type) in ends else "I"
+        iob1[start:end] = [f"{first}-{entity_type}"] + [f"I-{entity_type}"] * (end - start - 1)
     return iob1
 
 
@@ -76,19 +73,12 @@ def detect_scheme(sentences: Sequence[Sequence[str]]) -> str:
 def score_entities(expected: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> dict[str, float]:
     """Precision, recall and F1 of whole entities, counted over all sentences. An entity is correct only if its first
     word, its last word and its type are. Each score is 0 where there is nothing to count."""
-    correct = predicted_count = expected_count = 0
-    for expected_tags, predicted_tags in zip(expected, predicted, strict=True):
-        expected_entities, predicted_entities = set(find_entities(expected_tags)), set(find_entities(predicted_tags))
-        correct += len(expected_entities & predicted_entities)
-        predicted_count += len(predicted_entities)
-        expected_count += len(expected_entities)
-    precision = correct / predicted_count if predicted_count else 0.0
-    recall = correct / expected_count if expected_count else 0.0
+    pairs = [(set(find_entities(a)), set(find_entities(b))) for a, b in zip(expected, predicted, strict=True)]
+    correct = sum(len(a & b) for a, b in pairs)
+    precision = correct / max(1, sum(len(b) for _, b in pairs))
+    recall = correct / max(1, sum(len(a) for a, _ in pairs))
     f1 = 2 * precision * recall / (precision + recall) if correct else 0.0
     return {"f1": f1, "precision": precision, "recall": recall}
-
-
-# ---- Answers and ranks -----------------------------------------------------------------------------------------------
 
 
 def normalize_answer(text: str) -> str:
@@ -107,11 +97,8 @@ def exact_match(predicted: str, expected: Sequence[str]) -> float:
 
 def compute_word_f1(predicted: str, expected: str) -> float:
     """F1 of the words that two answers share; 1.0 if both are empty after `normalize_answer`, 0.0 if only one is."""
-    predicted_words, expected_words = normalize_answer(predicted).split(), normalize_answer(expected).split()
-    if not predicted_words or not expected_words:
-        return float(predicted_words == expected_words)
-    shared = (Counter(predicted_words) & Counter(expected_words)).total()
-    return 2 * shared / (len(predicted_words) + len(expected_words))
+    a, b = (Counter(normalize_answer(text).split()) for text in (predicted, expected))
+    return 2 * (a & b).total() / (a.total() + b.total()) if a or b else 1.0
 
 
 def answer_f1(predicted: str, expected: Sequence[str]) -> float:
@@ -123,9 +110,6 @@ def answer_f1(predicted: str, expected: Sequence[str]) -> float:
 def recall_at(k: int, ranks: Sequence[int]) -> float:
     """The share of cases in which the correct candidate is among the first k. `ranks` are its ranks, from 0."""
     return sum(rank < k for rank in ranks) / len(ranks)
-
-
-# ---- Written texts ---------------------------------------------------------------------------------------------------
 
 
 def split_words_and_punctuation(text: str) -> list[str]:
@@ -141,13 +125,9 @@ def count_ngrams(items: Sequence, n: int) -> Counter:
 def count_matching_ngrams(pairs: Sequence[tuple[Sequence, Sequence]], n: int) -> tuple[int, int, int]:
     """(matching, predicted, expected) n-grams of a corpus of (predicted, expected) texts. An n-gram matches as often as
     it occurs on both sides of a pair."""
-    matching = predicted_count = expected_count = 0
-    for predicted, expected in pairs:
-        predicted_ngrams, expected_ngrams = count_ngrams(predicted, n), count_ngrams(expected, n)
-        matching += (predicted_ngrams & expected_ngrams).total()
-        predicted_count += predicted_ngrams.total()
-        expected_count += expected_ngrams.total()
-    return matching, predicted_count, expected_count
+    counts = [(count_ngrams(predicted, n), count_ngrams(expected, n)) for predicted, expected in pairs]
+    matching = sum((a & b).total() for a, b in counts)
+    return matching, sum(a.total() for a, _ in counts), sum(b.total() for _, b in counts)
 
 
 def compute_chrf(predicted: Sequence[str], expected: Sequence[str], order: int = 6, beta: float = 2.0) -> float:
@@ -166,10 +146,8 @@ def compute_chrf(predicted: Sequence[str], expected: Sequence[str], order: int =
 def compute_bleu(predicted: Sequence[str], expected: Sequence[str], order: int = 4) -> float:
     """BLEU of a corpus, from 0 to 100 (Papineni et al. 2002): the geometric mean of the precisions of word 1- to
     4-grams, times a penalty for texts that are too short. Without smoothing: 0 if no n-gram of some n matches."""
-    pairs = [
-        (split_words_and_punctuation(a), split_words_and_punctuation(b))
-        for a, b in zip(predicted, expected, strict=True)
-    ]
+    split = split_words_and_punctuation
+    pairs = [(split(a), split(b)) for a, b in zip(predicted, expected, strict=True)]
     counts = [count_matching_ngrams(pairs, n) for n in range(1, order + 1)]
     if not all(matching for matching, _, _ in counts):
         return 0.0
@@ -193,13 +171,10 @@ def compute_rouge_l(predicted: Sequence[str], expected: Sequence[str]) -> float:
     """ROUGE-L, from 0 to 100 (Lin 2004): F1 of the longest common subsequence of lower-case words, averaged over the
     texts. A text without words scores 0."""
     scores = []
-    for predicted_text, expected_text in zip(predicted, expected, strict=True):
-        a, b = split_words_and_punctuation(predicted_text.lower()), split_words_and_punctuation(expected_text.lower())
+    for texts in zip(predicted, expected, strict=True):
+        a, b = (split_words_and_punctuation(text.lower()) for text in texts)
         scores.append(2 * compute_lcs_length(a, b) / (len(a) + len(b)) if a and b else 0.0)
     return 100 * sum(scores) / len(scores)
-
-
-# ---- Several labels, and numbers -------------------------------------------------------------------------------------
 
 
 def score_multilabel(
@@ -207,10 +182,8 @@ def score_multilabel(
 ) -> dict[str, float]:
     """Scores of N examples that may each carry several of the `labels`, or none.
 
-    - `micro_f1`: F1 = 2 TP / (2 TP + FP + FN) of all N x len(labels) yes-or-no decisions counted together, so a
-      frequent label weighs more than a rare one;
-    - `macro_f1`: the F1 of each label alone, averaged over `labels`. A label that is neither expected nor predicted
-      anywhere counts as 0;
+    - `micro_f1`: F1 = 2 TP / (2 TP + FP + FN) of all N x len(labels) yes-or-no decisions counted together;
+    - `macro_f1`: the F1 of each label alone, averaged over `labels`; 0 for a label that occurs on neither side;
     - `exact`: the share of examples whose predicted set is exactly the expected one (subset accuracy).
 
     As scikit-learn's `f1_score` and `accuracy_score` on indicator matrices, with zero_division=0. Raises ValueError if
@@ -233,65 +206,47 @@ def score_multilabel(
     }
 
 
-def _is_constant(values: np.ndarray) -> bool:
-    """Whether all values are equal, up to the rounding of float64."""
-    return bool(np.ptp(values) <= 1e-12 * np.abs(values).max())
+def _correlate(x: Sequence[float], y: Sequence[float], method: str) -> float:
+    """The statistic of scipy.stats' `method`, or 0.0 if one side is constant, up to the rounding of float64."""
+    from scipy import stats
 
-
-def _as_finite_pair(x: Sequence[float], y: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
     x, y = np.asarray(x, float), np.asarray(y, float)
     if not len(x) or x.shape != y.shape:
         raise ValueError(f"cannot correlate {len(x)} with {len(y)} numbers: both need equally many, at least one")
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise ValueError("cannot correlate numbers of which some are nan or infinite")
-    return x, y
+    is_constant = any(np.ptp(side) <= 1e-12 * np.abs(side).max() for side in (x, y))
+    return 0.0 if is_constant else float(getattr(stats, method)(x, y).statistic)
 
 
 def pearson(x: Sequence[float], y: Sequence[float]) -> float:
     """Pearson's correlation r of two lists of numbers, from -1 to 1: their covariance over the product of their
     standard deviations. It measures how close the points (x, y) are to a rising line.
 
-    0.0 where one side is constant, although r is undefined there (scipy gives nan): a model that always predicts the
-    same number has explained nothing. Raises ValueError if the lists are empty, not equally long, or hold nan or
-    infinity.
+    0.0 where one side is constant, although r is undefined there: a model that always predicts the same number has
+    explained nothing. Raises ValueError if the lists are empty, not equally long, or hold nan or infinity.
     """
-    from scipy.stats import pearsonr
-
-    x, y = _as_finite_pair(x, y)
-    return 0.0 if _is_constant(x) or _is_constant(y) else float(pearsonr(x, y).statistic)
+    return _correlate(x, y, "pearsonr")
 
 
 def spearman(x: Sequence[float], y: Sequence[float]) -> float:
-    """Spearman's rank correlation of two lists of numbers, from -1 to 1: Pearson's r of their ranks, so only the order
-    counts. Equal numbers share the average of their ranks. 0.0 where one side is constant; errors as for `pearson`.
-    """
-    from scipy.stats import spearmanr
-
-    x, y = _as_finite_pair(x, y)
-    return 0.0 if _is_constant(x) or _is_constant(y) else float(spearmanr(x, y).statistic)
+    """Spearman's rank correlation: Pearson's r of the ranks, so only the order counts. Equal numbers share the average
+    of their ranks. Constant sides and errors as for `pearson`."""
+    return _correlate(x, y, "spearmanr")
 
 
 def score_numbers(expected: Sequence[float], predicted: Sequence[float]) -> dict[str, float]:
     """`pearson` and `spearman` of two lists of numbers, and `mae`, their mean absolute error in the same unit."""
-    from sklearn.metrics import mean_absolute_error
-
-    return {
-        "pearson": pearson(expected, predicted),
-        "spearman": spearman(expected, predicted),
-        "mae": float(mean_absolute_error(expected, predicted)),
-    }
-
-
-# ---- Calibration -----------------------------------------------------------------------------------------------------
+    correlations = {"pearson": pearson(expected, predicted), "spearman": spearman(expected, predicted)}
+    return correlations | {"mae": float(np.abs(np.subtract(expected, predicted)).mean())}
 
 
 def measure_calibration(confidence: Sequence[float], right: Sequence[bool], bins: int = 10) -> dict:
     """How far the probabilities of N predictions can be trusted (Guo et al. 2017).
 
-    `confidence` holds the probability of each prediction, `right` whether it was correct. They are sorted into `bins`
-    of equal width by confidence. The result has a list entry for each bin that is not empty: its mean `confidence`, the
-    share that was `right`, and the `count` of predictions; and `ece`, the expected calibration error: the mean gap
-    between confidence and share, weighted by count.
+    `confidence` holds the probability of each prediction, `right` whether it was correct. The result has a list entry
+    for each of `bins` of equal width that is not empty: its mean `confidence`, the share that was `right`, and the
+    `count` of predictions; and `ece`, the mean gap between confidence and share, weighted by count.
     """
     confidence, right = np.asarray(confidence, float), np.asarray(right, float)
     bin_of = np.minimum((confidence * bins).astype(int), bins - 1)

@@ -9,8 +9,6 @@ from pathlib import Path
 from .. import files
 from ..suggestions import suggest_name
 
-# ---- Bad rows --------------------------------------------------------------------------------------------------------
-
 
 class BadRowsError(ValueError):
     """Rows of a file cannot be used. The message names the file, the line, and what is wrong with each."""
@@ -28,10 +26,9 @@ class BadRows:
         self.messages.append(f"{self.path}, {location}: {problem}")
 
     def raise_or_report(self, good: int, skip: bool, say: Callable[[str], None], most: int = 10) -> None:
-        """Raise BadRowsError if there are bad rows; with `skip`, only `say` which ones are left out.
+        """Raise BadRowsError if there are bad rows; with `skip`, only `say` which ones are left out (at most `most`).
 
-        `good` is the number of usable rows: without any, the error is raised in either case. At most `most` bad rows
-        are listed.
+        `good` is the number of usable rows: without any, the error is raised in either case.
         """
         bad = len(self.messages)
         listed = "\n".join(self.messages[:most]) + (f"\n... and {bad - most} more" if bad > most else "")
@@ -44,22 +41,17 @@ class BadRows:
             raise BadRowsError(f"{self.path} holds no row that can be used" + (f":\n{listed}" if listed else ""))
 
 
-# ---- Rows of a file --------------------------------------------------------------------------------------------------
-
-
 def read_json_lines(text: str, problems: BadRows) -> Iterator[tuple[int, dict]]:
     """(line number, row) of each line that holds a JSON object; other lines that are not blank go to `problems`."""
     for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
         try:
-            row = json.loads(line)
+            row = json.loads(line) if line.strip() else None
         except ValueError as error:
             problems.add(number, f"not JSON ({error})")
             continue
         if isinstance(row, dict):
             yield number, row
-        else:
+        elif line.strip():
             problems.add(number, f"{line[:40]!r} is not a JSON object")
 
 
@@ -68,17 +60,17 @@ def read_records(text: str, tabs: bool, problems: BadRows) -> Iterator[tuple[int
 
     A record of a CSV may go over several lines; its number is that of the first. A TSV has no quoting.
     """
-    quoting = csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if tabs else ",", quoting=quoting)
+    options = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if tabs else {}
+    reader = csv.reader(io.StringIO(text, newline=""), **options)
     while True:
         number = reader.line_num + 1
         try:
-            fields = next(reader)
-        except StopIteration:
-            return
+            fields = next(reader, None)
         except csv.Error as error:
             problems.add(number, str(error))
             continue
+        if fields is None:
+            return
         if any(field.strip() for field in fields):
             yield number, fields
 
@@ -96,24 +88,19 @@ def read_table(path: Path, problems: BadRows, columns: Sequence[str] | None = No
         yield from read_json_lines(text, problems)
         return
     if path.suffix not in (".csv", ".tsv"):
-        raise ValueError(
-            f"{path}: the name must end in .csv, .tsv or .jsonl, or be a folder with a folder for each class"
-        )
-    header: list[str] | None = None
+        endings = ".csv, .tsv or .jsonl, or be a folder with a folder for each class"
+        raise ValueError(f"{path}: the name must end in {endings}")
+    header: list[str] = []
     for number, fields in read_records(text, path.suffix == ".tsv", problems):
-        if header is None:
-            names = [field.strip() for field in fields]
-            if columns is None or set(names) & set(columns):
-                header = names
+        if not header:
+            header = [field.strip() for field in fields]
+            if columns is None or set(header) & set(columns):
                 continue
             header = list(columns)
         if len(fields) == len(header):
             yield number, dict(zip(header, fields, strict=True))
         else:
             problems.add(number, f"{len(fields)} columns instead of {len(header)} ({', '.join(header)})")
-
-
-# ---- Fields of a row -------------------------------------------------------------------------------------------------
 
 
 def get_field(row: dict, name: str):

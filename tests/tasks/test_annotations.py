@@ -198,7 +198,7 @@ def test_a_missing_or_unreadable_file_is_named(tmp_path):
     with pytest.raises(AnnotationError, match=r"nowhere.jsonl.*reinstall bertlab"):
         read_names_test(ARTICLES, tmp_path / "nowhere.jsonl")
     (tmp_path / "latin.json").write_bytes(b"\xff")
-    with pytest.raises(AnnotationError, match="cannot be read .*utf-8"):
+    with pytest.raises(AnnotationError, match="cannot be read .*UTF-8"):
         read_reading_test(ARTICLES, tmp_path / "latin.json")
 
 

@@ -130,7 +130,7 @@ def test_year_is_asked_and_answered_as_a_year(monkeypatch):
         ("In which year {was} {x} {did}{more}?", "1939"),
         ("When {was} {x} {did}{more}?", "October 12, 1939"),
     ):
-        rules = [rule._replace(phrasings=(phrasing,)) if rule.kind == "passive year" else rule for rule in RULES]
+        rules = [rule._replace(questions=phrasing) if rule.kind == "passive year" else rule for rule in RULES]
         monkeypatch.setattr(questions, "RULES", rules)
         asked = [q for side in make_silver_questions() for q in side if q.id.endswith("passive year")]
         assert [q.answers for q in asked] == [[(text.index(answer), answer)]]

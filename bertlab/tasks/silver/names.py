@@ -95,17 +95,12 @@ DEMONYM = re.compile(r"\w+(?:ian|ean|ese|ish|ism|ist|ic|ite)s?")  # Christian, C
 
 
 class KnownNames(NamedTuple):
-    """What the articles say about names.
+    """What the articles say about names."""
 
-    `types` holds the type of each name, which is a tuple of words ("O": a word with a capital that is not a name);
-    `first_names` those of persons; `lowercase` and `capitalized` how often each word occurs in lower case, and with a
-    capital inside a sentence.
-    """
-
-    types: dict[tuple[str, ...], str]
-    first_names: frozenset[str]
-    lowercase: Counter
-    capitalized: Counter
+    types: dict[tuple[str, ...], str]  # of each name, which is a tuple of words ("O": with a capital, but not a name)
+    first_names: frozenset[str]  # of persons
+    lowercase: Counter  # how often each word occurs in lower case
+    capitalized: Counter  # and with a capital inside a sentence
 
 
 def split_title(title: str) -> list[str]:
@@ -120,7 +115,7 @@ def list_open_articles() -> list[dict]:
 
 
 def count_capitals(articles: Sequence[dict]) -> tuple[Counter, Counter]:
-    """(lowercase, capitalized): how often each word occurs in lower case, and with a capital inside a sentence."""
+    """(lowercase, capitalized) of `KnownNames`."""
     lowercase, capitalized = Counter(), Counter()
     for article in articles:
         for sentence in sources.split_sentences(article["summary"]):
@@ -166,18 +161,15 @@ def find_aliases(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
 
 def find_nationality(predicate: Sequence[str]) -> str:
     """The nationality in the words after "is" about a person: "an English writer"; "" if there is none."""
-    if predicate[:1] in (["a"], ["an"], ["the"]) and len(predicate) > 2:
-        word = predicate[1]
-        if word[0].isupper() and word.lower() not in QUALIFIERS | OFFICES and predicate[2] != "of":
-            return word
-    return ""
+    determiner, word, after = (*predicate[:3], "", "", "")[:3]
+    is_nationality = determiner in ("a", "an", "the") and word[:1].isupper() and after not in ("", "of")
+    return word if is_nationality and word.lower() not in QUALIFIERS | OFFICES else ""
 
 
 def is_demonym(word: str, places: set[str]) -> bool:
     """Whether a word looks like that of a people or a religion: by its ending, or by the place in it (Tibetan)."""
-    if word.endswith("an") and {word[:-1], word[:-2], word[:-2] + "o"} & places:  # Asian, Tibetan, Mexican
-        return True
-    return bool(DEMONYM.fullmatch(word))
+    contains_place = word.endswith("an") and {word[:-1], word[:-2], word[:-2] + "o"} & places  # Asian, Tibetan, Mexican
+    return bool(contains_place or DEMONYM.fullmatch(word))
 
 
 def collect_known_names(articles: Sequence[dict]) -> KnownNames:
@@ -188,8 +180,7 @@ def collect_known_names(articles: Sequence[dict]) -> KnownNames:
     first_names, peoples = set(), Counter()
     for article in articles:
         title, topic = split_title(article["title"]), article["topic"]
-        first_sentence, *_ = sources.split_sentences(article["summary"]) or [""]
-        words = annotations.split_words_for_tagging(first_sentence)
+        words = annotations.split_words_for_tagging((sources.split_sentences(article["summary"]) or [""])[0])
         verb = next((i for i, word in enumerate(words) if word in ("is", "was", "are", "were")), len(words))
         predicate = words[verb + 1 :]
         if topic == "People" and (nationality := find_nationality(predicate)):
@@ -253,17 +244,14 @@ def find_linked_end(words: Sequence[str], end: int) -> int:
     return find_capitals_end(words, after) if after < len(words) and after > end and words[after][0].isupper() else end
 
 
-def find_name_at(
-    words: Sequence[str], start: int, types: Mapping, known: KnownNames, tags: Sequence[str]
-) -> tuple[str, int]:
+def find_name_at(words: list[str], start: int, types: Mapping, known: KnownNames, tags: list[str]) -> tuple[str, int]:
     """(type, end) of the name that begins at word `start`; "O" for none, "?" for a capital that no rule explains.
 
     `tags` are those of the words before. The rules are tried in order, the surest first.
     """
     word = words[start]
     if not word[0].isupper():
-        capitals = [part for part in word.split("-") if part[:1].isupper()]
-        return ("MISC" if capitals and "-" in word else "O"), start + 1  # trans-Saharan
+        return ("MISC" if any(part[:1].isupper() for part in word.split("-")) else "O"), start + 1  # trans-Saharan
     end = find_capitals_end(words, start)
     linked = find_linked_end(words, end)  # Leonardo da Vinci
     goes_on = words[end : end + 1] == ["of"]  # University of Oxford
@@ -316,12 +304,6 @@ def tag_names(
     return tags, explained
 
 
-def find_surnames(words: Sequence[str], tags: Sequence[str]) -> dict[tuple[str, ...], str]:
-    """The last words of the persons' names in a sentence: the following sentences use them alone."""
-    return {(words[end - 1],): "PER" for start, end, entity_type in find_entities(tags)
-            if entity_type == "PER" and end - start > 1 and words[end - 1].lower() not in NEVER_NAMES}  # fmt: skip
-
-
 def make_silver_names() -> Split:
     """Sentences of the Wikipedia summaries with names that rules found (PER, LOC, ORG, MISC, in IOB2).
 
@@ -338,7 +320,11 @@ def make_silver_names() -> Split:
         for sentence in sources.split_sentences(article["summary"]):
             words = annotations.split_words_for_tagging(sentence)
             tags, explained = tag_names(words, known, own_names)
-            own_names |= find_surnames(words, tags)
+            persons = [(start, end) for start, end, entity_type in find_entities(tags) if entity_type == "PER"]
+            surnames = [
+                words[end - 1] for start, end in persons if end - start > 1
+            ]  # the next sentences use them alone
+            own_names |= {(name,): "PER" for name in surnames if name.lower() not in NEVER_NAMES}
             if explained and 5 <= len(words) <= 60 and (set(tags) > {"O"} or hash_to_fraction(sentence) < 0.5):
                 examples.append((article["title"], TaggedSentence(words, tags)))
     sides = split_examples(examples, lambda example: example[0])

@@ -1,74 +1,57 @@
 """Silver questions: questions and answers made by rules from the Wikipedia summaries.
 
-A rule of `question_rules.py` finds a fact, which is the answer, in a sentence about the article's subject; one of the
-phrasings of the rule becomes the question.
+A rule finds a fact, which is the answer, in a sentence about the article's subject; it also phrases the question.
 """
 
 import random
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from functools import cache
 from typing import NamedTuple
 
 from ... import sources
 from .. import annotations
 from ..base import Split, split_examples
 from ..reading import Question
-from .question_rules import (
-    BASE_FORMS,
-    DATE,
-    FOREIGN_PEOPLE_KINDS,
-    PHRASE_CHAR,
-    RULES,
-    SENTENCE_RULES,
-    UNANSWERED_RULES,
-    WHEN_DID_RULE,
-    YEAR,
-    Rule,
-)
+from .question_rules import BASE_FORMS, DATE, PHRASE_CHAR, RULES, SENTENCE_RULES, UNANSWERED_RULES, YEAR, Rule
 
 
 class Subject(NamedTuple):
-    """What an article is about: its name in a question, whether that is plural, and how its sentences may begin with
-    it, in lower case."""
+    """What an article is about."""
 
-    name: str
+    name: str  # in a question
     plural: bool
-    mentions: tuple[str, ...]
+    mentions: tuple[str, ...]  # how a sentence may begin with it, in lower case
 
 
 class Fact(NamedTuple):
-    """What a rule found: the answer, its position in the text, and the words that fill the slots of the question."""
+    """What a rule found in a text."""
 
     rule: Rule
-    start: int
+    start: int  # the position of the answer
     answer: str
-    slots: dict[str, str]
+    slots: dict[str, str]  # the words that fill the slots of the question
 
+
+# The rule whose question also fits a sentence that opens with a date: "In 1843, she published her notes".
+WHEN_DID_RULE = next(rule for rule in RULES if rule.kind == "when did")
 
 # Kinds of facts that only the first sentence of an article states.
 FIRST_SENTENCE_KINDS = ("what", "occupation", "nation", "work year", "other name", "official name")
 
 OPENING_DATE = re.compile(rf"(?:In|On) (?P<a>{DATE}),? ")
-
 LEADING_ADVERB = re.compile("(?:(?:also|then|later|first|subsequently) )?(?=[a-z])")
-
 VERB_PHRASE = re.compile(rf"(?P<verb>[a-z]+)(?P<more> {PHRASE_CHAR}{{3,60}})(?=[,.;])")
 
 # Where a sentence goes on about its subject: ", and he wrote ...", "and wrote ...", "who wrote ...".
 PRONOUN_CLAUSE = re.compile("(?:, and |; |, but )(?:he|she|it) ")
-
 VERB_CLAUSE = re.compile(
     "(?:, |,? and |,? but )(?:also |then |later )?(?=(?:was|were|is|are|" + "|".join(BASE_FORMS) + ") )"
 )
-
 RELATIVE_CLAUSE = re.compile(" (?:who|that) ")
 
-compile_pattern = cache(re.compile)
-
-
-# ---- Finding facts ---------------------------------------------------------------------------------------------------
+# A question before it gets its id and context: (kind, question, answers as (start, text)).
+Draft = tuple[str, str, list[tuple[int, str]]]
 
 
 def find_subject(article: dict, first_sentence: str) -> tuple[Subject, int] | None:
@@ -85,9 +68,8 @@ def find_subject(article: dict, first_sentence: str) -> tuple[Subject, int] | No
     if not determiner and article["topic"] != "Arts" and re.search(rf"\b{re.escape(lower)}\b", article["summary"]):
         name = lower  # it is not a proper name
     full_name, predicate = f"{determiner} {name}".strip(), first_sentence[up_to_verb.end() :]
-    noun = re.match(
-        r"(?:is|was) an? [^.,;]*?\b([a-z]+)(?= (?:in|of|by|that|which|on|for|from|with)\b|[.,;])", predicate
-    )
+    noun_pattern = r"(?:is|was) an? [^.,;]*?\b([a-z]+)(?= (?:in|of|by|that|which|on|for|from|with)\b|[.,;])"
+    noun = re.match(noun_pattern, predicate)
     mentions = ["it", "he", "she", "they", name, title, title.split()[-1], f"the {title}", full_name]
     mentions += [f"the {noun[1]}"] if noun else []
     plural = predicate.startswith(("are ", "were "))
@@ -108,7 +90,7 @@ def match_opening(sentence: str, subject: Subject) -> tuple[re.Match | None, int
 
 def find_fact(rule: Rule, text: str, begin: int) -> Fact | None:
     """The fact that a rule finds in `text` from position `begin` on, if its answer has at most 15 words."""
-    match = compile_pattern(rule.pattern).search(text[begin:])
+    match = re.search(rule.pattern, text[begin:])
     if not match:
         return None
     slots = {name: value for name, value in match.groupdict().items() if value is not None}
@@ -123,58 +105,40 @@ def find_fact(rule: Rule, text: str, begin: int) -> Fact | None:
 def list_attempts(sentence: str, start: int, topic: str, is_first: bool) -> Iterator[tuple[int, Rule]]:
     """(position, rule) for each rule to try on a sentence, in this order: on all of it, behind the subject (at `start`,
     -1 if the sentence has another one), and behind each later clause about the subject."""
-
-    def is_usable(rule: Rule) -> bool:
-        return rule.topic in ("", topic) and (is_first or rule.kind not in FIRST_SENTENCE_KINDS)
-
-    rules = [rule for rule in RULES if is_usable(rule) and (rule.kind, topic) != ("what", "People")]
-    yield from ((0, rule) for rule in SENTENCE_RULES if is_usable(rule))
-    if start >= 0:
-        yield from ((start, rule) for rule in rules)
-    clauses = [PRONOUN_CLAUSE]
-    clauses += [VERB_CLAUSE] if start >= 0 else []
-    clauses += [RELATIVE_CLAUSE] if is_first else []
-    at_clause = [rule for rule in rules if rule.pattern.startswith("^") and rule.kind not in FIRST_SENTENCE_KINDS]
-    for clause in clauses:
-        for match in clause.finditer(sentence, max(0, start)):
+    whole, behind = ([rule for rule in rules if rule.topic in ("", topic) and (rule.kind, topic) != ("what", "People")
+                      and (is_first or rule.kind not in FIRST_SENTENCE_KINDS)]
+                     for rules in (SENTENCE_RULES, RULES))  # fmt: skip
+    yield from ((0, rule) for rule in whole)
+    yield from ((start, rule) for rule in behind if start >= 0)
+    at_clause = [rule for rule in behind if rule.pattern.startswith("^") and rule.kind not in FIRST_SENTENCE_KINDS]
+    for clause, is_tried in ((PRONOUN_CLAUSE, True), (VERB_CLAUSE, start >= 0), (RELATIVE_CLAUSE, is_first)):
+        for match in clause.finditer(sentence, max(0, start)) if is_tried else ():
             yield from ((match.end(), rule) for rule in at_clause)
-
-
-def find_dated_fact(sentence: str, date: re.Match, start: int) -> Fact | None:
-    """The fact of a sentence that opens with a date: what the subject, which ends at `start`, did on that date."""
-    phrase = VERB_PHRASE.match(sentence, start)
-    if not phrase or phrase["verb"] not in BASE_FORMS:
-        return None
-    slots = {"base": BASE_FORMS[phrase["verb"]], "more": phrase["more"]}
-    return Fact(WHEN_DID_RULE, date.start("a"), date["a"], slots)
 
 
 def collect_facts(article: dict) -> tuple[Subject, dict[str, Fact]] | None:
     """The subject of an article and the first fact of each kind; None if the article does not open with a subject."""
-    text = article["summary"]
+    text, topic = article["summary"], article["topic"]
     sentences = [sentence for line in text.split("\n") for sentence in sources.split_sentences(line)]
-    opening = find_subject(article, sentences[0])
-    if opening is None:
+    if (opening := find_subject(article, sentences[0])) is None:
         return None
     subject, verb_start = opening
     facts: dict[str, Fact] = {}
     end = 0
     for number, sentence in enumerate(sentences):
-        offset = text.find(sentence, end)
-        if offset < 0:
+        if (offset := text.find(sentence, end)) < 0:
             continue
         end = offset + len(sentence)
         date, start = match_opening(sentence, subject) if number else (None, verb_start)
-        for position, rule in list_attempts(sentence, start, article["topic"], is_first=number == 0):
+        for position, rule in list_attempts(sentence, start, topic, is_first=number == 0):
             fact = None if rule.kind in facts else find_fact(rule, sentence, position)
             if fact and fact.answer.lower() not in subject.mentions:
                 facts[rule.kind] = fact._replace(start=offset + fact.start)
-        if date and start >= 0 and WHEN_DID_RULE.kind not in facts and (fact := find_dated_fact(sentence, date, start)):
-            facts[WHEN_DID_RULE.kind] = fact._replace(start=offset + fact.start)
+        phrase = VERB_PHRASE.match(sentence, start) if date and start >= 0 else None
+        if phrase and phrase["verb"] in BASE_FORMS and "when did" not in facts:
+            slots = {"base": BASE_FORMS[phrase["verb"]], "more": phrase["more"]}
+            facts["when did"] = Fact(WHEN_DID_RULE, offset + date.start("a"), date["a"], slots)
     return subject, facts
-
-
-# ---- Asking for them -------------------------------------------------------------------------------------------------
 
 
 def fill_question(phrasing: str, subject: Subject, slots: dict[str, str]) -> str:
@@ -184,14 +148,10 @@ def fill_question(phrasing: str, subject: Subject, slots: dict[str, str]) -> str
     return question[0].upper() + question[1:]
 
 
-# A question before it gets its id and context: (kind, question, answers as (start, text)).
-Draft = tuple[str, str, list[tuple[int, str]]]
-
-
-def draft_answerable(subject: Subject | None, facts: dict[str, Fact], most: int, rng: random.Random) -> list[Draft]:
-    """Questions for at most `most` facts of an article, drawn at random. The kind "what" is kept less often, because
-    almost every article has it."""
-    kinds = rng.sample(sorted(facts), min(most, len(facts)))
+def draft_answerable(subject: Subject | None, facts: dict[str, Fact], rng: random.Random) -> list[Draft]:
+    """Questions for at most four facts of an article, drawn at random; fewer for the kind "what", which almost every
+    article has."""
+    kinds = rng.sample(sorted(facts), min(4, len(facts)))
     if len(kinds) > 1 or rng.random() < 0.6:
         kinds = [kind for kind in kinds if kind != "what" or rng.random() < 0.4]
     drafts = []
@@ -213,8 +173,7 @@ def choose_foreign_fact(
     rng.shuffle(kinds)
     for kind in kinds:
         fact = rng.choice(foreign_facts[kind])
-        content_words = re.findall(r"\w{5,}|\d+", " ".join(fact.slots.values()))
-        if any(word not in text for word in content_words):
+        if any(word not in text for word in re.findall(r"\w{5,}|\d+", " ".join(fact.slots.values()))):
             return fact
     return None
 
@@ -240,36 +199,34 @@ def draft_unanswerable(
 
 def is_transferable(fact: Fact, topic: str) -> bool:
     """Whether the question of a fact makes sense for another article of this topic."""
-    if fact.rule.kind == "passive year" and not fact.slots["more"]:
-        return True
-    return bool(fact.slots) and topic == "People" and fact.rule.kind in FOREIGN_PEOPLE_KINDS
+    if fact.rule.kind == "passive year":
+        return not fact.slots["more"]
+    kinds = ("when did", "term", "begin", "end", "prize year", "prize reason")
+    return bool(fact.slots) and topic == "People" and fact.rule.kind in kinds
 
 
-def make_silver_questions(most_per_article: int = 4) -> Split:
-    """Questions made by rules from the Wikipedia summaries.
+def make_silver_questions() -> Split:
+    """Questions made by rules from the Wikipedia summaries, at most four with an answer for each article.
 
-    An article gets at most `most_per_article` questions with an answer. About a quarter of all questions have none:
-    they ask for a fact of another article, or for one of a kind of which the text has no word. Each article is on one
-    side of the split as a whole; those of our own tests are left out. The id names the number of the article and the
-    kind: "wiki-12-office", or "wiki-12-no prize" for a question without an answer.
+    About a quarter of all questions have no answer: they ask for a fact of another article, or for one of a kind of
+    which the text has no word. Each article is on one side of the split as a whole; those of our own tests are left
+    out. An id is the article's number and the kind: "wiki-12-office", or "wiki-12-no prize" without an answer.
     """
     held_out = annotations.list_held_out_titles()
-    articles = [(number, article, collect_facts(article)) for number, article in enumerate(sources.wiki())
-                if article["title"] not in held_out]  # fmt: skip
+    articles = [(number, article, *(collect_facts(article) or (None, {})))
+                for number, article in enumerate(sources.wiki()) if article["title"] not in held_out]  # fmt: skip
     foreign_facts: dict[str, dict[str, list[Fact]]] = defaultdict(lambda: defaultdict(list))  # topic -> kind -> facts
-    for _, article, found in articles:
-        for kind, fact in found[1].items() if found else ():
+    for _, article, _, facts in articles:
+        for kind, fact in facts.items():
             if is_transferable(fact, article["topic"]):
                 foreign_facts[article["topic"]][kind].append(fact)
-    questions_by_title = []
-    for number, article, found in articles:
-        subject, facts = found or (None, {})
+    examples = []  # (title, question)
+    for number, article, subject, facts in articles:
         rng = random.Random(f"questions {article['title']}")
-        drafts = draft_answerable(subject, facts, most_per_article, rng)
+        drafts = draft_answerable(subject, facts, rng)
         if drafts and rng.random() < 0.45 * len(drafts):
             drafts += draft_unanswerable(article, subject, facts, foreign_facts[article["topic"]], rng)
-        questions = [Question(f"wiki-{number}-{kind}", question, article["summary"], answers)
+        examples += [(article["title"], Question(f"wiki-{number}-{kind}", question, article["summary"], answers))
                      for kind, question, answers in drafts]  # fmt: skip
-        questions_by_title.append((article["title"], questions))
-    sides = split_examples(questions_by_title, lambda pair: pair[0])
-    return Split(*([question for _, questions in side for question in questions] for side in sides))
+    sides = split_examples(examples, lambda example: example[0])
+    return Split(*([question for _, question in side] for side in sides))
