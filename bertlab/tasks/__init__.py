@@ -67,17 +67,8 @@ from .reading import (
 from .regression import Regression, ScoredText, read_scored_texts
 from .replies import ReplyChoice, find_rank
 from .report import format_scores, gather_seeds, read_recorded_runs
-from .silver.names import collect_known_names, find_own_names, list_open_articles, make_silver_names, tag_names
-from .silver.question_rules import CAPITALIZED_WORD, RULES
-from .silver.questions import (
-    Fact,
-    Subject,
-    choose_foreign_fact,
-    collect_facts,
-    fill_question,
-    find_subject,
-    make_silver_questions,
-)
+from .silver.names import collect_known_names, list_open_articles, make_silver_names, tag_names
+from .silver.questions import make_silver_questions
 from .tables import BadRows, BadRowsError
 from .tagging import TaggedSentence, Tagging, read_tagged_sentences
 from .writing import EncoderDecoderCollate, TextPair, Writing, read_text_pairs
