@@ -1,4 +1,4 @@
-"""Pre-training from text to a folder: vocabulary, rows, training, and a table beside two baselines.
+"""Pre-training from text to a folder: vocabulary, rows, training, and a comparison with two baselines.
 
 `python -m bertlab pretrain` calls `pretrain`; notebook 09 takes the same steps one at a time.
 """
@@ -14,18 +14,20 @@ import numpy as np
 import torch
 from torch import nn
 
-from . import sources, vocabulary, wordpiece
+from . import sources, weights
 from .baselines import Bigram, fit_unigram, score_baseline, score_pretraining
 from .batches import Batches
 from .corpus import EncodedCorpus, encode_documents, pair_rows, split_documents
-from .files import write_json
+from .files import read_text, write_json
 from .heads import Pretraining
 from .masking import Masking, PretrainingCollate
-from .model import PRESETS, Bert, BertConfig, sinusoid_table
+from .model import PRESETS, Bert, BertConfig, eval_mode, sinusoid_table
 from .options import option
 from .train import TrainConfig, estimate_steps, evaluate, train
+from .vocabulary import learn_vocabulary
+from .wordpiece import WordPiece
 
-# Peak learning rates for Muon, halved where the width doubles. Those of tiny and mini were tried on held-out text; the
+# Peak learning rates for Muon, halved where the width doubles. Those of tiny and mini were tuned on held-out text; the
 # others follow the rule and are starting points.
 PEAK_LEARNING_RATES = {"tiny": 4e-3, "mini": 2e-3, "small": 1e-3, "medium": 1e-3, "base": 7e-4}
 
@@ -93,56 +95,46 @@ def pretrain(
 ) -> dict:
     """Make a BERT in `folder` from text, and return its results (also in `results.json`).
 
-    With `minutes` instead of `plan.steps` the speed is measured first, and the number of steps that follows from it is
-    recorded: from then on the run is as reproducible as any other. The minutes are those of the training; reading the
-    text and the last evaluation come on top. `resume=True` goes on with the run in `folder`, under the plan that is
-    recorded there, or begins it when there is none. The folder then opens in transformers (`config.json`,
-    `model.safetensors`, the tokenizer's files); `log.jsonl` is the log.
+    With `minutes` instead of `plan.steps` the speed is measured first, and the resulting number of steps is recorded:
+    from then on the run is as reproducible as any other. The minutes are those of the training; reading the text and
+    the last evaluation take extra time. `resume=True` continues the run in `folder` with its recorded plan, or starts
+    it if there is none. The folder then opens in transformers (`config.json`, `model.safetensors`, the tokenizer's
+    files); `log.jsonl` is the log.
 
     Raises FileExistsError when `folder` holds a run and `resume` is False, ValueError when its text has changed.
     """
-    from . import weights
-
     folder = Path(folder)
-    recorded = folder / "run.json"
-    if recorded.exists() and not resume:
-        raise FileExistsError(f"{folder} holds a run already: go on with it (--resume), or name another folder")
-    if not recorded.exists() and not (plan.steps or minutes):
+    recorded = read_recorded_run(folder, resume)
+    if not recorded and not (plan.steps or minutes):
         raise ValueError("how long? Give steps or minutes")
-    facts = json.loads(recorded.read_text()) if recorded.exists() else None
-    if facts:
-        plan = PretrainPlan(**{**facts["plan"], "text": tuple(facts["plan"]["text"])})
+    if recorded:
+        plan = PretrainPlan(**{**recorded["plan"], "text": tuple(recorded["plan"]["text"])})
         say(f"going on with the run in {folder.name}: {plan.steps:,} steps")
     folder.mkdir(parents=True, exist_ok=True)
 
-    training, judged, kinds = split_plan_documents(plan)
-    pieces = wordpiece.WordPiece.load(folder) if facts else learn_and_save_vocabulary(training, plan, folder)
-    text, test = encode_documents(training, pieces), encode_documents(judged, pieces)
+    training, held_out, kinds = split_plan_documents(plan)
+    tokenizer = WordPiece.load(folder) if recorded else learn_and_save_vocabulary(training, plan, folder)
+    text, held_out_text = encode_documents(training, tokenizer), encode_documents(held_out, tokenizer)
     say(
         f"{len(text):,} documents of {len(text.ids):,} wordpieces to learn from, "
-        f"{len(test):,} of {len(test.ids):,} held out; vocabulary {len(pieces.vocab):,}"
+        f"{len(held_out_text):,} of {len(held_out_text.ids):,} held out; vocabulary {len(tokenizer):,}"
     )
-    fingerprint = sha256(text.ids.tobytes() + test.ids.tobytes()).hexdigest()
-    if facts and facts["text_sha256"] != fingerprint:
+    digest = sha256(text.ids.tobytes() + held_out_text.ids.tobytes()).hexdigest()
+    if recorded and recorded["text_sha256"] != digest:
         raise ValueError(f"the text is not the one that the run in {folder} began with: give it back, or start anew")
 
-    collate = PretrainingCollate(pieces, Masking(rate=plan.masked, whole_words=plan.whole_words))
-    rows = pair_rows(text, plan.length, seed=plan.seed, times=plan.times, kinds=select_kinds(kinds[0], text, plan))
-    batches = Batches(rows, collate, plan.batch_size, seed=plan.seed, lengths=rows.lengths)
-    held_out = make_held_out_batches(test, pieces, plan, kinds[1])
-    model = make_pretraining_model(plan, pieces, text)
-    config = make_pretraining_config(plan)
+    batches = make_training_batches(text, tokenizer, plan, kinds[0])
+    held_out_batches = make_held_out_batches(held_out_text, tokenizer, plan, kinds[1])
+    model = make_pretraining_model(plan, tokenizer, text)
     if not plan.steps:
-        config = replace(config, steps=estimate_steps(minutes, model, batches, config))
-        plan = replace(plan, steps=config.steps)
+        plan = replace(plan, steps=estimate_steps(minutes, model, batches, make_pretraining_config(plan)))
         say(f"{minutes:g} minutes are {plan.steps:,} steps of {plan.batch_size} rows on this machine")
-    config = replace(
-        config, steps=plan.steps, evaluate_every=max(1, plan.steps // 10), log_every=max(1, plan.steps // 100)
-    )
-    if not facts:
-        write_json(recorded, {"plan": asdict(plan), "text_sha256": fingerprint})
+    if not recorded:
+        write_json(folder / "run.json", {"plan": asdict(plan), "text_sha256": digest})
 
-    few = thin_batches(held_out)
+    config = make_pretraining_config(plan)
+    config = replace(config, evaluate_every=max(1, plan.steps // 10), log_every=max(1, plan.steps // 100))
+    few = thin_batches(held_out_batches)
     log = train(
         model,
         batches,
@@ -152,73 +144,91 @@ def pretrain(
         resume=resume,
         watch=watch,
     )
-    results = {
-        "model": evaluate(model, held_out, score_pretraining),
-        "unigram": score_baseline(fit_unigram(text, len(pieces.vocab)), held_out),
-        "bigram": score_baseline(Bigram(text, len(pieces.vocab)), held_out),
-        "steps": plan.steps,
-        "tokens": log[-1]["tokens"],
-    }
-    weights.save(model, folder, pieces)
+    results = compare_with_baselines(model, text, held_out_batches)
+    results |= {"steps": plan.steps, "tokens": log[-1]["tokens"]}
+    weights.save(model, folder, tokenizer)
     write_json(folder / "results.json", results)
     return results
 
 
+def read_recorded_run(folder: Path, resume: bool) -> dict | None:
+    """The contents of `run.json`, or None for a new run. Raises FileExistsError for a run that is not to be resumed."""
+    path = folder / "run.json"
+    if not path.exists():
+        return None
+    if not resume:
+        raise FileExistsError(f"{folder} holds a run already: go on with it (--resume), or name another folder")
+    return json.loads(read_text(path))
+
+
+# ---- Text ------------------------------------------------------------------------------------------------------------
+
+
 def read_documents_and_groups(names: Sequence[str]) -> tuple[list[list[str]], list[str]]:
-    """The documents of all named texts, and the group of each: what one group holds is never on both sides of a split.
+    """Read the documents of all named texts, and the group of each: a split never separates documents of one group.
 
     A chapter of the Bible is one group in both translations; any other document is a group of its own.
     """
-    found = read_named_documents(names)
-    return [document for _, document, _ in found], [group for _, _, group in found]
+    documents = read_named_documents(names)
+    return [document for _, document, _ in documents], [group for _, _, group in documents]
 
 
 def read_named_documents(names: Sequence[str]) -> list[tuple[str, list[str], str]]:
     """The same as one list of (name of the text, document, group)."""
-    found = []
+    documents = []
     for name in names:
-        bible = str(name) in ("kjv", "web")
+        is_bible = str(name) in ("kjv", "web")
         for number, document in enumerate(sources.documents(name)):
-            found.append((str(name), document, f"bible {number}" if bible else "\n".join(document)))
-    return found
+            documents.append((str(name), document, f"bible {number}" if is_bible else "\n".join(document)))
+    return documents
 
 
 def split_plan_documents(plan: PretrainPlan) -> tuple[list[list[str]], list[list[str]], tuple[list[str], list[str]]]:
-    """The documents to learn from, those held out, and of both the names of the texts that they are from."""
-    found = read_named_documents(plan.text)
-    training, judged = split_documents(
-        found, plan.held_out, seed=0, groups=[group for _, _, group in found], at_least=2
-    )
+    """The documents for training, those held out, and for both the name of the text that each document is from."""
+    documents = read_named_documents(plan.text)
+    groups = [group for _, _, group in documents]
+    training, held_out = split_documents(documents, plan.held_out, seed=0, groups=groups, at_least=2)
     return (
-        [d for _, d, _ in training],
-        [d for _, d, _ in judged],
-        ([n for n, _, _ in training], [n for n, _, _ in judged]),
+        [document for _, document, _ in training],
+        [document for _, document, _ in held_out],
+        ([name for name, _, _ in training], [name for name, _, _ in held_out]),
     )
 
 
 def select_kinds(kinds: Sequence[str] | None, text: EncodedCorpus, plan: PretrainPlan) -> list[str] | None:
-    """The kinds that `pair_rows` heeds under this plan, for the documents that hold a wordpiece."""
+    """The `kinds` for `pair_rows` under this plan, of the documents that hold a wordpiece."""
     return [kinds[number] for number in text.numbers] if kinds and plan.same_source else None
 
 
-def learn_and_save_vocabulary(
-    documents: Sequence[Sequence[str]], plan: PretrainPlan, folder: Path
-) -> wordpiece.WordPiece:
-    """Learn the vocabulary from the training documents, and save it: a resumed run takes it from the folder."""
-    pieces = vocabulary.learn_vocabulary((sentence for d in documents for sentence in d), plan.vocab_size)
-    pieces.save(folder)
-    return pieces
+def learn_and_save_vocabulary(documents: Sequence[Sequence[str]], plan: PretrainPlan, folder: Path) -> WordPiece:
+    """Learn the vocabulary from the training documents, and save it: a resumed run loads it from the folder."""
+    tokenizer = learn_vocabulary((sentence for document in documents for sentence in document), plan.vocab_size)
+    tokenizer.save(folder)
+    return tokenizer
 
 
-def make_pretraining_model(plan: PretrainPlan, pieces: wordpiece.WordPiece, text: EncodedCorpus) -> Pretraining:
-    """A BERT of random weights, from the plan's seed."""
+def make_training_batches(
+    text: EncodedCorpus, tokenizer: WordPiece, plan: PretrainPlan, kinds: Sequence[str] | None = None
+) -> Batches:
+    """Masked batches of the training documents; `kinds` names the text of each document."""
+    kinds = select_kinds(kinds, text, plan)
+    rows = pair_rows(text, plan.length, seed=plan.seed, times=plan.times, kinds=kinds)
+    collate = PretrainingCollate(tokenizer, Masking(rate=plan.masked, whole_words=plan.whole_words))
+    return Batches(rows, collate, plan.batch_size, seed=plan.seed, lengths=rows.lengths)
+
+
+# ---- The model -------------------------------------------------------------------------------------------------------
+
+
+def make_pretraining_model(plan: PretrainPlan, tokenizer: WordPiece, text: EncodedCorpus) -> Pretraining:
+    """A BERT with random weights from the plan's seed, and the starting points that the plan asks for."""
     config = BertConfig.preset(
         plan.preset,
-        vocab_size=len(pieces.vocab),
+        vocab_size=len(tokenizer),
         max_position_embeddings=max(plan.length, 128),
         hidden_dropout_prob=plan.dropout,
         attention_probs_dropout_prob=plan.dropout,
-        pad_token_id=pieces.pad_id,
+        pad_token_id=tokenizer.pad_id,
     )
     with torch.random.fork_rng():
         torch.manual_seed(plan.seed)
@@ -230,27 +240,27 @@ def make_pretraining_model(plan: PretrainPlan, pieces: wordpiece.WordPiece, text
             if plan.neighbours:
                 start_heads_at_neighbours(model.bert)
     if plan.unigrams:
-        model.start_from_unigrams(torch.from_numpy(text.counts(len(pieces.vocab))))
+        model.start_from_unigrams(torch.from_numpy(text.count_ids(len(tokenizer))))
     return model
 
 
 @torch.no_grad()
 def start_heads_at_neighbours(bert: Bert) -> None:
-    """Start the heads of the first half of the layers at the words beside: the first head of each at the one before,
-    the second at the one behind, then -2, +2, and so on from the front. In all layers a head passes on what it sees.
+    """Initialise the heads of the first half of the layers so that they attend to neighbouring tokens.
 
-    What the first heads of a trained BERT do is written down here instead of searched for, which takes a small model
-    most of its minutes. It needs positions that start from the sinusoids (`sinusoid_table` of model.py): there, a shift
-    by o tokens turns each pair of columns (sin, cos) by the angle o * w, with w the pair's frequency (Vaswani et al.
-    2017, section 3.5). Keys read the fastest pairs as they stand, queries read them turned by the head's offset o, so
-    that the score of token i for token j is highest at j = i + o. The heads of the later layers keep their random
-    queries and keys, and so begin by looking at all words alike, which is what the next-sentence question needs. Value
-    and output start as an orthogonal matrix and its transpose, in the manner of the mimetic initialisation of Trockman
-    and Kolter (2023). This is a start and no more: every weight is learned from there, and the model is a BERT like
-    any other.
+    In each of these layers the first head attends to the previous token, the second to the next one, the others to the
+    offsets -2, +2, and so on. The heads of a trained BERT do the same, but a small model spends most of its minutes
+    discovering it. This needs positions that start from the sinusoids (`sinusoid_table` of model.py): there, a shift by
+    o tokens rotates each pair of columns (sin, cos) by the angle o * w, where w is the pair's frequency (Vaswani et al.
+    2017, section 3.5). Keys read the fastest pairs unchanged, queries read them rotated by the head's offset o, so that
+    the score of token i for token j is highest at j = i + o. The heads of the later layers keep their random queries
+    and keys, and so start by attending to all tokens equally, which helps to predict the next sentence.
+
+    In all layers, value and output start as an orthogonal matrix and its transpose, so that a head copies what it reads
+    (after the mimetic initialisation of Trockman and Kolter, 2023). No weight is frozen: all are trained as usual.
     """
     D, H = bert.config.hidden_size, bert.config.num_attention_heads
-    sines = torch.arange(0, D // H - 1, 2)  # the columns with a sine that fit into a head; the cosine is the next one
+    sines = torch.arange(0, D // H - 1, 2)  # the columns with a sine that fit into a head, each followed by its cosine
     frequency = 10_000 ** (-sines / D)
     for number, layer in enumerate(bert.layers):
         attention = layer.attention
@@ -260,16 +270,16 @@ def start_heads_at_neighbours(bert: Bert) -> None:
             continue
         for head in range(H):
             angle = frequency * (head // 2 % 2 + 1) * (-1 if head % 2 == 0 else 1)
-            row = head * (D // H) + sines  # where the head's pairs go: rows of the weights are outputs, columns inputs
-            for weights, turn in ((attention.key.weight, torch.zeros_like(angle)), (attention.query.weight, angle)):
-                weights[row, sines] += turn.cos()
-                weights[row, sines + 1] += turn.sin()
-                weights[row + 1, sines] -= turn.sin()
-                weights[row + 1, sines + 1] += turn.cos()
+            row = head * (D // H) + sines  # the head's outputs for these pairs: rows are outputs, columns inputs
+            for matrix, rotation in ((attention.key.weight, torch.zeros_like(angle)), (attention.query.weight, angle)):
+                matrix[row, sines] += rotation.cos()
+                matrix[row, sines + 1] += rotation.sin()
+                matrix[row + 1, sines] -= rotation.sin()
+                matrix[row + 1, sines + 1] += rotation.cos()
 
 
 def make_pretraining_config(plan: PretrainPlan) -> TrainConfig:
-    """The plan's part that the loop needs to know."""
+    """The settings of the training loop under this plan."""
     return TrainConfig(
         steps=max(1, plan.steps),
         optimizer=plan.optimizer,
@@ -281,64 +291,66 @@ def make_pretraining_config(plan: PretrainPlan) -> TrainConfig:
     )
 
 
-# Judging
+# ---- Evaluation ------------------------------------------------------------------------------------------------------
 
 
 def make_held_out_batches(
-    test: EncodedCorpus, pieces: wordpiece.WordPiece, plan: PretrainPlan, kinds: Sequence[str] | None = None
+    text: EncodedCorpus, tokenizer: WordPiece, plan: PretrainPlan, kinds: Sequence[str] | None = None
 ) -> Batches:
-    """The held-out documents with 15% masked, the same words in every run, whatever was done in training.
+    """Batches of the held-out documents with 15% masked: the same words in every run, whatever the training masks.
 
-    `kinds` names the text of each document; a plan with `same_source` draws random Bs by it.
+    `kinds` names the text of each document; with `plan.same_source`, a random B comes from the same text as A.
     """
-    rows = pair_rows(test, plan.length, seed=1, kinds=select_kinds(kinds, test, plan))
-    return Batches(rows, PretrainingCollate(pieces), plan.batch_size, seed=1, shuffle=False)
+    rows = pair_rows(text, plan.length, seed=1, kinds=select_kinds(kinds, text, plan))
+    return Batches(rows, PretrainingCollate(tokenizer), plan.batch_size, seed=1, shuffle=False)
 
 
 def thin_batches(batches: Batches, rows: int = 512) -> Batches:
-    """A spread of the rows, small enough to be judged while training."""
+    """Evenly spaced rows of the batches, few enough for evaluations during the training."""
     chosen = np.linspace(0, len(batches.rows) - 1, min(rows, len(batches.rows))).astype(int)
-    part = [batches.rows[int(i)] for i in chosen]
-    return Batches(part, batches.collate, batches.batch_size, batches.seed, shuffle=False)
+    rows = [batches.rows[int(i)] for i in chosen]
+    return Batches(rows, batches.collate, batches.batch_size, batches.seed, shuffle=False)
+
+
+def compare_with_baselines(model: Pretraining, text: EncodedCorpus, held_out: Batches) -> dict[str, dict[str, float]]:
+    """The scores of the model on held-out batches, and those of two baselines fitted to the training text."""
+    V = model.config.vocab_size
+    return {
+        "model": evaluate(model, held_out, score_pretraining),
+        "unigram": score_baseline(fit_unigram(text, V), held_out),
+        "bigram": score_baseline(Bigram(text, V), held_out),
+    }
 
 
 def format_pretraining_results(results: dict) -> str:
-    """The results as lines of text: loss, perplexity and accuracy on held-out documents, beside the baselines."""
+    """The results as lines of text: loss, perplexity and accuracy of the model and the baselines on held-out text."""
     lines = [f"{'held-out documents':<22}{'MLM loss':>9}{'perplexity':>12}{'MLM right':>11}{'NSP right':>11}"]
     for name, title in (("unigram", "most frequent word"), ("bigram", "word before"), ("model", "this BERT")):
-        found = results[name]
-        nsp = f"{100 * found['nsp_accuracy']:>10.1f}%" if "nsp_accuracy" in found else ""
+        scores = results[name]
+        nsp = f"{100 * scores['nsp_accuracy']:>10.1f}%" if "nsp_accuracy" in scores else ""
         lines.append(
-            f"{title:<22}{found['mlm_loss']:>9.3f}{math.exp(found['mlm_loss']):>12,.0f}"
-            f"{100 * found['mlm_accuracy']:>10.1f}%{nsp}"
+            f"{title:<22}{scores['mlm_loss']:>9.3f}{math.exp(scores['mlm_loss']):>12,.0f}"
+            f"{100 * scores['mlm_accuracy']:>10.1f}%{nsp}"
         )
     return "\n".join(lines)
 
 
-# Using
+# ---- Prediction ------------------------------------------------------------------------------------------------------
 
 
-@torch.no_grad()
-def fill_masks(
-    model: Pretraining, pieces: wordpiece.WordPiece, text: str, top: int = 5
-) -> list[list[tuple[str, float]]]:
-    """For each [MASK] in `text` the `top` most probable pieces, with their probabilities.
+def fill_masks(model: Pretraining, tokenizer: WordPiece, text: str, top: int = 5) -> list[list[tuple[str, float]]]:
+    """For each [MASK] in `text`, the `top` most probable tokens with their probabilities.
 
-    Raises ValueError for a text without [MASK], or longer than the model's positions.
+    Raises ValueError for a text without [MASK], or with more tokens than the model has positions.
     """
     if "[MASK]" not in text:
         raise ValueError("the text has no [MASK]: write [MASK] where a word is missing")
-    encoded = pieces.encode(text)
-    device = next(model.parameters()).device
-    training = model.training
-    model.eval()
-    try:
-        ids = torch.tensor([encoded.input_ids], device=device)
+    ids = torch.tensor([tokenizer.encode(text).input_ids], device=next(model.parameters()).device)
+    with eval_mode(model):
         logits = model(ids).mlm_logits[0]  # (T, V)
-    finally:
-        model.train(training)
-    probabilities, words = logits[ids[0] == pieces.mask_id].float().softmax(-1).topk(min(top, len(pieces.vocab)))
+    masked = logits[ids[0] == tokenizer.mask_id].float()
+    probabilities, words = masked.softmax(-1).topk(min(top, len(tokenizer)))
     return [
-        [(pieces.vocab[w], p) for p, w in zip(row, some, strict=True)]
-        for row, some in zip(probabilities.tolist(), words.tolist(), strict=True)
+        [(tokenizer.vocab[word], probability) for probability, word in zip(*row, strict=True)]
+        for row in zip(probabilities.tolist(), words.tolist(), strict=True)
     ]
