@@ -82,8 +82,7 @@ def _find_article(row: dict, articles: dict[str, dict], location: str) -> dict:
 
 
 def _cut_span(text: str, span: Sequence[int], location: str) -> str:
-    """The text of a (start, end), which must not be empty, leave the text, or start or end with white space or inside a
-    word."""
+    """The text of a (start, end). It must not be empty, leave the text, or start or end inside a word or at a space."""
     is_pair = isinstance(span, list | tuple) and [type(position) for position in span] == [int, int]
     _require(is_pair, location, f"{span!r} is not a start and an end")
     start, end = span

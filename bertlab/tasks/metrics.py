@@ -47,8 +47,7 @@ def to_iob2(tags: Sequence[str]) -> list[str]:
 
 
 def to_iob1(tags: Sequence[str]) -> list[str]:
-    """The same entities in IOB1: I- on each word, but B- on the first word of an entity that directly follows another
-    one of its type."""
+    """The same entities in IOB1: I- on each word, but B- at the start of one that directly follows one of its type."""
     iob1, entities = ["O"] * len(tags), find_entities(tags)
     ends = {(end, entity_type) for _, end, entity_type in entities}
     for start, end, entity_type in entities:
@@ -71,8 +70,8 @@ def detect_scheme(sentences: Sequence[Sequence[str]]) -> str:
 
 
 def score_entities(expected: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> dict[str, float]:
-    """Precision, recall and F1 of whole entities, counted over all sentences. An entity is correct only if its first
-    word, its last word and its type are. Each score is 0 where there is nothing to count."""
+    """Precision, recall and F1 of entities (first word, last word and type must be correct), over all sentences. Each
+    score is 0 where there is nothing to count."""
     pairs = [(set(find_entities(a)), set(find_entities(b))) for a, b in zip(expected, predicted, strict=True)]
     correct = sum(len(a & b) for a, b in pairs)
     precision = correct / max(1, sum(len(b) for _, b in pairs))
@@ -146,8 +145,7 @@ def compute_chrf(predicted: Sequence[str], expected: Sequence[str], order: int =
 def compute_bleu(predicted: Sequence[str], expected: Sequence[str], order: int = 4) -> float:
     """BLEU of a corpus, from 0 to 100 (Papineni et al. 2002): the geometric mean of the precisions of word 1- to
     4-grams, times a penalty for texts that are too short. Without smoothing: 0 if no n-gram of some n matches."""
-    split = split_words_and_punctuation
-    pairs = [(split(a), split(b)) for a, b in zip(predicted, expected, strict=True)]
+    pairs = [tuple(map(split_words_and_punctuation, texts)) for texts in zip(predicted, expected, strict=True)]
     counts = [count_matching_ngrams(pairs, n) for n in range(1, order + 1)]
     if not all(matching for matching, _, _ in counts):
         return 0.0
@@ -157,8 +155,7 @@ def compute_bleu(predicted: Sequence[str], expected: Sequence[str], order: int =
 
 
 def compute_lcs_length(a: Sequence, b: Sequence) -> int:
-    """The length of the longest common subsequence: the most items that `a` and `b` share in the same order, with gaps
-    allowed."""
+    """The length of the longest common subsequence: the most items that `a` and `b` share in order, gaps allowed."""
     lengths = [0] * (len(b) + 1)  # lengths[j] is that of the items of a so far and b[:j]
     for item in a:
         previous = lengths[:]
@@ -206,39 +203,26 @@ def score_multilabel(
     }
 
 
-def _correlate(x: Sequence[float], y: Sequence[float], method: str) -> float:
-    """The statistic of scipy.stats' `method`, or 0.0 if one side is constant, up to the rounding of float64."""
-    from scipy import stats
+def score_numbers(expected: Sequence[float], predicted: Sequence[float]) -> dict[str, float]:
+    """`pearson`, `spearman` and `mae` of two lists of numbers.
 
-    x, y = np.asarray(x, float), np.asarray(y, float)
+    Pearson's r, from -1 to 1, measures how close the points (expected, predicted) are to a rising line; Spearman's
+    correlation is that of the ranks, so only the order counts (equal numbers share the average of their ranks). Both
+    are 0.0 where one side is constant up to rounding, although undefined there: a model that always predicts the same
+    number has explained nothing. `mae` is the mean absolute error.
+
+    Raises ValueError if the lists are empty, not equally long, or hold nan or infinity.
+    """
+    from scipy.stats import pearsonr, spearmanr
+
+    x, y = np.asarray(expected, float), np.asarray(predicted, float)
     if not len(x) or x.shape != y.shape:
         raise ValueError(f"cannot correlate {len(x)} with {len(y)} numbers: both need equally many, at least one")
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise ValueError("cannot correlate numbers of which some are nan or infinite")
     is_constant = any(np.ptp(side) <= 1e-12 * np.abs(side).max() for side in (x, y))
-    return 0.0 if is_constant else float(getattr(stats, method)(x, y).statistic)
-
-
-def pearson(x: Sequence[float], y: Sequence[float]) -> float:
-    """Pearson's correlation r of two lists of numbers, from -1 to 1: their covariance over the product of their
-    standard deviations. It measures how close the points (x, y) are to a rising line.
-
-    0.0 where one side is constant, although r is undefined there: a model that always predicts the same number has
-    explained nothing. Raises ValueError if the lists are empty, not equally long, or hold nan or infinity.
-    """
-    return _correlate(x, y, "pearsonr")
-
-
-def spearman(x: Sequence[float], y: Sequence[float]) -> float:
-    """Spearman's rank correlation: Pearson's r of the ranks, so only the order counts. Equal numbers share the average
-    of their ranks. Constant sides and errors as for `pearson`."""
-    return _correlate(x, y, "spearmanr")
-
-
-def score_numbers(expected: Sequence[float], predicted: Sequence[float]) -> dict[str, float]:
-    """`pearson` and `spearman` of two lists of numbers, and `mae`, their mean absolute error in the same unit."""
-    correlations = {"pearson": pearson(expected, predicted), "spearman": spearman(expected, predicted)}
-    return correlations | {"mae": float(np.abs(np.subtract(expected, predicted)).mean())}
+    r, rho = (0.0 if is_constant else float(correlate(x, y).statistic) for correlate in (pearsonr, spearmanr))
+    return {"pearson": r, "spearman": rho, "mae": float(np.abs(x - y).mean())}
 
 
 def measure_calibration(confidence: Sequence[float], right: Sequence[bool], bins: int = 10) -> dict:

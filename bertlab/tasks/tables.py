@@ -114,10 +114,8 @@ def get_field(row: dict, name: str):
 def get_text_field(row: dict, name: str) -> str:
     """The text in a field of a row, without white space around it. Raises ValueError if there is none."""
     value = get_field(row, name)
-    if not isinstance(value, str):
-        raise ValueError(f"{name} is {value!r}, not a text")
-    if not value.strip():
-        raise ValueError(f"{name} is empty")
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{name} is empty" if isinstance(value, str) else f"{name} is {value!r}, not a text")
     return value.strip()
 
 

@@ -23,7 +23,7 @@ from bertlab.tasks import (
     to_iob1,
     to_iob2,
 )
-from bertlab.tasks.metrics import pearson, score_multilabel, score_numbers, spearman
+from bertlab.tasks.metrics import score_multilabel, score_numbers
 
 # ---- Schemes and entities --------------------------------------------------------------------------------------------
 
@@ -168,6 +168,14 @@ def test_multilabel_scores_refuse_what_they_cannot_count():
         score_multilabel([{"a"}, {"a"}], [{"a"}], ["a"])
     with pytest.raises(ValueError, match="0 expected and 0 predicted sets of labels: .* at least one"):
         score_multilabel([], [], ["a"])
+
+
+def pearson(x, y):
+    return score_numbers(x, y)["pearson"]
+
+
+def spearman(x, y):
+    return score_numbers(x, y)["spearman"]
 
 
 def test_correlations_by_hand():

@@ -6,6 +6,7 @@ The tables come first, then what the articles say about names, then the tagging 
 import re
 from collections import ChainMap, Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 from ... import sources
@@ -129,12 +130,9 @@ def infer_title_type(topic: str, predicate: Sequence[str]) -> str:
     """The type that a noun in the words after "is" tells, else the one that the topic tells, else ""."""
     if topic == "People":
         return "PER"
-    for word in predicate:
-        if word in ("that", "which", "who", ".", "where"):
-            break
-        if word in TYPE_OF_NOUN:
-            return TYPE_OF_NOUN[word]
-    return {"Geography": "LOC", "Biology and health sciences": "O"}.get(topic, "")
+    clause = takewhile(lambda word: word not in ("that", "which", "who", ".", "where"), predicate)
+    by_topic = {"Geography": "LOC", "Biology and health sciences": "O"}.get(topic, "")
+    return next((TYPE_OF_NOUN[word] for word in clause if word in TYPE_OF_NOUN), by_topic)
 
 
 def is_name(title: Sequence[str], summary: str, lowercase: Counter, capitalized: Counter) -> bool:

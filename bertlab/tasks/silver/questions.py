@@ -39,6 +39,7 @@ WHEN_DID_RULE = next(rule for rule in RULES if rule.kind == "when did")
 # Kinds of facts that only the first sentence of an article states.
 FIRST_SENTENCE_KINDS = ("what", "occupation", "nation", "work year", "other name", "official name")
 
+NOUN_AFTER_VERB = re.compile(r"(?:is|was) an? [^.,;]*?\b([a-z]+)(?= (?:in|of|by|that|which|on|for|from|with)\b|[.,;])")
 OPENING_DATE = re.compile(rf"(?:In|On) (?P<a>{DATE}),? ")
 LEADING_ADVERB = re.compile("(?:(?:also|then|later|first|subsequently) )?(?=[a-z])")
 VERB_PHRASE = re.compile(rf"(?P<verb>[a-z]+)(?P<more> {PHRASE_CHAR}{{3,60}})(?=[,.;])")
@@ -52,6 +53,7 @@ RELATIVE_CLAUSE = re.compile(" (?:who|that) ")
 
 # A question before it gets its id and context: (kind, question, answers as (start, text)).
 Draft = tuple[str, str, list[tuple[int, str]]]
+Facts = dict[str, Fact]  # by kind
 
 
 def find_subject(article: dict, first_sentence: str) -> tuple[Subject, int] | None:
@@ -68,8 +70,7 @@ def find_subject(article: dict, first_sentence: str) -> tuple[Subject, int] | No
     if not determiner and article["topic"] != "Arts" and re.search(rf"\b{re.escape(lower)}\b", article["summary"]):
         name = lower  # it is not a proper name
     full_name, predicate = f"{determiner} {name}".strip(), first_sentence[up_to_verb.end() :]
-    noun_pattern = r"(?:is|was) an? [^.,;]*?\b([a-z]+)(?= (?:in|of|by|that|which|on|for|from|with)\b|[.,;])"
-    noun = re.match(noun_pattern, predicate)
+    noun = NOUN_AFTER_VERB.match(predicate)
     mentions = ["it", "he", "she", "they", name, title, title.split()[-1], f"the {title}", full_name]
     mentions += [f"the {noun[1]}"] if noun else []
     plural = predicate.startswith(("are ", "were "))
@@ -116,15 +117,14 @@ def list_attempts(sentence: str, start: int, topic: str, is_first: bool) -> Iter
             yield from ((match.end(), rule) for rule in at_clause)
 
 
-def collect_facts(article: dict) -> tuple[Subject, dict[str, Fact]] | None:
+def collect_facts(article: dict) -> tuple[Subject, Facts] | None:
     """The subject of an article and the first fact of each kind; None if the article does not open with a subject."""
     text, topic = article["summary"], article["topic"]
     sentences = [sentence for line in text.split("\n") for sentence in sources.split_sentences(line)]
     if (opening := find_subject(article, sentences[0])) is None:
         return None
     subject, verb_start = opening
-    facts: dict[str, Fact] = {}
-    end = 0
+    facts, end = {}, 0
     for number, sentence in enumerate(sentences):
         if (offset := text.find(sentence, end)) < 0:
             continue
@@ -148,7 +148,7 @@ def fill_question(phrasing: str, subject: Subject, slots: dict[str, str]) -> str
     return question[0].upper() + question[1:]
 
 
-def draft_answerable(subject: Subject | None, facts: dict[str, Fact], rng: random.Random) -> list[Draft]:
+def draft_answerable(subject: Subject | None, facts: Facts, rng: random.Random) -> list[Draft]:
     """Questions for at most four facts of an article, drawn at random; fewer for the kind "what", which almost every
     article has."""
     kinds = rng.sample(sorted(facts), min(4, len(facts)))
@@ -164,22 +164,20 @@ def draft_answerable(subject: Subject | None, facts: dict[str, Fact], rng: rando
     return drafts
 
 
-def choose_foreign_fact(
-    text: str, facts: dict[str, Fact], foreign_facts: dict[str, list[Fact]], rng: random.Random
-) -> Fact | None:
+def choose_foreign_fact(text: str, facts: Facts, foreign: dict[str, list[Fact]], rng: random.Random) -> Fact | None:
     """A fact of another article that `text` cannot answer: `facts` has none of its kind, and at least one content word
     of its question does not occur in the text."""
-    kinds = [kind for kind in foreign_facts if kind not in facts]
+    kinds = [kind for kind in foreign if kind not in facts]
     rng.shuffle(kinds)
     for kind in kinds:
-        fact = rng.choice(foreign_facts[kind])
+        fact = rng.choice(foreign[kind])
         if any(word not in text for word in re.findall(r"\w{5,}|\d+", " ".join(fact.slots.values()))):
             return fact
     return None
 
 
 def draft_unanswerable(
-    article: dict, subject: Subject, facts: dict[str, Fact], foreign_facts: dict[str, list[Fact]], rng: random.Random
+    article: dict, subject: Subject, facts: Facts, foreign_facts: dict[str, list[Fact]], rng: random.Random
 ) -> list[Draft]:
     """At most one question that the article does not answer: about a fact of another article, or of a kind of which the
     article has no word."""
@@ -187,9 +185,9 @@ def draft_unanswerable(
     rules = [rule for rule in UNANSWERED_RULES if rule.topic in ("", topic) and rule.kind not in facts
              and not re.search(rule.pattern, text, re.IGNORECASE)]  # fmt: skip
     rules = [rule for rule in rules if rule.kind != "named after"] or rules  # fits almost any article: the last resort
-    foreign = choose_foreign_fact(text, facts, foreign_facts, rng)
-    if foreign and rng.random() < (0.3 if rules else 0.5):
-        rule, slots = foreign.rule, foreign.slots
+    fact = choose_foreign_fact(text, facts, foreign_facts, rng)
+    if fact and rng.random() < (0.3 if rules else 0.5):
+        rule, slots = fact.rule, fact.slots
     elif rules:
         rule, slots = rng.choice(rules), {}
     else:
