@@ -21,7 +21,7 @@ from bertlab.heads import (
 from bertlab.model import attention_maps
 from bertlab.weight_names import OUR_TO_HF, from_hf_names, translate_name
 from bertlab.writing import Writer
-from tests.parity import BOUND, CONFIGS, B, T, a_batch, make_loud, name
+from tests.parity import BOUND, CONFIGS, B, T, describe_size, make_batch, make_loud
 
 SMALL = CONFIGS[0]
 
@@ -57,7 +57,7 @@ LABELS = {
 @pytest.mark.parametrize("case", LABELS)
 def test_scores_where_labels_are_equal_all_scores(case, padded):
     """Logits, both losses and every gradient, against scores for all positions and PyTorch's own loss."""
-    model, batch = loud(), a_batch(SMALL, padded)
+    model, batch = loud(), make_batch(SMALL, padded)
     labels = torch.tensor(LABELS[case])
     inputs = {key: value for key, value in batch.items() if "label" not in key}
     some = model(**inputs, labels=labels, next_sentence_label=batch["next_sentence_label"])
@@ -79,7 +79,7 @@ def test_scores_where_labels_are_equal_all_scores(case, padded):
 
 def test_no_label_at_all_is_a_loss_of_zero():
     """And not nan: a short batch may have nothing masked."""
-    model, batch = loud(), a_batch(SMALL, False)
+    model, batch = loud(), make_batch(SMALL, False)
     output = model(batch["input_ids"], labels=torch.full((B, T), X))
     assert output.mlm_logits.shape == (0, SMALL.vocab_size)
     assert output.mlm_loss == output.loss == 0
@@ -87,7 +87,7 @@ def test_no_label_at_all_is_a_loss_of_zero():
 
 
 def test_what_is_not_asked_for_is_none():
-    model, batch = loud(), a_batch(SMALL, False)
+    model, batch = loud(), make_batch(SMALL, False)
     output = model(batch["input_ids"])
     assert (output.loss, output.mlm_loss, output.nsp_loss, output.logits) == (None,) * 4
     output = model(batch["input_ids"], next_sentence_label=batch["next_sentence_label"])
@@ -110,7 +110,7 @@ def test_positions_that_are_read_literally():
 
 
 def test_only_labelled_positions_reach_the_decoder():
-    model, batch = loud(), a_batch(SMALL, False)
+    model, batch = loud(), make_batch(SMALL, False)
     seen = []
     model.mlm.register_forward_hook(lambda _part, args, _output: seen.append(tuple(args[0].shape)))
     model(**batch)
@@ -118,7 +118,7 @@ def test_only_labelled_positions_reach_the_decoder():
 
 
 def test_maps_stay_whole_while_labels_are_given():
-    model, batch = loud(), a_batch(SMALL, True)
+    model, batch = loud(), make_batch(SMALL, True)
     closed = model(**batch)
     with attention_maps(model) as maps:
         opened = model(**batch)
@@ -129,7 +129,7 @@ def test_maps_stay_whole_while_labels_are_given():
 
 def test_decoder_is_the_word_table():
     """Tied: one tensor, and both uses leave their gradient in it."""
-    model, batch = loud(), a_batch(SMALL, False)
+    model, batch = loud(), make_batch(SMALL, False)
     assert sum(weight.shape[0] == SMALL.vocab_size and weight.dim() == 2 for weight in model.parameters()) == 1
     never_read = (batch["input_ids"] == 50).sum() == 0
     assert never_read
@@ -151,7 +151,7 @@ def test_bias_from_unigrams():
 
 def test_both_next_sentence_classes_count():
     """Class 0 is a class (codertimo/BERT-pytorch#32: there it was ignored, and accuracy stayed at one half)."""
-    model, batch = loud(), a_batch(SMALL, False)
+    model, batch = loud(), make_batch(SMALL, False)
     output = model(batch["input_ids"], next_sentence_label=torch.zeros(B, dtype=torch.long))
     close(output.nsp_loss, -output.nsp_logits.log_softmax(-1)[:, 0].mean())
     assert gradients(model, output.loss)["nsp.weight"].abs().max() > 1e-3
@@ -161,7 +161,7 @@ def test_both_next_sentence_classes_count():
 
 
 def test_next_sentence_may_be_a_column():
-    model, batch = loud(), a_batch(SMALL, False)
+    model, batch = loud(), make_batch(SMALL, False)
     flat = batch["next_sentence_label"]
     assert model(batch["input_ids"], next_sentence_label=flat[:, None]).nsp_loss == (
         model(batch["input_ids"], next_sentence_label=flat).nsp_loss
@@ -170,7 +170,7 @@ def test_next_sentence_may_be_a_column():
 
 def test_next_sentence_reads_cls_alone():
     """The pooler gets the first token of the last layer, whatever labels are given."""
-    model, batch = loud(), a_batch(SMALL, True)
+    model, batch = loud(), make_batch(SMALL, True)
     inputs = {key: value for key, value in batch.items() if "label" not in key}
     cls = model.bert(**inputs)[:, 0]
     close(model(**batch).nsp_logits, model.nsp(torch.tanh(model.pooler.dense(cls))))
@@ -196,7 +196,7 @@ def test_mean_loss_is_never_in_half_precision(dtype):
 
 
 def test_loss_stays_float64():
-    assert loud()(**a_batch(SMALL, False)).loss.dtype == torch.float64
+    assert loud()(**make_batch(SMALL, False)).loss.dtype == torch.float64
 
 
 # ---- Classifier ------------------------------------------------------------------------------------------------------
@@ -218,7 +218,7 @@ PROBLEMS = {
 
 @pytest.mark.parametrize("padded", [False, True], ids=["full", "padded"])
 @pytest.mark.parametrize("dtype", BOUND, ids=["float64", "float32"])
-@pytest.mark.parametrize("config", CONFIGS[:4], ids=name)
+@pytest.mark.parametrize("config", CONFIGS[:4], ids=describe_size)
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_classifier_equals_hugging_faces(problem, config, dtype, padded):
     """Logits, loss and the gradient of every weight."""
@@ -227,7 +227,7 @@ def test_classifier_equals_hugging_faces(problem, config, dtype, padded):
         Classifier, "BertForSequenceClassification", config, dtype, C, problem_type,
         num_labels=C, problem_type=problem_type,
     )  # fmt: skip
-    batch = {key: value for key, value in a_batch(config, padded).items() if "label" not in key}
+    batch = {key: value for key, value in make_batch(config, padded).items() if "label" not in key}
     batch["labels"] = labels.to(dtype) if labels.is_floating_point() else labels
     our, their = ours(**batch), theirs(**batch)
     assert our.logits.shape == (B, C)
@@ -254,7 +254,7 @@ def test_losses_of_the_problem_types_literally():
 )
 def test_missing_labels_count_for_nothing(problem_type, labels, missing):
     """Whole rows and single ones: the loss is the mean over the others, and so is every gradient."""
-    ids = a_batch(SMALL, False)["input_ids"]
+    ids = make_batch(SMALL, False)["input_ids"]
     model, labels = loud(Classifier, SMALL, 5, problem_type).eval(), labels.double()
     first_two = model(ids[:2], labels=labels[:2]).loss
     last_missing = labels.clone()
@@ -306,19 +306,19 @@ def test_losses_of_the_problem_types_are_never_in_half_precision(loss, dtype):
 def test_labels_that_do_not_fit_the_problem_type(problem_type, labels, message):
     model = Classifier(SMALL, 2, problem_type)
     with pytest.raises(ValueError, match=message):
-        model(a_batch(SMALL, False)["input_ids"], labels=labels)
+        model(make_batch(SMALL, False)["input_ids"], labels=labels)
 
 
 def test_class_weights_are_for_single_labels():
     model = Classifier(SMALL, 2, "multi_label_classification")
     model.class_weights = torch.ones(2)
     with pytest.raises(ValueError, match="class_weights are for single-label classification, problem_type is multi_"):
-        model(a_batch(SMALL, False)["input_ids"], labels=torch.zeros(B, 2))
+        model(make_batch(SMALL, False)["input_ids"], labels=torch.zeros(B, 2))
 
 
 def test_classifier_drops_out_after_the_pooler():
     """In training alone, and with the config's rate."""
-    model, ids = loud(Classifier, replace(SMALL, hidden_dropout_prob=0.25), 3), a_batch(SMALL, False)["input_ids"]
+    model, ids = loud(Classifier, replace(SMALL, hidden_dropout_prob=0.25), 3), make_batch(SMALL, False)["input_ids"]
     assert model.dropout.p == 0.25
     for part in model.bert.modules():
         if isinstance(part, torch.nn.Dropout):
@@ -372,10 +372,10 @@ def same_gradients(ours, our, theirs, their, bound: float) -> None:
 
 @pytest.mark.parametrize("padded", [False, True], ids=["full", "padded"])
 @pytest.mark.parametrize("dtype", BOUND, ids=["float64", "float32"])
-@pytest.mark.parametrize("config", CONFIGS[:4], ids=name)
+@pytest.mark.parametrize("config", CONFIGS[:4], ids=describe_size)
 def test_tagger_equals_hugging_faces(config, dtype, padded):
     ours, theirs = equal_models(Tagger, "BertForTokenClassification", config, dtype, 5, num_labels=5)
-    batch = a_batch(config, padded)
+    batch = make_batch(config, padded)
     del batch["next_sentence_label"]
     batch["labels"] = torch.where(batch["labels"] == X, X, batch["labels"] % 5)
     our, their = ours(**batch), theirs(**batch)
@@ -388,11 +388,11 @@ def test_tagger_equals_hugging_faces(config, dtype, padded):
 
 @pytest.mark.parametrize("padded", [False, True], ids=["full", "padded"])
 @pytest.mark.parametrize("dtype", BOUND, ids=["float64", "float32"])
-@pytest.mark.parametrize("config", CONFIGS[:4], ids=name)
+@pytest.mark.parametrize("config", CONFIGS[:4], ids=describe_size)
 def test_span_finder_equals_hugging_faces(config, dtype, padded):
     """With an answer, without one (position 0), and with one that lies behind the text."""
     ours, theirs = equal_models(SpanFinder, "BertForQuestionAnswering", config, dtype)
-    batch = {key: value for key, value in a_batch(config, padded).items() if "label" not in key}
+    batch = {key: value for key, value in make_batch(config, padded).items() if "label" not in key}
     batch |= {"start_positions": torch.tensor([2, 0, T + 3]), "end_positions": torch.tensor([3, 0, T])}
     our, their = ours(**batch), theirs(**batch)
     assert our.start_logits.shape == our.end_logits.shape == (B, T)
@@ -406,7 +406,7 @@ def test_span_finder_equals_hugging_faces(config, dtype, padded):
 
 
 def test_positions_that_are_not_asked_for():
-    model, ids = loud(SpanFinder), a_batch(SMALL, False)["input_ids"]
+    model, ids = loud(SpanFinder), make_batch(SMALL, False)["input_ids"]
     ends = torch.tensor([1, X, 4])
     some = model(ids, start_positions=ends, end_positions=ends)
     close(some.loss, model(ids[[0, 2]], start_positions=ends[[0, 2]], end_positions=ends[[0, 2]]).loss)
@@ -432,7 +432,7 @@ def test_tagger_needs_two_tags_and_labels_that_fit():
 
 def test_class_weights():
     """The loss is then PyTorch's own weighted mean; they are not part of what is saved."""
-    model, batch = loud(Classifier, SMALL, 3), a_batch(SMALL, False)
+    model, batch = loud(Classifier, SMALL, 3), make_batch(SMALL, False)
     labels, weights = torch.tensor([2, X, 0]), torch.tensor([1.0, 1.0, 5.0])
     model.class_weights = weights
     output = model(batch["input_ids"], labels=labels)

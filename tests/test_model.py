@@ -18,7 +18,7 @@ from bertlab.model import (
     gather_tokens,
     sinusoid_table,
 )
-from tests.parity import BOUND, CONFIGS, PARTS, B, T, a_batch, compare, make_loud, name, pair
+from tests.parity import BOUND, CONFIGS, PARTS, B, T, compare, describe_size, make_batch, make_loud, make_pair
 
 SMALL = CONFIGS[0]
 
@@ -39,7 +39,7 @@ def close(x: torch.Tensor, y: torch.Tensor, bound: float = 1e-12) -> None:
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
 @pytest.mark.parametrize("padded", [False, True], ids=["full", "padded"])
 @pytest.mark.parametrize("dtype", BOUND, ids=["float64", "float32"])
-@pytest.mark.parametrize("config", CONFIGS, ids=name)
+@pytest.mark.parametrize("config", CONFIGS, ids=describe_size)
 def test_every_part_equals_hugging_faces(config, dtype, padded, attention):
     found = compare(config, dtype, padded, attention)
     assert set(found) == set(PARTS) - ({"maps"} if attention == "sdpa" else set())
@@ -48,8 +48,8 @@ def test_every_part_equals_hugging_faces(config, dtype, padded, attention):
 
 def test_parity_would_see_a_small_error():
     """The weights are loud enough: tanh GELU, and an eps of 1e-5, each differ by far more than the bound."""
-    ours, theirs = pair(SMALL, torch.float64)
-    inputs = {key: value for key, value in a_batch(SMALL, False).items() if "label" not in key}
+    ours, theirs = make_pair(SMALL, torch.float64)
+    inputs = {key: value for key, value in make_batch(SMALL, False).items() if "label" not in key}
     logits = ours(**inputs).mlm_logits
     close(logits, theirs(**inputs).prediction_logits)
     for part in theirs.modules():
@@ -93,7 +93,7 @@ def masks() -> dict[str, torch.Tensor | None]:
 @pytest.mark.parametrize("kind", masks())
 def test_requested_positions_equal_the_full_computation(kind):
     """`at` only saves work: outputs and the gradient of every weight."""
-    model, batch = loud_bert(), a_batch(SMALL, False)
+    model, batch = loud_bert(), make_batch(SMALL, False)
     inputs = batch["input_ids"], batch["token_type_ids"], masks()[kind]
     weight = torch.randn(B, 3, SMALL.hidden_size, dtype=torch.float64)
     outcomes = []
@@ -110,7 +110,7 @@ def test_requested_positions_equal_the_full_computation(kind):
 
 
 def test_the_last_layer_computes_only_requested_positions():
-    model, batch = loud_bert(), a_batch(SMALL, False)
+    model, batch = loud_bert(), make_batch(SMALL, False)
     seen = []
     for layer in model.layers:
         layer.feed_forward.register_forward_hook(lambda _part, args, _output: seen.append(args[0].shape[1]))
@@ -130,7 +130,7 @@ def test_gather_tokens_literal():
 @pytest.mark.parametrize("with_maps", [False, True], ids=["SDPA", "formula"])
 def test_padding_is_never_read(with_maps):
     """Neither the ids of padding nor its length change a real token (d2l-en#2582: there it did)."""
-    model, batch = loud_bert(), a_batch(SMALL, True)
+    model, batch = loud_bert(), make_batch(SMALL, True)
     ids, segments, mask = batch["input_ids"], batch["token_type_ids"], batch["attention_mask"]
 
     def run(*inputs):
@@ -150,7 +150,7 @@ def test_padding_is_never_read(with_maps):
 
 def test_a_mask_for_each_query_is_applied():
     """When no token attends to later ones, a later token changes nothing before it."""
-    model, batch = loud_bert(), a_batch(SMALL, False)
+    model, batch = loud_bert(), make_batch(SMALL, False)
     ids, mask = batch["input_ids"], masks()["a row for each query"]
     before = model(ids, attention_mask=mask)
     ids[:, 6] = (ids[:, 6] + 1) % SMALL.vocab_size
@@ -162,7 +162,7 @@ def test_a_mask_for_each_query_is_applied():
 
 
 def test_no_segments_are_the_first_segment():
-    model, ids = loud_bert(), a_batch(SMALL, False)["input_ids"]
+    model, ids = loud_bert(), make_batch(SMALL, False)["input_ids"]
     assert torch.equal(model(ids), model(ids, torch.zeros_like(ids)))
 
 
@@ -170,7 +170,7 @@ def test_no_segments_are_the_first_segment():
 
 
 def test_maps_are_averages_over_what_the_mask_allows():
-    model, batch = loud_bert(), a_batch(SMALL, True)
+    model, batch = loud_bert(), make_batch(SMALL, True)
     mask = batch["attention_mask"]
     with attention_maps(model) as maps:
         assert maps == []
@@ -184,7 +184,7 @@ def test_maps_are_averages_over_what_the_mask_allows():
 
 
 def test_maps_hold_the_last_forward_and_stay_after_the_block():
-    model, ids = loud_bert(), a_batch(SMALL, False)["input_ids"]
+    model, ids = loud_bert(), make_batch(SMALL, False)["input_ids"]
     with attention_maps(model) as maps:
         model(ids)
         model(ids[:1, :5])
@@ -194,7 +194,7 @@ def test_maps_hold_the_last_forward_and_stay_after_the_block():
 
 
 def test_maps_are_whole_when_only_some_positions_are_requested():
-    model, ids = loud_bert(), a_batch(SMALL, False)["input_ids"]
+    model, ids = loud_bert(), make_batch(SMALL, False)["input_ids"]
     with attention_maps(model) as maps:
         hidden = model(ids, at=AT)
     assert [tuple(x.shape) for x in maps] == [(B, 4, T, T)] * 2
@@ -202,7 +202,7 @@ def test_maps_are_whole_when_only_some_positions_are_requested():
 
 
 def test_maps_within_maps():
-    model, ids = loud_bert(), a_batch(SMALL, False)["input_ids"]
+    model, ids = loud_bert(), make_batch(SMALL, False)["input_ids"]
     with attention_maps(model) as outer:
         with attention_maps(model) as inner:
             model(ids)
@@ -214,7 +214,7 @@ def test_maps_within_maps():
 
 
 def test_maps_close_after_an_error():
-    model, ids = loud_bert(), a_batch(SMALL, False)["input_ids"]
+    model, ids = loud_bert(), make_batch(SMALL, False)["input_ids"]
     with pytest.raises(ValueError, match="100 to 100"), attention_maps(model):
         model(ids * 0 + 100)
     assert all(layer.attention.maps is None for layer in model.layers)
@@ -233,7 +233,7 @@ def test_maps_need_our_attention():
 @pytest.mark.parametrize("with_maps", [False, True], ids=["SDPA", "formula"])
 @pytest.mark.parametrize("field", ["hidden_dropout_prob", "attention_probs_dropout_prob"])
 def test_dropout_only_in_training(field, with_maps):
-    model, ids = loud_bert(replace(SMALL, **{field: 0.5})), a_batch(SMALL, False)["input_ids"]
+    model, ids = loud_bert(replace(SMALL, **{field: 0.5})), make_batch(SMALL, False)["input_ids"]
 
     def run():
         if not with_maps:

@@ -1,4 +1,4 @@
-"""Weights to and from Hugging Face: nothing lost, nothing made up, and every doubt in words."""
+"""Weights to and from Hugging Face: nothing is lost or invented, and every problem is an error that names it."""
 
 import json
 import logging
@@ -23,26 +23,26 @@ from bertlab.weight_names import HF_TO_OUR, OUR_TO_HF, translate_name
 from bertlab.weights import ARCHITECTURES, find_model_folder, load, save
 from bertlab.wordpiece import SPECIAL_TOKENS, WordPiece
 from bertlab.writing import Writer
-from tests.parity import CONFIGS, a_batch, make_loud, outputs_of
+from tests.parity import CONFIGS, make_batch, make_loud, record_outputs
 
 SMALL = CONFIGS[4]  # 3 layers, [PAD] is 3
 WORDS = ["cat", "dog", "sat", "the", "##s", ".", "mat", "on"]
 
 
-def made(kind=Pretraining, config: BertConfig = SMALL, seed: int = 0):
+def make_model(kind=Pretraining, config: BertConfig = SMALL, seed: int = 0):
     model = kind(config, 3) if kind in (Classifier, Tagger) else kind(config)
     make_loud(model, seed)
     return model.eval()
 
 
-def equal(one, other) -> bool:
+def have_equal_weights(one, other) -> bool:
     one, other = one.state_dict(), other.state_dict()
     return one.keys() == other.keys() and all(
         one[key].dtype == other[key].dtype and torch.equal(one[key], other[key]) for key in one
     )
 
 
-def theirs(architecture: str, **settings):
+def make_their_model(architecture: str, **settings):
     """A loud model of transformers'."""
     import transformers
 
@@ -52,32 +52,32 @@ def theirs(architecture: str, **settings):
     return model.eval()
 
 
-def opened(architecture: str, folder: Path, **how):
-    """What transformers opens, what it could not place, and what it said of it."""
+def open_in_transformers(architecture: str, folder: Path, **how):
+    """The model that transformers loads, the weights that it could not use, and its messages."""
     import transformers
 
-    said = []
+    messages = []
     handler = logging.Handler()
-    handler.emit = lambda record: said.append(record.getMessage())
+    handler.emit = lambda record: messages.append(record.getMessage())
     logging.getLogger("transformers").addHandler(handler)
     before = transformers.logging.get_verbosity()
-    transformers.logging.set_verbosity_warning()  # whatever another test has left
+    transformers.logging.set_verbosity_warning()  # another test may have changed it
     try:
         model, info = getattr(transformers, architecture).from_pretrained(folder, output_loading_info=True, **how)
     finally:
         transformers.logging.set_verbosity(before)
         logging.getLogger("transformers").removeHandler(handler)
-    return model, {key: sorted(value) for key, value in info.items() if value}, said
+    return model, {key: sorted(value) for key, value in info.items() if value}, messages
 
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    """A saved Pretraining to spoil."""
-    return save(made(), tmp_path / "model")
+    """A saved Pretraining."""
+    return save(make_model(), tmp_path / "model")
 
 
-def spoil(folder: Path, change) -> Path:
-    """Let `change` have its way with the table of weights in a folder."""
+def change_weights(folder: Path, change) -> Path:
+    """Apply `change` to the table of weights in a folder."""
     table = load_file(folder / "model.safetensors")
     change(table)
     save_file({name: tensor.contiguous() for name, tensor in table.items()}, folder / "model.safetensors")
@@ -93,7 +93,7 @@ def set_config(folder: Path, **settings) -> Path:
 # ---- The table -------------------------------------------------------------------------------------------------------
 
 
-def test_a_name_in_both_tongues():
+def test_a_name_of_ours_and_of_hugging_face():
     ours, hugging_faces = "bert.layers.12.attention.key.bias", "bert.encoder.layer.12.attention.self.key.bias"
     assert translate_name(ours, OUR_TO_HF) == hugging_faces
     assert translate_name(hugging_faces, HF_TO_OUR) == ours
@@ -106,7 +106,7 @@ def test_a_name_in_both_tongues():
 @pytest.mark.parametrize("kind", ARCHITECTURES)
 def test_every_row_is_needed_and_every_weight_has_one(kind):
     prefix = "bert." if kind is Bert else ""
-    names = [prefix + name for name in made(kind).state_dict()]
+    names = [prefix + name for name in make_model(kind).state_dict()]
     assert [translate_name(translate_name(name, OUR_TO_HF), HF_TO_OUR) for name in names] == names
     used = {part for part in OUR_TO_HF if any(translate_name(name, {part: part}) for name in names)}
     mlm, pooler = {"mlm", "mlm.dense", "mlm.norm"}, {"pooler.dense"}
@@ -129,12 +129,12 @@ def test_every_row_is_needed_and_every_weight_has_one(kind):
 @pytest.mark.parametrize("kind", ARCHITECTURES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_saved_and_loaded_is_the_same(kind, dtype, tmp_path):
-    model = made(kind).to(dtype)
+    model = make_model(kind).to(dtype)
     folder = save(model, tmp_path / "a" / "b")  # a folder in a folder that is not there yet
     again = load(folder, Writer) if kind is Writer else load(folder)
     assert type(again) is kind
     assert again.config == model.config
-    assert equal(again, model)
+    assert have_equal_weights(again, model)
     assert not again.training
     assert all(weight.requires_grad for weight in again.parameters())
 
@@ -152,17 +152,17 @@ def test_saved_and_loaded_is_the_same(kind, dtype, tmp_path):
     ids=["Bert", "Pretraining", "Classifier", "Tagger", "SpanFinder", "Writer"],
 )
 def test_transformers_opens_what_we_saved(kind, architecture, how, tmp_path):
-    """With nothing missing, nothing left over, not a word of warning, and the same weights and scores."""
-    ours = made(kind)
-    model, misplaced, said = opened(architecture, save(ours, tmp_path / "model"), **how)
+    """With nothing missing, nothing left over, no warning, and the same weights and scores."""
+    ours = make_model(kind)
+    model, misplaced, messages = open_in_transformers(architecture, save(ours, tmp_path / "model"), **how)
     assert misplaced == {}
-    assert said == []
+    assert messages == []
     assert model.config.architectures == [architecture]
     state = model.state_dict()
     for name, tensor in weight_names.to_hf_names(ours.state_dict()).items():
         assert torch.equal(state[name], tensor), name
-    batch = {key: value for key, value in a_batch(SMALL, True).items() if "label" not in key}
-    if kind is Writer:  # a text that is all source: all see all, as in theirs
+    batch = {key: value for key, value in make_batch(SMALL, True).items() if "label" not in key}
+    if kind is Writer:  # a source alone: all tokens attend to all, as in theirs
         batch["token_type_ids"] = torch.zeros_like(batch["token_type_ids"])
     their, our = model(**batch)[0], ours(**batch)
     our = {Bert: lambda: our, Pretraining: lambda: our.mlm_logits, SpanFinder: lambda: our.start_logits}.get(
@@ -171,11 +171,11 @@ def test_transformers_opens_what_we_saved(kind, architecture, how, tmp_path):
     torch.testing.assert_close(our, their, rtol=0, atol=1e-5)
 
 
-def test_transformers_says_what_is_missing(tmp_path):
-    """So the silence above means something. A plain Bert has no pooler to give."""
-    _, misplaced, said = opened("BertModel", save(made(Bert), tmp_path / "model"))
+def test_transformers_reports_what_is_missing(tmp_path):
+    """So the silence above means something. A plain Bert has no pooler."""
+    _, misplaced, messages = open_in_transformers("BertModel", save(make_model(Bert), tmp_path / "model"))
     assert misplaced == {"missing_keys": ["pooler.dense.bias", "pooler.dense.weight"]}
-    assert "MISSING" in said[0]
+    assert "MISSING" in messages[0]
 
 
 @pytest.mark.parametrize(
@@ -207,8 +207,8 @@ def test_transformers_says_what_is_missing(tmp_path):
     ],
 )
 def test_we_load_what_transformers_saved(architecture, kind, how, new, tmp_path):
-    """All weights that both have are equal; heads that the file lacks are started anew where that was asked for."""
-    model = theirs(architecture, num_labels=2 if "Question" in architecture else 3)
+    """All weights that both have are equal; heads that the file lacks are initialised where `new_heads` allows it."""
+    model = make_their_model(architecture, num_labels=2 if "Question" in architecture else 3)
     model.save_pretrained(tmp_path)
     ours = load(tmp_path, **how)
     assert type(ours) is kind
@@ -225,21 +225,21 @@ def test_we_load_what_transformers_saved(architecture, kind, how, new, tmp_path)
 @pytest.mark.parametrize("architecture", ["BertForPreTraining", "BertForSequenceClassification",
                                           "BertForTokenClassification", "BertForQuestionAnswering"])  # fmt: skip
 def test_from_transformers_and_back(architecture, tmp_path):
-    model = theirs(architecture, num_labels=2 if "Question" in architecture else 3)
+    model = make_their_model(architecture, num_labels=2 if "Question" in architecture else 3)
     model.save_pretrained(tmp_path / "theirs")
-    again, misplaced, said = opened(architecture, save(load(tmp_path / "theirs"), tmp_path / "ours"))
-    assert (misplaced, said) == ({}, [])
-    assert equal(again, model)
+    again, misplaced, messages = open_in_transformers(architecture, save(load(tmp_path / "theirs"), tmp_path / "ours"))
+    assert (misplaced, messages) == ({}, [])
+    assert have_equal_weights(again, model)
     names = [set(load_file(tmp_path / whose / "model.safetensors")) for whose in ("ours", "theirs")]
     assert names[0] == names[1]
 
 
-def test_new_heads_hang_on_torchs_seed_and_are_as_at_the_start(folder):
+def test_new_heads_depend_on_torchs_seed_and_start_like_the_encoder(folder):
     def start(seed):
         torch.manual_seed(seed)
         return load(folder, Classifier, num_labels=2, new_heads=True)
 
-    assert equal(start(1), start(1))
+    assert have_equal_weights(start(1), start(1))
     assert not torch.equal(start(1).output.weight, start(2).output.weight)
     assert (start(1).output.bias == 0).all()
     assert 0.01 < start(1).output.weight.std() < 0.03
@@ -252,8 +252,8 @@ def test_loading_draws_no_random_numbers(folder):
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_a_loaded_model_does_not_hang_on_its_file(folder):
-    """Its weights are a copy: the file may be written over in place, and training does not write to it."""
+def test_a_loaded_model_does_not_depend_on_its_file(folder):
+    """Its weights are a copy: the file may be written over in folder, and training does not write to it."""
     model = load(folder)
     bytes_ = (folder / "model.safetensors").read_bytes()
     with torch.no_grad():
@@ -264,32 +264,34 @@ def test_a_loaded_model_does_not_hang_on_its_file(folder):
 
 
 def test_labels_of_a_classifier(tmp_path):
-    """They go into config.json, come back, are read by transformers, and outlive the next save."""
+    """They go into config.json, come back, are read by transformers, and survive the next save."""
     labels = ("bad", "so so", "good")
-    model = load(save(made(Classifier), tmp_path / "a", labels=labels))
+    model = load(save(make_model(Classifier), tmp_path / "a", labels=labels))
     assert model.labels == labels
     assert load(save(model, tmp_path / "b")).labels == labels
     import transformers
 
     config = transformers.BertForSequenceClassification.from_pretrained(tmp_path / "b").config
     assert (config.num_labels, config.id2label[2], config.label2id["bad"]) == (3, "good", 0)
-    assert load(save(made(Classifier), tmp_path / "c")).labels == ("LABEL_0", "LABEL_1", "LABEL_2")
+    assert load(save(make_model(Classifier), tmp_path / "c")).labels == ("LABEL_0", "LABEL_1", "LABEL_2")
 
 
 def test_dropout_of_a_classifier(tmp_path):
-    theirs("BertForSequenceClassification", num_labels=2, classifier_dropout=0.3).save_pretrained(tmp_path / "a")
+    make_their_model("BertForSequenceClassification", num_labels=2, classifier_dropout=0.3).save_pretrained(
+        tmp_path / "a"
+    )
     model = load(tmp_path / "a")
     assert model.dropout.p == 0.3
     assert load(save(model, tmp_path / "b")).dropout.p == 0.3
 
 
 def test_another_number_of_classes(tmp_path):
-    save(made(Classifier), tmp_path / "model", labels=["a", "b", "c"])
+    save(make_model(Classifier), tmp_path / "model", labels=["a", "b", "c"])
     with pytest.raises(ValueError, match="the classifier in the file has num_labels 3, and you ask for 2: new_heads="):
         load(tmp_path / "model", num_labels=2)
     model = load(tmp_path / "model", num_labels=2, new_heads=True)
     assert model.output.weight.shape == (2, SMALL.hidden_size)
-    assert torch.equal(model.pooler.dense.weight, made(Classifier).pooler.dense.weight)
+    assert torch.equal(model.pooler.dense.weight, make_model(Classifier).pooler.dense.weight)
     assert model.labels == ("LABEL_0", "LABEL_1")
 
 
@@ -300,14 +302,14 @@ def test_problem_type_is_saved_and_loaded(problem_type, num_labels, tmp_path):
     make_loud(model)
     again = load(save(model, tmp_path / "ours"))
     assert again.problem_type == problem_type
-    assert equal(again, model)
-    their, misplaced, said = opened("BertForSequenceClassification", tmp_path / "ours")
-    assert (misplaced, said) == ({}, [])
+    assert have_equal_weights(again, model)
+    their, misplaced, messages = open_in_transformers("BertForSequenceClassification", tmp_path / "ours")
+    assert (misplaced, messages) == ({}, [])
     assert (their.config.problem_type, their.config.num_labels) == (problem_type, num_labels)
     their.save_pretrained(tmp_path / "theirs")
     again = load(tmp_path / "theirs")
     assert again.problem_type == problem_type
-    assert equal(again, model)
+    assert have_equal_weights(again, model)
 
 
 def test_problem_type_that_the_file_does_not_tell(tmp_path):
@@ -332,27 +334,27 @@ def test_another_problem_type_needs_a_new_head(tmp_path):
     assert torch.equal(again.pooler.dense.weight, model.pooler.dense.weight)
     assert load(folder, num_labels=2, new_heads=True).problem_type == "single_label_classification"
     same = load(folder, problem_type="regression", new_heads=True)
-    assert equal(same, model)
+    assert have_equal_weights(same, model)
     with pytest.raises(ValueError, match="problem_type is 'regression', but this is a Pretraining: say kind="):
-        load(save(made(), tmp_path / "other"), problem_type="regression")
-    encoder = save(made(Bert), tmp_path / "encoder")
+        load(save(make_model(), tmp_path / "other"), problem_type="regression")
+    encoder = save(make_model(Bert), tmp_path / "encoder")
     new = load(encoder, Classifier, num_labels=1, problem_type="regression", new_heads=True)
     assert new.problem_type == "regression"
 
 
 def test_half_precision_for_shipping(tmp_path):
-    model = made()
+    model = make_model()
     save(model, tmp_path / "whole")
     save(model, tmp_path / "half", dtype=torch.float16)
     assert model.nsp.weight.dtype == torch.float32
     sizes = [(tmp_path / name / "model.safetensors").stat().st_size for name in ("whole", "half")]
     assert sizes[1] < 0.6 * sizes[0]
     again = load(tmp_path / "half")
-    assert equal(again, made().half().float())
-    assert equal(load(tmp_path / "half", dtype=torch.float16), made().half())
-    assert equal(load(tmp_path / "whole", dtype=torch.float64), made().double())
-    opened_, misplaced, said = opened("BertForPreTraining", tmp_path / "half")
-    assert (opened_.dtype, misplaced, said) == (torch.float16, {}, [])
+    assert have_equal_weights(again, make_model().half().float())
+    assert have_equal_weights(load(tmp_path / "half", dtype=torch.float16), make_model().half())
+    assert have_equal_weights(load(tmp_path / "whole", dtype=torch.float64), make_model().double())
+    opened_, misplaced, messages = open_in_transformers("BertForPreTraining", tmp_path / "half")
+    assert (opened_.dtype, misplaced, messages) == (torch.float16, {}, [])
 
 
 # ---- Old and odd files -----------------------------------------------------------------------------------------------
@@ -375,16 +377,16 @@ def test_an_old_pytorch_model_bin(zipped, folder):
                                                     "num_attention_heads": 5, "intermediate_size": 17,
                                                     "max_position_embeddings": 16, "pad_token_id": 3}))  # fmt: skip
     model = load(folder)
-    assert equal(model, made())
-    assert model.config.hidden_dropout_prob == 0.1  # what is not said is as in bert-base
+    assert have_equal_weights(model, make_model())
+    assert model.config.hidden_dropout_prob == 0.1  # missing fields have bert-base's values
 
 
-def test_only_the_decoders_copy_is_there(folder):
+def test_only_the_decoders_copy_is_in_the_file(folder):
     def change(table):
         table["cls.predictions.decoder.weight"] = table.pop("bert.embeddings.word_embeddings.weight")
         table["cls.predictions.decoder.bias"] = table.pop("cls.predictions.bias")
 
-    assert equal(load(spoil(folder, change)), made())
+    assert have_equal_weights(load(change_weights(folder, change)), make_model())
 
 
 @pytest.mark.parametrize("copy", ["cls.predictions.decoder.weight", "cls.predictions.decoder.bias"])
@@ -392,7 +394,7 @@ def test_a_copy_that_differs(copy, folder):
     original = {"weight": "bert.embeddings.word_embeddings.weight", "bias": "cls.predictions.bias"}[
         copy[-6:].strip(".r")
     ]
-    spoil(folder, lambda table: table.update({copy: table[original] + 1e-3}))
+    change_weights(folder, lambda table: table.update({copy: table[original] + 1e-3}))
     with pytest.raises(
         ValueError, match=rf"model.safetensors: {copy} differs from {original}: bertlab.s BERT ties them"
     ):
@@ -401,10 +403,10 @@ def test_a_copy_that_differs(copy, folder):
 
 def test_safetensors_come_before_a_pickle(folder):
     (folder / "pytorch_model.bin").write_bytes(b"never read")
-    assert equal(load(folder), made())
+    assert have_equal_weights(load(folder), make_model())
 
 
-# ---- Refusals --------------------------------------------------------------------------------------------------------
+# ---- Errors ----------------------------------------------------------------------------------------------------------
 
 
 def drop(*names):
@@ -448,40 +450,40 @@ KEY = "bert.encoder.layer.1.attention.self.key.weight"
     ],
 )
 def test_weights_that_do_not_fit_are_named(change, message, folder):
-    spoil(folder, change)
+    change_weights(folder, change)
     with pytest.raises(ValueError, match=f"model.safetensors: .*{message}"):
         load(folder)
 
 
-def test_half_a_head_is_never_started_anew(folder):
-    spoil(folder, drop("cls.seq_relationship.weight"))
+def test_half_a_head_is_an_error(folder):
+    change_weights(folder, drop("cls.seq_relationship.weight"))
     with pytest.raises(ValueError, match="missing weights: cls.seq_relationship.weight"):
         load(folder, new_heads=True)
     assert type(load(folder, Bert)) is Bert
 
 
-def test_an_encoder_is_never_started_anew(folder):
+def test_an_encoder_without_weights_is_an_error(folder):
     table = load_file(folder / "model.safetensors")
-    spoil(folder, drop(*(name for name in table if name.startswith("bert.") and "pooler" not in name)))
+    change_weights(folder, drop(*(name for name in table if name.startswith("bert.") and "pooler" not in name)))
     with pytest.raises(ValueError, match="missing weights: bert.embeddings.word_embeddings.weight"):
         load(folder, new_heads=True)
 
 
-def test_a_classifier_that_is_not_there(folder):
+def test_a_missing_classifier(folder):
     with pytest.raises(ValueError, match="there is no classifier: say num_labels=..., and new_heads=True"):
         load(folder, Classifier)
     with pytest.raises(ValueError, match="a Classifier needs output, which is not in the file"):
         load(folder, Classifier, num_labels=2)
 
 
-def test_classes_are_for_a_classifier(folder):
+def test_num_labels_is_for_a_classifier(folder):
     with pytest.raises(ValueError, match="num_labels is 2, but this is a Pretraining: say kind=Classifier"):
         load(folder, num_labels=2, new_heads=True)
 
 
-def test_a_head_of_theirs_is_not_lost_unasked(tmp_path):
+def test_a_head_that_bertlab_lacks_is_not_dropped_silently(tmp_path):
     """A multiple choice's `classifier` is neither of texts nor of tokens, and looks like both."""
-    theirs("BertForMultipleChoice").save_pretrained(tmp_path)
+    make_their_model("BertForMultipleChoice").save_pretrained(tmp_path)
     with pytest.raises(
         ValueError, match="has no head for classifier.* of a BertForMultipleChoice: kind=Bert loads it without"
     ):
@@ -493,17 +495,17 @@ def test_a_head_of_theirs_is_not_lost_unasked(tmp_path):
 
 def test_a_classifier_of_tokens_is_not_one_of_texts(tmp_path):
     """Both are called `classifier` in the file, and may have the same shape."""
-    theirs("BertForTokenClassification", num_labels=3).save_pretrained(tmp_path / "tokens")
+    make_their_model("BertForTokenClassification", num_labels=3).save_pretrained(tmp_path / "tokens")
     with pytest.raises(ValueError, match="a Classifier needs output, pooler"):
         load(tmp_path / "tokens", Classifier, num_labels=3)
-    theirs("BertForSequenceClassification", num_labels=3).save_pretrained(tmp_path / "texts")
+    make_their_model("BertForSequenceClassification", num_labels=3).save_pretrained(tmp_path / "texts")
     with pytest.raises(ValueError, match="a Tagger needs output"):
         load(tmp_path / "texts", Tagger, num_labels=3)
 
 
 def test_labels_of_a_tagger(tmp_path):
     labels = ("O", "B-PER", "I-PER")
-    model = load(save(made(Tagger), tmp_path / "a", labels=labels))
+    model = load(save(make_model(Tagger), tmp_path / "a", labels=labels))
     assert type(model) is Tagger
     assert model.labels == labels
     model.dropout.p = 0.3
@@ -518,7 +520,7 @@ def test_labels_of_a_tagger(tmp_path):
         ("position_embedding_type", "relative_key"), ("add_cross_attention", True), ("tie_word_embeddings", False),
     ],
 )  # fmt: skip
-def test_a_config_that_we_cannot_honour(field, value, folder):
+def test_a_config_that_is_not_supported(field, value, folder):
     set_config(folder, **{field: value})
     with pytest.raises(ValueError, match=rf"config.json: {field} is {value!r}; bertlab's BERT has only"):
         load(folder)
@@ -542,7 +544,7 @@ def test_a_config_that_is_wrong(settings, message, folder):
 
 
 def test_a_problem_type_that_does_not_exist(tmp_path):
-    set_config(save(made(Classifier), tmp_path / "model"), problem_type="ranking")
+    set_config(save(make_model(Classifier), tmp_path / "model"), problem_type="ranking")
     with pytest.raises(ValueError, match="model.safetensors: problem_type is 'ranking'; it must be one of single"):
         load(tmp_path / "model")
 
@@ -551,7 +553,7 @@ def test_a_problem_type_that_does_not_exist(tmp_path):
     ("text", "message"),
     [("{", "config.json is not JSON"), ("[1]", "config.json holds no settings"), ("\xff", "not JSON")],
 )
-def test_a_config_that_is_no_config(text, message, folder):
+def test_a_config_that_is_not_json(text, message, folder):
     (folder / "config.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(ValueError, match=message):
         load(folder)
@@ -589,7 +591,7 @@ def test_a_pickle_runs_nothing(folder, tmp_path):
         load(folder)
 
 
-def test_folders_that_are_not_there(folder, tmp_path):
+def test_missing_folders(folder, tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no folder .*nowhere$"):
         load(tmp_path / "nowhere")
     with pytest.raises(NotADirectoryError, match="is a file: give the folder that holds config.json"):
@@ -602,7 +604,7 @@ def test_folders_that_are_not_there(folder, tmp_path):
         load(folder)
 
 
-def test_kinds_that_are_none(folder, tmp_path):
+def test_other_kinds_are_errors(folder, tmp_path):
     with pytest.raises(TypeError, match="it must be Bert, Pretraining, Classifier, Tagger, SpanFinder, Writer or None"):
         load(folder, BertConfig)
     with pytest.raises(TypeError, match="a Linear cannot be saved, only Bert, Pretraining, Classifier"):
@@ -613,8 +615,8 @@ def test_kinds_that_are_none(folder, tmp_path):
 # ---- The hub ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_hub_is_not_there():
-    """Offline: one message in no time that names both things that were tried."""
+def test_without_the_hub():
+    """Offline: one message, soon, that names both places that were tried."""
     before = time.process_time()
     with pytest.raises(OSError, match="there is no folder 'someone/some-bert', and the Hugging Face hub did not give"):
         load("someone/some-bert")
@@ -622,7 +624,7 @@ def test_the_hub_is_not_there():
 
 
 @pytest.mark.parametrize("pickled", [False, True])
-def test_the_hub_is_asked_for_what_is_needed(pickled, folder, monkeypatch):
+def test_only_the_needed_files_are_downloaded(pickled, folder, monkeypatch):
     import huggingface_hub
 
     if pickled:
@@ -638,7 +640,7 @@ def test_the_hub_is_asked_for_what_is_needed(pickled, folder, monkeypatch):
         return str(folder)
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
-    assert equal(load("someone/some-bert", revision="v1"), made())
+    assert have_equal_weights(load("someone/some-bert", revision="v1"), make_model())
     wanted = [["model.safetensors"], ["pytorch_model.bin"]][: 1 + pickled]
     assert asked == [("someone/some-bert", "v1", files) for files in wanted]
 
@@ -646,22 +648,22 @@ def test_the_hub_is_asked_for_what_is_needed(pickled, folder, monkeypatch):
 # ---- A real model ----------------------------------------------------------------------------------------------------
 
 
-def test_minilm_is_what_transformers_makes_of_it():
+def test_minilm_equals_transformers():
     """The real weights of all-MiniLM-L6-v2: every layer and every map, on real sentences of unequal length."""
     import transformers
 
     model = load("minilm").double()
     assert type(model) is Bert
     assert sum(weight.numel() for weight in model.parameters()) == 22_565_376  # 22.7M with its pooler
-    place = find_model_folder("minilm")
-    their = transformers.AutoModel.from_pretrained(place, attn_implementation="eager", dtype=torch.float64).eval()
+    folder = find_model_folder("minilm")
+    their = transformers.AutoModel.from_pretrained(folder, attn_implementation="eager", dtype=torch.float64).eval()
     texts = ["The Congress shall assemble at least once in every year.", "Go on."]
-    batch = transformers.AutoTokenizer.from_pretrained(place)(texts, padding=True, return_tensors="pt")
+    batch = transformers.AutoTokenizer.from_pretrained(folder)(texts, padding=True, return_tensors="pt")
     with torch.no_grad():
         there = their(**batch, output_attentions=True, output_hidden_states=True)
         with attention_maps(model) as maps:
             layers = {str(i): layer for i, layer in enumerate(model.layers)}
-            hidden, seen = outputs_of(layers, lambda: model(**batch))
+            hidden, seen = record_outputs(layers, lambda: model(**batch))
         closed = model(**batch)
     for ours, theirs_ in [
         (hidden, there.last_hidden_state), (closed, there.last_hidden_state),
@@ -670,10 +672,10 @@ def test_minilm_is_what_transformers_makes_of_it():
         torch.testing.assert_close(ours, theirs_, rtol=0, atol=1e-12)
 
 
-# ---- What is saved, and how ------------------------------------------------------------------------------------------
+# ---- Saved folders ---------------------------------------------------------------------------------------------------
 
 
-def vocabulary(*more: str) -> WordPiece:
+def make_tokenizer(*more: str) -> WordPiece:
     """[PAD] is word 3 here, as SMALL says."""
     return WordPiece([*SPECIAL_TOKENS[1:4], SPECIAL_TOKENS[0], SPECIAL_TOKENS[4], *WORDS, *more])
 
@@ -681,32 +683,32 @@ def vocabulary(*more: str) -> WordPiece:
 def test_the_fill_mask_pipeline_opens_it(tmp_path):
     import transformers
 
-    wordpiece = vocabulary(*(f"word{i}" for i in range(SMALL.vocab_size - 13)))
-    model = made()
-    save(model, tmp_path / "model", wordpiece)
+    tokenizer = make_tokenizer(*(f"word{i}" for i in range(SMALL.vocab_size - 13)))
+    model = make_model()
+    save(model, tmp_path / "model", tokenizer)
     assert sorted(path.name for path in (tmp_path / "model").iterdir()) == [
         "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "vocab.txt",
     ]  # fmt: skip
-    assert WordPiece.load(tmp_path / "model").vocab == wordpiece.vocab
+    assert WordPiece.load(tmp_path / "model").vocab == tokenizer.vocab
     guesses = transformers.pipeline("fill-mask", model=str(tmp_path / "model"))("the cats [MASK] on the mat.", top_k=3)
-    encoding = wordpiece.encode("the cats [MASK] on the mat.")
-    place = encoding.tokens.index("[MASK]")
-    right = model(torch.tensor([encoding.input_ids])).mlm_logits[0, place].softmax(-1).topk(3)
-    assert [guess["token_str"] for guess in guesses] == [wordpiece.vocab[i] for i in right.indices]
-    torch.testing.assert_close(torch.tensor([guess["score"] for guess in guesses]), right.values, rtol=0, atol=1e-5)
+    encoding = tokenizer.encode("the cats [MASK] on the mat.")
+    folder = encoding.tokens.index("[MASK]")
+    expected = model(torch.tensor([encoding.input_ids])).mlm_logits[0, folder].softmax(-1).topk(3)
+    assert [guess["token_str"] for guess in guesses] == [tokenizer.vocab[i] for i in expected.indices]
+    torch.testing.assert_close(torch.tensor([guess["score"] for guess in guesses]), expected.values, rtol=0, atol=1e-5)
 
 
 def test_save_checks_first(folder, tmp_path):
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     with pytest.raises(ValueError, match="the vocabulary has 113 words, the model 64"):
-        save(made(seed=1), folder, vocabulary(*(f"word{i}" for i in range(100))))
+        save(make_model(seed=1), folder, make_tokenizer(*(f"word{i}" for i in range(100))))
     with pytest.raises(ValueError, match="a Pretraining has no classes to label"):
-        save(made(seed=1), folder, labels=["a"])
+        save(make_model(seed=1), folder, labels=["a"])
     for labels in (["a", "b"], ["a", "b", "b"]):
         with pytest.raises(ValueError, match="labels are .*: 3 different names are needed, one for each class"):
-            save(made(Classifier), folder, labels=labels)
+            save(make_model(Classifier), folder, labels=labels)
     with pytest.raises(NotADirectoryError, match="config.json is a file: a model is saved to a folder"):
-        save(made(seed=1), folder / "config.json")
+        save(make_model(seed=1), folder / "config.json")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
@@ -714,66 +716,66 @@ def test_save_checks_first(folder, tmp_path):
 OTHER = CONFIGS[0]
 
 
-def states() -> dict[str, tuple]:
+def make_states() -> dict[str, tuple]:
     """Three models to save to one folder: two of the same sizes, and one of others with its own vocabulary."""
     return {
-        "first": (made(), vocabulary()),
-        "trained on": (made(seed=1), vocabulary()),
-        "another": (made(Classifier, OTHER, seed=2), WordPiece([*SPECIAL_TOKENS, "other", *WORDS])),
+        "first": (make_model(), make_tokenizer()),
+        "trained on": (make_model(seed=1), make_tokenizer()),
+        "another": (make_model(Classifier, OTHER, seed=2), WordPiece([*SPECIAL_TOKENS, "other", *WORDS])),
     }
 
 
-def holds(folder: Path, state: tuple) -> bool:
-    """Whether a folder holds this model whole, with this vocabulary."""
-    model, wordpiece = state
+def holds_state(folder: Path, state: tuple) -> bool:
+    """Whether a folder holds this complete model, with this vocabulary."""
+    model, tokenizer = state
     found = load(folder)
     return (
         type(found) is type(model)
         and found.config == model.config
-        and equal(found, model)
-        and (folder / "vocab.txt").read_text().split() == wordpiece.vocab
+        and have_equal_weights(found, model)
+        and (folder / "vocab.txt").read_text().split() == tokenizer.vocab
     )
 
 
 @pytest.mark.parametrize("next_", ["trained on", "another"])
 def test_saving_over_another_model(next_, tmp_path):
     """The folder holds the new one; other files in it stay; nothing else is left in it."""
-    state, folder = states(), tmp_path / "model"
+    state, folder = make_states(), tmp_path / "model"
     save(state["first"][0], folder, state["first"][1])
     names = {path.name for path in folder.iterdir()}
     (folder / "notes.md").write_text("mine")
     (folder / "runs" / "1").mkdir(parents=True)
     (folder / "runs" / "1" / "log").write_text("mine too")
-    assert holds(folder, state["first"])
+    assert holds_state(folder, state["first"])
     save(state[next_][0], folder, state[next_][1])
-    assert holds(folder, state[next_])
+    assert holds_state(folder, state[next_])
     assert (folder / "notes.md").read_text() == "mine"
     assert (folder / "runs" / "1" / "log").read_text() == "mine too"
     assert {path.name for path in folder.iterdir()} == names | {"notes.md", "runs"}
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
-def test_a_vocabulary_that_was_there_stays(tmp_path):
-    vocabulary().save(tmp_path / "model")
-    save(made(), tmp_path / "model")
-    assert holds(tmp_path / "model", (made(), vocabulary()))
+def test_an_earlier_vocabulary_stays(tmp_path):
+    make_tokenizer().save(tmp_path / "model")
+    save(make_model(), tmp_path / "model")
+    assert holds_state(tmp_path / "model", (make_model(), make_tokenizer()))
 
 
 def test_saving_through_a_link(tmp_path):
-    state = states()
+    state = make_states()
     save(*state["first"][:1], tmp_path / "disk" / "model", state["first"][1])
     (tmp_path / "link").symlink_to(tmp_path / "disk" / "model")
     save(state["another"][0], tmp_path / "link", state["another"][1])
     assert (tmp_path / "link").is_symlink()
-    assert holds(tmp_path / "disk" / "model", state["another"])
+    assert holds_state(tmp_path / "disk" / "model", state["another"])
 
 
 def test_saving_to_the_current_folder(tmp_path, monkeypatch):
-    save(made(), tmp_path / "model")
+    save(make_model(), tmp_path / "model")
     monkeypatch.chdir(tmp_path / "model")
-    save(made(Bert), ".")
-    assert equal(load("."), made(Bert))
-    assert equal(load(tmp_path / "model"), made(Bert))
+    save(make_model(Bert), ".")
+    assert have_equal_weights(load("."), make_model(Bert))
+    assert have_equal_weights(load(tmp_path / "model"), make_model(Bert))
 
 
 def test_an_error_while_writing_changes_nothing(folder, tmp_path, monkeypatch):
@@ -782,15 +784,15 @@ def test_an_error_while_writing_changes_nothing(folder, tmp_path, monkeypatch):
 
     monkeypatch.setattr(weights, "save_file", no_space)
     with pytest.raises(OSError, match="no space left"):
-        save(made(Bert), folder)
-    assert equal(load(folder), made())
+        save(make_model(Bert), folder)
+    assert have_equal_weights(load(folder), make_model())
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
 def test_an_error_in_a_new_folder_leaves_none(tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "save_file", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        save(made(), tmp_path / "model")
+        save(make_model(), tmp_path / "model")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -804,18 +806,18 @@ def test_staging_folders_of_killed_saves_are_removed(folder):
         staging = folder / f".bertlab-saving-{name}"
         staging.mkdir()
         os.utime(staging, (time.time() - age, time.time() - age))
-    assert equal(load(folder), made())
+    assert have_equal_weights(load(folder), make_model())
     assert {path.name for path in folder.iterdir()} == names | {".bertlab-saving-young"}
 
 
 def test_a_save_after_one_that_was_killed(tmp_path):
     """The files that the killed one had committed are older: they do not replace the new ones."""
-    state, folder = states(), tmp_path / "model"
+    state, folder = make_states(), tmp_path / "model"
     save(state["first"][0], folder, state["first"][1])
     copy_folder(save(state["another"][0], tmp_path / "other", state["another"][1]), folder / ".bertlab-ready")
     (folder / ".bertlab-ready" / "vocab.txt").rename(folder / "vocab.txt")  # as far as it came
     save(state["trained on"][0], folder, state["trained on"][1])
-    assert holds(folder, state["trained on"])
+    assert holds_state(folder, state["trained on"])
     assert not (folder / ".bertlab-ready").exists()
 
 
@@ -857,11 +859,11 @@ def kill_everywhere(top: Path, next_: str) -> None:
     When the kill came after the commit, the load that completes the save is killed at each request as well.
     """
     whole = {}
-    for name, state in states().items():
+    for name, state in make_states().items():
         folder = save(state[0], top / name, state[1])
-        assert holds(folder, state)
+        assert holds_state(folder, state)
         whole[name] = read_model_files(folder)
-    model, tokenizer = states()[next_]
+    model, tokenizer = make_states()[next_]
     kills, incomplete, killed = {"first": 0, next_: 0}, 0, True
     while killed:
         step = sum(kills.values())
@@ -887,7 +889,7 @@ def kill_everywhere(top: Path, next_: str) -> None:
 
 def kill_a_first_save(top: Path) -> None:
     """Into a folder that does not exist yet: then `load` must find no model, or all of it."""
-    model, tokenizer = states()["first"]
+    model, tokenizer = make_states()["first"]
     whole = read_model_files(save(model, top / "whole", tokenizer))
     without, complete, incomplete, killed = 0, 0, 0, True
     while killed:
@@ -916,7 +918,7 @@ def test_a_disk_that_cannot_wait_for_a_folder(tmp_path, monkeypatch):
         wait(handle)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    assert equal(load(save(made(), tmp_path / "model")), made())
+    assert have_equal_weights(load(save(make_model(), tmp_path / "model")), make_model())
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -929,13 +931,13 @@ def test_a_kill_at_any_moment_leaves_a_whole_model(call, root, tmp_path):
     assert run.returncode == 0, run.stderr
     former, new, incomplete = map(int, run.stdout.split())
     assert former >= 10
-    assert new >= incomplete >= 5  # one for each file that is moved into place
+    assert new >= incomplete >= 5  # one for each file that is moved into folder
 
 
 @pytest.mark.parametrize("kind", [OSError, KeyboardInterrupt])
 def test_an_error_at_any_rename_leaves_a_whole_model(kind, tmp_path, monkeypatch):
     """Ctrl-C, or a disk that fails: at the n-th rename, for each n."""
-    state, folder = states(), tmp_path / "model"
+    state, folder = make_states(), tmp_path / "model"
     moves, failed = {"os.replace": os.replace, "Path.rename": Path.rename}, True
     outcomes, n = [], 0
     while failed:
@@ -958,8 +960,8 @@ def test_an_error_at_any_rename_leaves_a_whole_model(kind, tmp_path, monkeypatch
                 failed = False
             except kind:
                 pass
-        outcomes.append("first" if holds(folder, state["first"]) else "another")
-        assert holds(folder, state[outcomes[-1]])
+        outcomes.append("first" if holds_state(folder, state["first"]) else "another")
+        assert holds_state(folder, state[outcomes[-1]])
         n += 1
     # The tokenizer's commit and three moves, the model's commit; five moves, no error.
     assert outcomes == ["first"] * 5 + ["another"] * 6

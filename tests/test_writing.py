@@ -1,4 +1,4 @@
-"""The writer: it sees no coming word, and its search finds what an exhaustive search finds."""
+"""The writer: no token attends to later ones, and the search finds what an exhaustive search finds."""
 
 import itertools
 import math
