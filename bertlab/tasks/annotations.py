@@ -105,7 +105,7 @@ def read_names_test(articles: Sequence[dict] | None = None, path: Path | None = 
     position is outside the sentence or inside a word, or a type is unknown; SourceError if the source is not available.
     """
     path = path or sources.data_folder() / "names_test.jsonl"
-    by_title = {article["title"]: article for article in articles or sources.wiki()}
+    by_title = {article["title"]: article for article in (sources.wiki() if articles is None else articles)}
     sentences, seen = [], set()
     for number, line in enumerate(_read_annotations(path).splitlines(), 1):
         location = f"{path.name}, line {number}"
@@ -139,7 +139,7 @@ def _add_answer_texts(qa: dict, context: str, file_name: str) -> dict:
     }
     problem = f"is_impossible is {qa['is_impossible']}, but it has {len(qa['answers'])} answers"
     _require(bool(qa["answers"]) != qa["is_impossible"], location, problem)
-    return {"id": qa["id"], "question": qa["question"], "is_impossible": qa["is_impossible"]} | answers
+    return {"id": qa["id"], "question": qa["question"], **answers, "is_impossible": qa["is_impossible"]}
 
 
 def read_reading_test(articles: Sequence[dict] | None = None, path: Path | None = None) -> dict:
@@ -153,7 +153,7 @@ def read_reading_test(articles: Sequence[dict] | None = None, path: Path | None 
     answers, or if two questions have the same id.
     """
     path = path or sources.data_folder() / "reading_test.json"
-    by_title = {article["title"]: article for article in articles or sources.wiki()}
+    by_title = {article["title"]: article for article in (sources.wiki() if articles is None else articles)}
     layout = _parse_object(_read_annotations(path), path.name)
     data, seen = [], set()
     try:
