@@ -12,4 +12,3 @@ from .models import bertlab_mini, glove, minilm
 from .prose import documents, texts, wiki
 from .registry import Source, SourceError, available, data_folder
 from .sentences import split_sentences
-  # fmt: skip
