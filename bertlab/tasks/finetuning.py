@@ -42,8 +42,8 @@ class FinetunePlan:
     model: str = option("minilm", 'what to start from: a folder, "minilm", "bertlab-mini", or a name on the hub',
                         "what to learn", metavar="MODEL")  # fmt: skip
     train: str = option(
-        "", "to learn from: .csv, .tsv, .jsonl, CoNLL columns, .conllu, SQuAD JSON, a folder with a folder for each class, "
-        "or hub:NAME[:CONFIG][@SPLIT]", "data of your own", metavar="FILE")  # fmt: skip
+        "", "to learn from: .csv, .tsv, .jsonl, CoNLL columns, .conllu, SQuAD JSON, a folder with a folder for each "
+        "class, or hub:NAME[:CONFIG][@SPLIT]", "data of your own", metavar="FILE")  # fmt: skip
     eval: str = option("", "what the scores in the table are of (default: a tenth of --train)", "data of your own",
                        metavar="FILE")  # fmt: skip
     dev: str = option("", "what the best weights are chosen by (default: a tenth of --train)", "data of your own",
