@@ -40,10 +40,10 @@ def accent_class(char: str) -> int:
 
 
 # Ids must equal those of the Rust tokenizer for every character. Its tables of accents, punctuation and controls are
-# those of Unicode 8 (2015), its order of accents is that of Unicode 9, and Python's are of Unicode 14 or newer. So newer
-# characters have to count as plain letters. The tables were found by trying every code point, with tokenizers 0.23 and
-# Unicode 14 and 18; a test tries them again. One difference remains: capital letters that are newer than your Python (55
-# of them with Python 3.11) are made lower case only in Rust.
+# those of Unicode 8 (2015), its order of accents is that of Unicode 9, and Python's are of Unicode 14 or newer. So
+# newer characters have to count as plain letters. The tables were found by trying every code point, with tokenizers
+# 0.23 and Unicode 14 and 18; a test tries them again. One difference remains: capital letters that are newer than your
+# Python (55 of them with Python 3.11) are made lower case only in Rust.
 
 
 def _parse_ranges(text: str) -> list[tuple[int, int]]:

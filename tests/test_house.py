@@ -1,4 +1,5 @@
-"""The house: flat files are the path from text to figure, folders are wings. What is slow to import waits until it is used."""
+"""The house: flat files are the path from text to figure, folders are wings. What is slow to import waits until it is
+used."""
 
 import ast
 from importlib.util import resolve_name
@@ -9,8 +10,8 @@ import bertlab
 
 from .conftest import ROOT
 
-# A flat file imports flat files, and `sources` where it needs named data. A wing imports flat files and the wings before it.
-# What imports the last three is the command line alone.
+# A flat file imports flat files, and `sources` where it needs named data. A wing imports flat files and the wings
+# before it. What imports the last three is the command line alone.
 WINGS = ["sources", "tasks", "views", "explore", "exercises", "bench"]
 SLOW = {"transformers", "datasets", "accelerate", "bertviz", "sklearn", "matplotlib", "ipywidgets", "IPython"}
 MAY_IMPORT_AT_ONCE = {"plots": {"matplotlib"}, "explore": {"ipywidgets", "matplotlib"}}
