@@ -17,21 +17,19 @@ def ask_box(model: nn.Module, task: Reading, context: str, question: str, thresh
     text_box = widgets.Textarea(value=context, description="Text", layout={**FULL_WIDTH, "height": "8em"})
     question_box = make_text_box(question, "Question")
     most = 20.0 if task.no_answer else 0.0
-    slider = widgets.FloatSlider(
-        value=min(most, max(-most, threshold)), min=-most, max=most, step=0.5, description="Threshold"
-    )
+    value = min(most, max(-most, threshold))
+    slider = widgets.FloatSlider(value, min=-most, max=most, step=0.5, description="Threshold")
     output = LiveHTML([question_box, text_box, slider], lambda *values: ask_html(model, task, *values))
     return widgets.VBox([text_box, question_box, *([slider] if task.no_answer else []), output])
 
 
-def find_answer_ends(
-    model: nn.Module, task: Reading, question: str, context: str, character: int
-) -> tuple[list[str], list[float], list[float]]:
+def find_answer_ends(model: nn.Module, task: Reading, question: str, context: str,
+                     character: int) -> tuple[list[str], list[float], list[float]]:  # fmt: skip
     """The tokens of one window, [CLS] and those of the context, and the probability of each to be the answer's start
     and its end: three lists of the same length.
 
-    A long context is read in several windows. The one chosen is that with `character` nearest to its middle, or, when
-    `character` is negative, the one with the lowest score for "no answer".
+    Of the windows of a long context, the one with `character` nearest to its middle is chosen, or, when `character` is
+    negative, the one with the lowest score for "no answer".
     """
     rows = task.make_rows([task.parse_input((question, context))])
     windows = []
@@ -43,8 +41,7 @@ def find_answer_ends(
         row, start, end = window
         if character < 0:
             return float(start[0] + end[0])
-        offsets = row["offsets"]
-        return -min(character - offsets[0][0], offsets[-1][1] - character)  # the distance to the nearer edge
+        return -min(character - row["offsets"][0][0], row["offsets"][-1][1] - character)  # distance to the nearer edge
 
     row, start, end = min(windows, key=rank_window)
     positions = [0, *range(row["first"], row["first"] + len(row["offsets"]))]
@@ -58,13 +55,12 @@ def ask_html(model: nn.Module, task: Reading, question: str, context: str, thres
     tokenize_text(task.tokenizer, context, "the text")
     (prediction,) = task.predict_inputs(model, [(question, context)], threshold=threshold)
     start, answer = prediction["start"], prediction["answer"]
+    text, verdict = html.escape(context), "The model finds no answer in this text."
     if answer:
         parts = (context[:start], answer, context[start + len(answer) :])
         before, inside, after = (html.escape(part) for part in parts)
         text = f"{before}<mark><b>{inside}</b></mark>{after}"
         verdict = f"Answer: <b>{inside}</b> (probability {prediction['probability']:.0%} among the best spans)."
-    else:
-        text, verdict = html.escape(context), "The model finds no answer in this text."
     if task.no_answer:
         verdict += f" “No answer” scores {prediction['gap']:+.1f} relative to the best span."
     tokens, starts, ends = find_answer_ends(model, task, question, context, start)
@@ -77,15 +73,12 @@ def ask_html(model: nn.Module, task: Reading, question: str, context: str, thres
 def format_columns(tokens: Sequence[str], starts: Sequence[float], ends: Sequence[float]) -> str:
     """The tokens in a row, each with a bar above for its probability as start and one below for that as end."""
     columns = []
-    for token, start, end in zip(tokens, starts, ends, strict=True):
-        above = format_vertical_bar(start, markup.BLUE, "flex-end")
-        below = format_vertical_bar(end, markup.ORANGE, "flex-start")
+    for token, *shares in zip(tokens, starts, ends, strict=True):
+        above, below = (
+            f"<div style='height:24px;display:flex;flex-direction:column;justify-content:flex-{side}'><div "
+            f"title='{share:.1%}' style='height:{24 * share:.0f}px;background:{colour}'></div></div>"
+            for share, colour, side in zip(shares, (markup.BLUE, markup.ORANGE), ("end", "start"), strict=True)
+        )
         word = f"<div style='padding:0 1px'>{html.escape(token)}</div>"
         columns.append(f"<div style='display:inline-block;margin:2px'>{above}{word}{below}</div>")
     return f"<div style='line-height:1'>{''.join(columns)}</div>"
-
-
-def format_vertical_bar(share: float, colour: str, side: str) -> str:
-    """A bar of at most 24 pixels that stands at one end of its box."""
-    bar = f"<div title='{share:.1%}' style='height:{24 * share:.0f}px;background:{colour}'></div>"
-    return f"<div style='height:24px;display:flex;flex-direction:column;justify-content:{side}'>{bar}</div>"

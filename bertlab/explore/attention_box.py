@@ -13,9 +13,8 @@ from . import markup
 from .shared import MOST_TOKENS, LiveHTML, check_vocabulary, make_text_box, note_truncation, tokenize_text
 
 
-def attention_box(
-    bert: Bert, tokenizer: WordPiece, text: str = "The cat sat on the mat, and the dog sat on it."
-) -> widgets.VBox:
+def attention_box(bert: Bert, tokenizer: WordPiece,
+                  text: str = "The cat sat on the mat, and the dog sat on it.") -> widgets.VBox:  # fmt: skip
     """A box for a sentence, sliders for layer and head, and below them the map of that head with its scores.
 
     Raises ValueError when the model and the vocabulary do not fit.
@@ -37,13 +36,10 @@ def attention_html(bert: Bert, tokenizer: WordPiece, text: str, layer: int, head
     with eval_mode(bert), attention_maps(bert) as maps:
         bert(ids)
     weights = head_scores.select_text_maps(maps)[layer, head]  # (T, T)
-    scores = head_scores.score_heads(weights, encoding.tokens)
     chance = head_scores.compute_chance_levels([encoding.tokens])
-    score_rows = [
-        (html.escape(name), f"{score:.2f}", f"chance {chance[name]:.2f}")
-        for name, score in scores.items()
-        if not math.isnan(chance[name])  # nan: the sentence has no such pair of tokens
-    ]
+    score_rows = [(html.escape(name), f"{score:.2f}", f"chance {chance[name]:.2f}")
+                  for name, score in head_scores.score_heads(weights, encoding.tokens).items()
+                  if not math.isnan(chance[name])]  # fmt: skip  # nan: the sentence has no such pair of tokens
     return (
         f"<p>{note}Layer {layer}, head {head}. A row shows how one token spreads its attention over the tokens in the "
         f'columns; darker means more.</p><div style="display:flex;flex-wrap:wrap;align-items:flex-start;gap:2em">'

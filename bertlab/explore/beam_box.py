@@ -43,29 +43,24 @@ def beam_box(model: Writer, task: Writing, sources: Sequence[str], beams: int = 
     return widgets.VBox([menu, source, beam_count, word, output])
 
 
-def record_beam_steps(
-    model: Writer, task: Writing, source: str, beams: int = 3, length_penalty: float = 1.0
-) -> tuple[list[list[PartialText]], list[PartialText]]:
+def record_beam_steps(model: Writer, task: Writing, source: str,
+                      beams: int = 3) -> tuple[list[list[PartialText]], list[PartialText]]:  # fmt: skip
     """The search of `Writing.predict` for one source, step by step.
 
     Returns the texts that are continued after each word, (log probability, ids) with the likeliest first; and the
     finished texts, (score, ids) with the best first.
     """
     steps: list[list[PartialText]] = []
-    ids = torch.tensor(
-        task.encode_sources([task.parse_input(source)]), device=next(model.parameters()).device
-    )  # (1, S)
+    sources = task.encode_sources([task.parse_input(source)])
+    ids = torch.tensor(sources, device=next(model.parameters()).device)  # (1, S)
     with eval_mode(model):
-        [finished] = model.generate(
-            ids, end=task.tokenizer.sep_id, max_tokens=task.length // 2, never=task.never, beams=beams,
-            length_penalty=length_penalty, watch=lambda texts: steps.append(texts[0])
-        )  # fmt: skip
+        [finished] = model.generate(ids, end=task.tokenizer.sep_id, max_tokens=task.length // 2, never=task.never,
+                                    beams=beams, watch=lambda texts: steps.append(texts[0]))  # fmt: skip
     return [step for step in steps if step], finished
 
 
-def find_fates(
-    steps: Sequence[Sequence[PartialText]], finished: Sequence[PartialText], number: int
-) -> list[tuple[int, float | None]]:
+def find_fates(steps: Sequence[Sequence[PartialText]], finished: Sequence[PartialText],
+               number: int) -> list[tuple[int, float | None]]:  # fmt: skip
     """What happens to each text of step `number` (from 0): how many texts continue it, and its score if it is finished
     there (None if it is not, or is not among the best that are kept)."""
     following = steps[number + 1] if number + 1 < len(steps) else []
@@ -79,10 +74,11 @@ def beam_html(task: Writing, steps: Sequence[Sequence[PartialText]], finished: S
         return "<p>Nothing was written: every text ended before its first word.</p>" * bool(finished)
     number = min(max(word, 1), len(steps)) - 1
     rows = []
-    for (log_p, ids), (continuations, score) in zip(steps[number], find_fates(steps, finished, number), strict=True):
-        fate = format_fate(continuations, score)
-        colour = markup.BLUE if continuations else "#999" if score is None else "#000"
-        cells = (f"{log_p:.2f}", html.escape(task.tokenizer.decode(ids)), fate)
+    for (log_p, ids), (count, score) in zip(steps[number], find_fates(steps, finished, number), strict=True):
+        fates = ["continues" if count == 1 else f"continues as {count} texts"] * bool(count)
+        fates += [] if score is None else [f"ends here, score {score:.2f}"]
+        colour = markup.BLUE if count else "#999" if score is None else "#000"
+        cells = (f"{log_p:.2f}", html.escape(task.tokenizer.decode(ids)), " and ".join(fates) or "is dropped")
         rows.append([f"<span style='color:{colour}'>{cell}</span>" for cell in cells])
     results = [(f"{score:.2f}", html.escape(task.tokenizer.decode(ids)) or "(nothing)") for score, ids in finished]
     return (
@@ -91,13 +87,3 @@ def beam_html(task: Writing, steps: Sequence[Sequence[PartialText]], finished: S
         f"<p>Finished texts, best first (the score is log P divided by a power of the length):</p>"
         f"{markup.format_table(results, ('score', 'text'))}"
     )
-
-
-def format_fate(continuations: int, score: float | None) -> str:
-    """What happens to a text, in words."""
-    parts = []
-    if continuations:
-        parts.append("continues" if continuations == 1 else f"continues as {continuations} texts")
-    if score is not None:
-        parts.append(f"ends here, score {score:.2f}")
-    return " and ".join(parts) or "is dropped"

@@ -12,9 +12,8 @@ from . import markup
 from .shared import make_panel, make_text_box
 
 
-def before_and_after(
-    before: Pretraining, after: Pretraining, tokenizer: WordPiece, text: str = "The [MASK] of the United States"
-) -> widgets.VBox:
+def before_and_after(before: Pretraining, after: Pretraining, tokenizer: WordPiece,
+                     text: str = "The [MASK] of the United States") -> widgets.VBox:  # fmt: skip
     """A box for a sentence with [MASK] in it, and below it the guesses of two models side by side."""
     models = {"before": before, "after": after}
     return make_panel([make_text_box(text)], lambda text: guesses_html(models, tokenizer, text))

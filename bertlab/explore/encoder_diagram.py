@@ -63,15 +63,12 @@ def trace_encoder_blocks(config: BertConfig, batch: int = 1, tokens: int = 128) 
         last = tuple(layer(bert.embeddings(ids)).shape)
     heads = (batch, config.num_attention_heads, tokens, config.hidden_size // config.num_attention_heads)
 
-    def make_block(
-        name: str, description: str, part: nn.Module, copies: int = config.num_hidden_layers, inside: tuple = ()
-    ) -> Block:
+    def make_block(name: str, description: str, part: nn.Module, copies: int = config.num_hidden_layers, inside=()):
         weights = tuple((name, tuple(parameter.shape)) for name, parameter in part.named_parameters())
         return Block(name, description, *shapes[part], inside, weights, copies)
 
     return [
-        Block("token ids", "The integers that the tokenizer returns, one for each token.", tuple(ids.shape),
-              tuple(ids.shape)),
+        Block("token ids", "The integers that the tokenizer returns, one for each token.", *[tuple(ids.shape)] * 2),
         make_block("embeddings", "Looks up a vector for the word, the position and the segment of each token, adds "
                    "the three, and normalises the sum.", bert.embeddings, copies=1),
         make_block("attention", "Each token gathers information from all tokens. In no other part do tokens interact.",
@@ -95,8 +92,7 @@ def format_shape(shape: Shape) -> str:
 def encoder_diagram(size: str = "base") -> widgets.VBox:
     """The encoder as a column of blocks: click one for its shapes and weights, choose another size, move a slider.
 
-    `size` is one of `ENCODER_SIZES`. After every change the model is made again on the meta device. Raises ValueError
-    for another size.
+    `size` is one of `ENCODER_SIZES`; raises ValueError for another. After every change the model is made again.
     """
     if size not in ENCODER_SIZES:
         raise ValueError(f"no size {size!r}; there are {', '.join(ENCODER_SIZES)}")
@@ -106,7 +102,7 @@ def encoder_diagram(size: str = "base") -> widgets.VBox:
                ("batch B", 8, 64), ("tokens T", 128, 600))  # fmt: skip
     layers, heads, batch, tokens = (widgets.IntSlider(value, 1, most, description=name, continuous_update=False)
                                     for name, value, most in numbers)  # fmt: skip
-    buttons = [widgets.Button(layout=widgets.Layout(width="23em")) for _ in range(7)]
+    buttons = [widgets.Button(layout={"width": "23em"}) for _ in range(7)]
     chosen = widgets.IntText(2)  # the number of the block whose details are shown; at first the attention
     frame_title = widgets.HTML()
     trace = lru_cache(1)(trace_encoder_blocks)  # a click changes nothing but the details
@@ -125,7 +121,7 @@ def encoder_diagram(size: str = "base") -> widgets.VBox:
         frame_title.value = f"one of {layers} layers, all alike"
         return block_html(blocks, chosen)
 
-    layout = widgets.Layout(width="27em", margin="0 0 0 1em")
+    layout = {"width": "27em", "margin": "0 0 0 1em"}
     details = LiveHTML([layers, heads, batch, tokens, chosen], render_diagram, layout=layout)
 
     def start_from_size(change: dict) -> None:
@@ -136,26 +132,21 @@ def encoder_diagram(size: str = "base") -> widgets.VBox:
     sizes.observe(start_from_size, "value")
     for number, button in enumerate(buttons):
         button.on_click(lambda _, number=number: setattr(chosen, "value", number))
-    frame = widgets.VBox([frame_title, *buttons[2:6]], layout=widgets.Layout(border="2px solid gray", padding="4px"))
-    diagram = widgets.VBox([*buttons[:2], frame, buttons[6]], layout=widgets.Layout(flex="0 0 auto"))
-    return widgets.VBox([
-        widgets.HBox([widgets.VBox([sizes, layers, heads]), widgets.VBox([batch, tokens])]),
-        widgets.HBox([diagram, details], layout=widgets.Layout(flex_flow="row wrap")),
-    ])  # fmt: skip
+    frame = widgets.VBox([frame_title, *buttons[2:6]], layout={"border": "2px solid gray", "padding": "4px"})
+    diagram = widgets.VBox([*buttons[:2], frame, buttons[6]], layout={"flex": "0 0 auto"})
+    controls = widgets.HBox([widgets.VBox([sizes, layers, heads]), widgets.VBox([batch, tokens])])
+    return widgets.VBox([controls, widgets.HBox([diagram, details], layout={"flex_flow": "row wrap"})])
 
 
 def block_html(blocks: list[Block], number: int) -> str:
     """One block in words and numbers."""
     block, total = blocks[number], sum(block.parameter_count for block in blocks)
     rows = [("input", format_shape(block.input_shape)), ("output", format_shape(block.output_shape))]
-    rows += [
-        (html.escape(name), f"{format_shape(shape)} = {math.prod(shape):,}")
-        for name, shape in block.intermediates + block.weights
-    ]
-    parameters = f"{block.parameter_count // block.copies:,} parameters"
-    if block.copies > 1:
-        parameters += f", {block.copies} times: {block.parameter_count:,}"
-    share = f"{parameters}. That is {block.parameter_count / total:.1%} of the encoder's {total:,}."
+    rows += [(html.escape(name), f"{format_shape(shape)} = {math.prod(shape):,}")
+             for name, shape in block.intermediates + block.weights]  # fmt: skip
+    copies = f", {block.copies} times: {block.parameter_count:,}" if block.copies > 1 else ""
+    share = f"{block.parameter_count // block.copies:,} parameters{copies}. That is "
+    share += f"{block.parameter_count / total:.1%} of the encoder's {total:,}."
     return (
         f"<p><b>{html.escape(block.name)}</b></p><p>{html.escape(block.description)}</p>"
         f'<div style="line-height:1.5;white-space:nowrap">{markup.format_table(rows)}</div>'

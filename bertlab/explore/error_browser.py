@@ -43,27 +43,19 @@ def error_browser(
 def select_examples(
     examples: Sequence[LabelledText], predictions: Sequence[dict], outcome: str = "wrong", surest: bool = True,
     true_label: str = "", predicted_label: str = ""
-) -> list[tuple[LabelledText, dict]]:  # fmt: skip
-    """The examples with an outcome (of `OUTCOMES`) and with these labels ("" means any), each with its prediction.
+) -> list[tuple[str, LabelledText, dict]]:  # fmt: skip
+    """The examples with an outcome (of `OUTCOMES`) and with these labels ("" means any): ("right" or "wrong", example,
+    prediction), sorted by the probability of the prediction, highest first if `surest`.
 
-    They are sorted by the probability of the prediction, highest first if `surest`. Raises ValueError for another
-    outcome.
+    Raises ValueError for another outcome.
     """
     if outcome not in OUTCOMES:
         raise ValueError(f"outcome is {outcome!r}; it must be one of {', '.join(OUTCOMES)}")
-    selected = [
-        (example, prediction)
-        for example, prediction in zip(examples, predictions, strict=True)
-        if judge_prediction(example, prediction) in outcome
-        and true_label in ("", example.label)
-        and predicted_label in ("", prediction["label"])
-    ]
-    return sorted(selected, key=lambda pair: pair[1]["probability"], reverse=surest)
-
-
-def judge_prediction(example: LabelledText, prediction: dict) -> str:
-    """ "right" or "wrong"."""
-    return "right" if prediction["label"] == example.label else "wrong"
+    judged = [("right" if prediction["label"] == example.label else "wrong", example, prediction)
+              for example, prediction in zip(examples, predictions, strict=True)]  # fmt: skip
+    selected = [row for row in judged if row[0] in outcome and true_label in ("", row[1].label)
+                and predicted_label in ("", row[2]["label"])]  # fmt: skip
+    return sorted(selected, key=lambda row: row[2]["probability"], reverse=surest)
 
 
 def errors_html(
@@ -73,14 +65,11 @@ def errors_html(
     """How many examples `select_examples` selects, and the first `most` of them in a table."""
     selected = select_examples(examples, predictions, outcome, surest, true_label, predicted_label)
     rows = [
-        (
-            html.escape(example.label),
-            f"{html.escape(prediction['label'])} ({judge_prediction(example, prediction)})",
-            markup.format_bar(prediction["probability"], 60),
-            " | ".join(html.escape(text) for text in (example.text, example.pair) if text is not None),
-        )
-        for example, prediction in selected[:most]
-    ]
+        (html.escape(example.label), f"{html.escape(prediction['label'])} ({verdict})",
+         markup.format_bar(prediction["probability"], 60),
+         " | ".join(html.escape(text) for text in (example.text, example.pair) if text is not None))
+        for verdict, example, prediction in selected[:most]
+    ]  # fmt: skip
     labels = f", true label {html.escape(true_label)}" * bool(true_label)
     labels += f", predicted label {html.escape(predicted_label)}" * bool(predicted_label)
     count = f"{len(selected):,} of {len(examples):,} predictions are {outcome}{labels}."

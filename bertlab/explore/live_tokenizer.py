@@ -12,9 +12,8 @@ from .shared import FULL_WIDTH, LiveHTML, tokenize_text
 WORD_COLOURS = ("#cfe6f5", "#fbe3b3")  # in turn, so that neighbouring words differ
 
 
-def live_tokenizer(
-    tokenizers: Mapping[str, WordPiece], text: str = "We hold these truths to be self-evident."
-) -> widgets.VBox:
+def live_tokenizer(tokenizers: Mapping[str, WordPiece],
+                   text: str = "We hold these truths to be self-evident.") -> widgets.VBox:  # fmt: skip
     """A box to type in, and below it the tokens and ids of the text.
 
     `tokenizers`: name -> tokenizer; with more than one, a slider chooses. Raises ValueError if there is none.
@@ -23,13 +22,8 @@ def live_tokenizer(
         raise ValueError("there is no tokenizer: give at least one, as in live_tokenizer({'mine': tokenizer})")
     names = list(tokenizers)
     text_box = widgets.Textarea(value=text, rows=3, description="Text", layout=FULL_WIDTH)
-    slider = widgets.SelectionSlider(
-        options=names,
-        value=names[-1],
-        description="Vocabulary",
-        layout=FULL_WIDTH,
-        style={"description_width": "6em"},
-    )
+    slider = widgets.SelectionSlider(options=names, value=names[-1], description="Vocabulary", layout=FULL_WIDTH,
+                                     style={"description_width": "6em"})  # fmt: skip
     output = LiveHTML([slider, text_box], lambda name, text: tokenizer_html(tokenizers[name], text))
     return widgets.VBox([text_box, slider, output] if len(names) > 1 else [text_box, output])
 
@@ -40,21 +34,16 @@ def tokenizer_html(tokenizer: WordPiece, text: str) -> str:
     boxes, words = [], 0
     for token, start, end in tokenizer.tokenize_with_offsets(text):
         words += not token.startswith("##")
-        boxes.append(format_id_box(token, tokenizer.index[token], text[start:end], WORD_COLOURS[words % 2]))
+        name = html.escape(token)
+        if token.startswith("##"):
+            name = f'<span style="color:#666">##</span>{html.escape(token[2:])}'
+        content = f'<b>{name}</b><br><small style="color:#444">{tokenizer.index[token]}</small>'
+        unknown = token == "[UNK]"
+        colour, frame = ("#fff", "border:2px dashed #b00000") if unknown else (WORD_COLOURS[words % 2], "")
+        boxes.append(markup.format_box(content, colour, frame, f"from: {text[start:end]}"))
     return (
         f'<div style="line-height:1.3">{"".join(boxes)}</div><p>{words:,} words, {len(ids):,} tokens, '
         f"{len(ids) / words:.2f} tokens per word, {ids.count(tokenizer.unk_id):,} [UNK] "
         f"({len(tokenizer):,} tokens in the vocabulary).<br>"
         f"Decoded: {html.escape(tokenizer.decode(ids, keep_special=True))}</p>"
     )
-
-
-def format_id_box(token: str, id_: int, source: str, colour: str) -> str:
-    """A token over its id; `source` is the part of the text that the token was cut from."""
-    name = html.escape(token)
-    if token.startswith("##"):
-        name = f'<span style="color:#666">##</span>{html.escape(token[2:])}'
-    content = f'<b>{name}</b><br><small style="color:#444">{id_}</small>'
-    if token == "[UNK]":
-        return markup.format_box(content, "#fff", "border:2px dashed #b00000", f"from: {source}")
-    return markup.format_box(content, colour, title=f"from: {source}")

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 # The first, second, third and sixth colour of `plots.COLOURS`.
 BLUE, ORANGE, GREEN, VERMILION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
+SIDE = 260  # the width of a picture, in pixels
 
 
 def add_opacity(colour: str, opacity: float) -> str:
@@ -24,9 +25,9 @@ def format_box(content: str, background: str, style: str = "", title: str = "") 
 def format_bar(share: float, width: int = 160, content: str | None = None) -> str:
     """A share from 0 to 1 as a bar of at most `width` pixels; after it `content`, by default the share in per cent."""
     bar = f"<div style='width:{width * share:.0f}px;height:0.9em;background:{BLUE}'></div>"
+    content = f"{share:.1%}" if content is None else content
     return (
-        f"<div style='white-space:nowrap'><div style='display:inline-block;width:{width}px'>{bar}</div> "
-        f"{f'{share:.1%}' if content is None else content}</div>"
+        f"<div style='white-space:nowrap'><div style='display:inline-block;width:{width}px'>{bar}</div> {content}</div>"
     )
 
 
@@ -40,18 +41,17 @@ def format_table(rows: Iterable[Sequence[str]], head: Sequence[str] = ()) -> str
 
 def format_guesses(guesses: Iterable[tuple[str, float]], truth: str | None = None) -> str:
     """A table of (token, probability) with bars. A guess that equals `truth` is marked as correct."""
-    return format_table(
-        (html.escape(token), format_bar(p, content=f"{p:.1%}{' correct' if token == truth else ''}"))
-        for token, p in guesses
+    return format_table((html.escape(token), format_bar(p, content=f"{p:.1%}{' correct' if token == truth else ''}"))
+                        for token, p in guesses)  # fmt: skip
+
+
+def format_svg(marks: str, caption: str, height: int) -> str:
+    """An SVG picture with a caption below, which is also its description for screen readers."""
+    return format_figure(
+        f'<svg width="{SIDE}" height="{height}" role="img" aria-label="{caption}">{marks}</svg>', caption
     )
 
 
-def format_svg(marks: str, caption: str, height: int, width: int = 260) -> str:
-    """An SVG picture with a caption below, which is also its description for screen readers."""
-    svg = f'<svg width="{width}" height="{height}" role="img" aria-label="{caption}">{marks}</svg>'
-    return format_figure(svg, caption, width)
-
-
-def format_figure(content: str, caption: str, width: int = 260) -> str:
+def format_figure(content: str, caption: str) -> str:
     """A picture with a caption below it."""
-    return f"<figure style='margin:0 12px 6px 0;width:{width}px'>{content}<figcaption>{caption}</figcaption></figure>"
+    return f"<figure style='margin:0 12px 6px 0;width:{SIDE}px'>{content}<figcaption>{caption}</figcaption></figure>"

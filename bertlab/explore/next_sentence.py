@@ -1,7 +1,7 @@
 """Next-sentence prediction: type two sentences, and see how likely each model finds it that B follows A."""
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import ipywidgets as widgets
 import torch
@@ -13,12 +13,9 @@ from . import markup
 from .shared import MOST_TOKENS, LiveHTML, check_vocabulary, make_text_box, tokenize_text
 
 
-def next_sentence_box(
-    models: Mapping[str, Pretraining],
-    tokenizer: WordPiece,
-    a: str = "The river rises in the mountains of the north.",
-    b: str = "It flows into the lake after forty miles.",
-) -> widgets.VBox:
+def next_sentence_box(models: Mapping[str, Pretraining], tokenizer: WordPiece,
+                      a: str = "The river rises in the mountains of the north.",
+                      b: str = "It flows into the lake after forty miles.") -> widgets.VBox:  # fmt: skip
     """Boxes for sentences A and B, a button that swaps them, and below them what each model predicts for the pair.
 
     `models`: name -> model with a next-sentence head (label 0: B follows A). Raises ValueError if there is none, or if
@@ -58,19 +55,16 @@ def score_pairs(models: Mapping[str, Pretraining], tokenizer: WordPiece, a: str,
 
 
 def next_sentence_html(models: Mapping[str, Pretraining], tokenizer: WordPiece, a: str, b: str) -> str:
-    """The tokens of both sentences, with those that occur in both in bold, and a bar for each model."""
+    """The first tokens of both sentences, with those that occur in both in bold, and a bar for each model."""
     probabilities = score_pairs(models, tokenizer, a, b)
-    tokens = {"A": tokenizer.tokenize(a), "B": tokenizer.tokenize(b)}
-    common = set(tokens["A"]) & set(tokens["B"])
-    rows = [(f"sentence {name}", format_tokens(tokens[name], common)) for name in tokens]
+    sentences = {"A": tokenizer.tokenize(a), "B": tokenizer.tokenize(b)}
+    common = set(sentences["A"]) & set(sentences["B"])
+    rows = []
+    for name, tokens in sentences.items():
+        names = [f"<b>{html.escape(t)}</b>" if t in common else html.escape(t) for t in tokens[:MOST_TOKENS]]
+        names += [f"and {len(tokens) - MOST_TOKENS} more"] * (len(tokens) > MOST_TOKENS)
+        rows.append((f"sentence {name}", " ".join(names)))
     for name, p in probabilities.items():
         prediction = f"{'next' if p >= 0.5 else 'not next'}: the probability that B follows A is {p:.2f}"
         rows.append((html.escape(name), markup.format_bar(p, content=prediction)))
     return f"{markup.format_table(rows)}<p>Bold: {len(common)} tokens that occur in both sentences.</p>"
-
-
-def format_tokens(tokens: Sequence[str], bold: set[str]) -> str:
-    """The first tokens in a row, those in `bold` in bold, and how many more there are."""
-    names = [f"<b>{html.escape(t)}</b>" if t in bold else html.escape(t) for t in tokens[:MOST_TOKENS]]
-    rest = len(tokens) - MOST_TOKENS
-    return " ".join(names) + f" and {rest} more" * (rest > 0)

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from . import markup
+from .markup import SIDE
 from .shared import LiveHTML
 
 PLANE = 3.0  # coordinates are between -3 and 3
-SIDE = 260  # pixels of a plane
 
 
 def query_and_keys(tokens: Sequence[str], query: Sequence[float], keys, values) -> widgets.VBox:
@@ -29,9 +29,8 @@ def query_and_keys(tokens: Sequence[str], query: Sequence[float], keys, values) 
         for name, point in (("query", query), ("key", keys[0]))
     )  # fmt: skip
     chosen = widgets.Dropdown(options=[(f"{i} {token}", i) for i, token in enumerate(tokens)], description="key of")
-    temperature = widgets.FloatLogSlider(
-        1.0, min=-1, max=1, step=0.05, description="temperature", style={"description_width": "7em"}
-    )
+    temperature = widgets.FloatLogSlider(1.0, min=-1, max=1, step=0.05, description="temperature",
+                                         style={"description_width": "7em"})  # fmt: skip
 
     def render_planes(query_x: float, query_y: float, key_x: float, key_y: float, temperature: float) -> str:
         keys[chosen.value] = torch.tensor([key_x, key_y], dtype=keys.dtype)
@@ -61,31 +60,29 @@ def check_plane(T: int, query: Tensor, keys: Tensor, values: Tensor) -> None:
             raise ValueError(f"{name} outside the plane: every number must be between -{PLANE} and {PLANE}")
 
 
-def attend_one_query(
-    query: Tensor, keys: Tensor, values: Tensor, temperature: float = 1.0
-) -> tuple[Tensor, Tensor, Tensor]:
+def attend_one_query(query: Tensor, keys: Tensor, values: Tensor,
+                     temperature: float = 1.0) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """Scores (T,), weights (T,) and output (2,) of one query (K,) for keys (T, K) and values (T, 2)."""
     scores = keys @ query / math.sqrt(len(query))
     weights = (scores / temperature).softmax(-1)
     return scores, weights, weights @ values
 
 
-def query_and_keys_html(
-    tokens: Sequence[str], query: Tensor, keys: Tensor, values: Tensor, temperature: float = 1.0, chosen: int = 0
-) -> str:
+def query_and_keys_html(tokens: Sequence[str], query: Tensor, keys: Tensor, values: Tensor, temperature: float,
+                        chosen: int) -> str:  # fmt: skip
     """Two planes, of the query with the keys and of the values with the output, and a table of the weights."""
     scores, weights, output = attend_one_query(query, keys, values, temperature)
     names = [html.escape(f"{i} {token}") for i, token in enumerate(tokens)]
     arrows = [draw_arrow(key, name, markup.BLUE, 3 if i == chosen else 1.5)
               for i, (key, name) in enumerate(zip(keys.tolist(), names, strict=True))]  # fmt: skip
     arrows.append(draw_arrow(query.tolist(), "", markup.VERMILION, 3))
-    dots = [draw_value(value, name, weight, to_pixels(output.tolist()))
-            for value, name, weight in zip(values.tolist(), names, weights.tolist(), strict=True)]  # fmt: skip
     x, y = to_pixels(output.tolist())
+    dots = [draw_value(value, name, weight, (x, y))
+            for value, name, weight in zip(values.tolist(), names, weights.tolist(), strict=True)]  # fmt: skip
     dots.append(f'<path d="M{x} {y - 8} l8 8 l-8 8 l-8 -8 z" fill="{markup.VERMILION}"/>')
     rows = [(name, f"{score:.2f}", markup.format_bar(weight, content=f"{weight:.3f}"))
             for name, score, weight in zip(names, scores.tolist(), weights.tolist(), strict=True)]  # fmt: skip
-    entropy = float(-(weights * weights.clamp_min(1e-300).log()).sum())
+    entropy = float(torch.special.entr(weights).sum())
     return (
         f"<div style='display:flex;flex-wrap:wrap'>{draw_plane(arrows, 'the query (orange) and the keys (blue)')}"
         f"{draw_plane(dots, 'values (dots, larger for more weight) and output (diamond)')}</div>"
@@ -104,20 +101,17 @@ def to_pixels(point: Sequence[float]) -> tuple[float, float]:
 def draw_plane(marks: Sequence[str], caption: str) -> str:
     """A square with both axes and the marks, and a caption below."""
     half = SIDE / 2
-    axes = (
-        f'<path d="M0 {half} H{SIDE} M{half} 0 V{SIDE}" stroke="currentColor" opacity="0.25"/>'
-        f'<rect width="{SIDE}" height="{SIDE}" fill="none" stroke="currentColor" opacity="0.25"/>'
-    )
-    return markup.format_svg(axes + "".join(marks), caption, SIDE, SIDE)
+    axes = (f'<path d="M0 {half} H{SIDE} M{half} 0 V{SIDE}" stroke="currentColor" opacity="0.25"/>'
+            f'<rect width="{SIDE}" height="{SIDE}" fill="none" stroke="currentColor" opacity="0.25"/>')  # fmt: skip
+    return markup.format_svg(axes + "".join(marks), caption, SIDE)
 
 
 def draw_arrow(point: Sequence[float], name: str, colour: str, width: float) -> str:
     """An arrow from the middle of a plane to a point, with its name at the tip."""
     (x, y), middle = to_pixels(point), SIDE / 2
     angle = math.atan2(y - middle, x - middle)
-    tip = " ".join(
-        f"L{x - 9 * math.cos(angle + side):.1f} {y - 9 * math.sin(angle + side):.1f} M{x} {y}" for side in (0.45, -0.45)
-    )
+    tip = " ".join(f"L{x - 9 * math.cos(angle + side):.1f} {y - 9 * math.sin(angle + side):.1f} M{x} {y}"
+                   for side in (0.45, -0.45))  # fmt: skip
     line = f'<path d="M{middle} {middle} L{x} {y} {tip}" stroke="{colour}" stroke-width="{width}" fill="none"/>'
     return line + draw_label(x, y + (16 if y > middle else -7), name)
 

@@ -30,9 +30,8 @@ def saliency_box(
     return make_panel([make_text_box(text)], lambda text: saliency_html(model, tokenizer, text, labels, steps))
 
 
-def explain_text(
-    model: Classifier, tokenizer: WordPiece, text: str, steps: int = 8
-) -> tuple[list[str], int, float, dict[str, list[float]]]:
+def explain_text(model: Classifier, tokenizer: WordPiece, text: str,
+                 steps: int = 8) -> tuple[list[str], int, float, dict[str, list[float]]]:  # fmt: skip
     """The tokens of a text with [CLS] and [SEP], the predicted class, its probability, and each method's token scores.
 
     A text of more than `MOST_TOKENS` tokens is truncated. The baseline of integrated gradients has [MASK] in place of
@@ -44,11 +43,10 @@ def explain_text(
     ids = torch.tensor([encoding.input_ids], device=model.output.weight.device)
     baseline = saliency.make_blank_baseline(ids, tokenizer.mask_id, (tokenizer.cls_id, tokenizer.sep_id))
     with eval_mode(model):
-        probabilities = model(input_ids=ids).logits.float().softmax(-1)[0]
-        scores = saliency.score_tokens(model, {"input_ids": ids}, probabilities.argmax()[None], baseline, steps)
-    predicted = int(probabilities.argmax())
+        probability, predicted = model(input_ids=ids).logits.float().softmax(-1).max(-1)  # (1,), (1,)
+        scores = saliency.score_tokens(model, {"input_ids": ids}, predicted, baseline, steps)
     rows = {name: values[0].tolist() for name, values in scores.items()}
-    return encoding.tokens, predicted, float(probabilities[predicted]), rows
+    return encoding.tokens, int(predicted), float(probability), rows
 
 
 def saliency_html(model: Classifier, tokenizer: WordPiece, text: str, labels: Sequence[str], steps: int = 8) -> str:
@@ -66,14 +64,13 @@ def saliency_html(model: Classifier, tokenizer: WordPiece, text: str, labels: Se
 
 def format_scored_tokens(tokens: Sequence[str], scores: Sequence[float]) -> str:
     """Tokens in a row, coloured by their scores relative to the largest one, with the highest in bold."""
-    largest, highest = max(map(abs, scores)) or 1.0, max(range(len(scores)), key=scores.__getitem__)
+    largest, highest = max(map(abs, scores)) or 1.0, scores.index(max(scores))
     boxes = []
     for position, (token, score) in enumerate(zip(tokens, scores, strict=True)):
         share = score / largest  # -1 to 1
         name = f"<b>{html.escape(token)}</b>" if position == highest else html.escape(token)
-        if share >= 0:
-            colour, frame = markup.add_opacity(markup.BLUE, 0.6 * share), "border:1px solid #999"
-        else:
+        colour, frame = markup.add_opacity(markup.BLUE, 0.6 * share), "border:1px solid #999"
+        if share < 0:
             colour, frame = markup.add_opacity(markup.ORANGE, -0.75 * share), "border:1px dashed #a06000"
         boxes.append(markup.format_box(name, colour, frame, title=f"{share:+.2f}"))
     return "".join(boxes)

@@ -11,9 +11,8 @@ from . import markup
 from .shared import MOST_TOKENS, list_top_tokens, make_panel, make_text_box, note_truncation, tokenize_text
 
 
-def sentence_box(
-    tokenizer: WordPiece, table: torch.Tensor, text: str = "A dull film, saved by a brilliant actor.", k: int = 6
-) -> widgets.VBox:
+def sentence_box(tokenizer: WordPiece, table: torch.Tensor, text: str = "A dull film, saved by a brilliant actor.",
+                 k: int = 6) -> widgets.VBox:  # fmt: skip
     """A box for a sentence, and below it each token with its `k` nearest words in the model's table.
 
     `table` (V, D) has one vector for each token of the vocabulary: `bert.embeddings.words.weight`. Raises ValueError
@@ -29,19 +28,15 @@ def normalize_vectors(tokenizer: WordPiece, table: torch.Tensor) -> torch.Tensor
     Raises ValueError when the table does not have one vector for each token.
     """
     if table.dim() != 2 or len(table) != len(tokenizer):
-        raise ValueError(
-            f"the table has shape {tuple(table.shape)}, but the vocabulary has {len(tokenizer):,} tokens: "
-            "pass the word embeddings of the model that this tokenizer belongs to"
-        )
+        raise ValueError(f"the table has shape {tuple(table.shape)}, but the vocabulary has {len(tokenizer):,} tokens: "
+                         "pass the word embeddings of the model that this tokenizer belongs to")  # fmt: skip
     unit_vectors = torch.nn.functional.normalize(table.detach().float().cpu(), dim=-1)
-    special = [i for i, token in enumerate(tokenizer.vocab) if token.startswith("[") and len(token) > 1]
-    unit_vectors[special] = 0.0
+    unit_vectors[[i for i, token in enumerate(tokenizer.vocab) if token.startswith("[") and len(token) > 1]] = 0.0
     return unit_vectors
 
 
-def find_nearest_words(
-    tokenizer: WordPiece, unit_vectors: torch.Tensor, tokens: Sequence[str], k: int = 6
-) -> list[list[tuple[str, float]]]:
+def find_nearest_words(tokenizer: WordPiece, unit_vectors: torch.Tensor, tokens: Sequence[str],
+                       k: int = 6) -> list[list[tuple[str, float]]]:  # fmt: skip
     """For each token the `k` other tokens with the most similar vectors: (token, cosine), nearest first."""
     ids = torch.tensor(tokenizer.convert_tokens_to_ids(tokens), dtype=torch.long)
     cosines = unit_vectors[ids] @ unit_vectors.T  # (T, V)

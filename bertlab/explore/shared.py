@@ -62,12 +62,9 @@ def make_text_box(text: str, description: str = "Sentence") -> widgets.Text:
 
 def check_vocabulary(model: nn.Module, tokenizer: WordPiece, name: str = "the model") -> None:
     """Raise ValueError unless the model has one word embedding for each token of the tokenizer."""
-    size = model.config.vocab_size
-    if size != len(tokenizer):
-        raise ValueError(
-            f"{name} has {size} tokens, but the vocabulary has {len(tokenizer)}: "
-            "pass the tokenizer that the model was trained with"
-        )
+    if model.config.vocab_size != len(tokenizer):
+        raise ValueError(f"{name} has {model.config.vocab_size} tokens, but the vocabulary has {len(tokenizer)}: "
+                         "pass the tokenizer that the model was trained with")  # fmt: skip
 
 
 def tokenize_text(tokenizer: WordPiece, text: str, name: str = "the sentence") -> list[str]:
@@ -86,7 +83,5 @@ def note_truncation(name: str, count: int, kept: int, unit: str = "tokens") -> s
 def list_top_tokens(tokenizer: WordPiece, scores: Tensor, k: int) -> list[list[tuple[str, float]]]:
     """For each row of `scores` (N, V) its `k` highest as (token, score), highest first."""
     values, ids = scores.float().topk(min(k, scores.size(-1)))
-    return [
-        [(tokenizer.vocab[i], value) for i, value in zip(row_ids, row_values, strict=True)]
-        for row_ids, row_values in zip(ids.tolist(), values.tolist(), strict=True)
-    ]
+    return [[(tokenizer.vocab[i], value) for i, value in zip(*row, strict=True)]
+            for row in zip(ids.tolist(), values.tolist(), strict=True)]  # fmt: skip

@@ -69,9 +69,8 @@ def embed_texts(bert: Bert, tokenizer: WordPiece, texts: Sequence[str]) -> torch
     return torch.nn.functional.normalize(mean.float(), dim=-1).cpu()
 
 
-def switch_heads(
-    bert: Bert, tokenizer: WordPiece, question: str = QUESTION, sentences: Sequence[str] = SENTENCES
-) -> widgets.VBox:
+def switch_heads(bert: Bert, tokenizer: WordPiece, question: str = QUESTION,
+                 sentences: Sequence[str] = SENTENCES) -> widgets.VBox:  # fmt: skip
     """A button for each head of each layer: click it to switch the head off, and see how the sentences are ranked then.
 
     The sentences are ordered by the cosine of their vector with the question's. The buttons at the left switch a whole
@@ -82,9 +81,10 @@ def switch_heads(
         raise ValueError("there are no sentences: give at least one to rank")
     L, H = bert.config.num_hidden_layers, bert.config.num_attention_heads
     question_box = make_text_box(question, "Question")
-    heads = [[make_head_button(layer, head) for head in range(H)] for layer in range(L)]
+    layout = {"width": "2.6em", "margin": "1px", "padding": "0"}
+    heads = [[widgets.ToggleButton(value=True, description=f"{head}", tooltip=f"layer {layer}, head {head}",
+                                   layout=layout) for head in range(H)] for layer in range(L)]  # fmt: skip
     layers = [widgets.Button(description=f"layer {i}", layout={"width": "5.5em", "margin": "1px"}) for i in range(L)]
-
     embed_with_all_heads = lru_cache(1)(lambda question: embed_texts(bert, tokenizer, [question, *sentences]))
 
     def render_ranking(question: str, *switches: bool) -> str:
@@ -106,15 +106,8 @@ def switch_heads(
     return widgets.VBox([question_box, grid, output])
 
 
-def make_head_button(layer: int, head: int) -> widgets.ToggleButton:
-    """The button of a head, which is on."""
-    layout = {"width": "2.6em", "margin": "1px", "padding": "0"}
-    return widgets.ToggleButton(value=True, description=f"{head}", tooltip=f"layer {layer}, head {head}", layout=layout)
-
-
-def switch_heads_html(
-    bert: Bert, tokenizer: WordPiece, texts: Sequence[str], off: Sequence[tuple[int, int]], before: torch.Tensor
-) -> str:
+def switch_heads_html(bert: Bert, tokenizer: WordPiece, texts: Sequence[str], off: Sequence[tuple[int, int]],
+                      before: torch.Tensor) -> str:  # fmt: skip
     """The sentences from the nearest to the farthest, with their cosines and ranks before and after.
 
     `texts` are the question and then the sentences, `before` their `embed_texts` with all heads on.

@@ -18,9 +18,8 @@ TAG_COLOURS = {"PER": "#cc79a7", "LOC": markup.GREEN, "ORG": markup.ORANGE, "MIS
                "CD": "#cc79a7"}  # fmt: skip
 
 
-def tag_box(
-    taggers: Mapping[str, tuple[nn.Module, Tagging]], text: str = "Marie Curie moved from Warsaw to Paris in 1891."
-) -> widgets.VBox:
+def tag_box(taggers: Mapping[str, tuple[nn.Module, Tagging]],
+            text: str = "Marie Curie moved from Warsaw to Paris in 1891.") -> widgets.VBox:  # fmt: skip
     """A box for a sentence; below it each word and each of its pieces, with the predicted tag and its probability.
 
     `taggers`: name -> (model, its task); with more than one, a menu chooses. Raises ValueError if there is none.
@@ -70,9 +69,15 @@ def tags_html(model: nn.Module, task: Tagging, text: str) -> str:
 
 
 def format_tagged_word(word: str, pieces: Sequence[tuple[str, str, float]], labelled: int) -> str:
-    """A word in a box, its tag and probability, and its pieces; number `labelled` gives the tag and has a frame."""
+    """A word in a box, its tag and probability, and in small type the same for each of its pieces; number `labelled`
+    gives the tag and has a frame."""
     _, tag, probability = pieces[labelled]
-    columns = "".join(format_piece(*piece, framed=i == labelled) for i, piece in enumerate(pieces))
+    columns = "".join(
+        f'<span style="display:inline-block;margin:0 1px;padding:0 2px;border:1px solid '
+        f'{"#333" if i == labelled else "transparent"};font-size:75%;color:#333">'
+        f"{html.escape(piece)}<br>{html.escape(tag)} {probability:.2f}</span>"
+        for i, (piece, tag, probability) in enumerate(pieces)
+    )
     content = f"<b>{html.escape(word)}</b><br>{html.escape(tag)} {probability:.2f}<br>{columns}"
     return markup.format_box(content, choose_tag_colour(tag, probability), "vertical-align:top")
 
@@ -82,12 +87,3 @@ def choose_tag_colour(tag: str, probability: float) -> str:
     kind = tag.partition("-")[2] or tag
     colour = TAG_COLOURS.get(kind) or TAG_COLOURS.get(kind[:2]) or TAG_COLOURS.get(kind[:1])
     return markup.add_opacity(colour, 0.6 * probability) if colour else "#fff"
-
-
-def format_piece(piece: str, tag: str, probability: float, framed: bool) -> str:
-    """A piece with its own tag and probability, in small type."""
-    frame = "1px solid #333" if framed else "1px solid transparent"
-    return (
-        f'<span style="display:inline-block;margin:0 1px;padding:0 2px;border:{frame};font-size:75%;color:#333">'
-        f"{html.escape(piece)}<br>{html.escape(tag)} {probability:.2f}</span>"
-    )
