@@ -156,10 +156,8 @@ class Learner:
         return float(np.diff(ends).mean())
 
     def train(self, steps: int, rate: float) -> dict:
-        """Train in turns, and return the last point of the curve.
-
-        The point before the first step and those between the turns are sent through the pipe, see `TurnTaker`.
-        """
+        """Train in turns, and return the last point of the curve. The point before the first step and those between the
+        turns are sent through the pipe, see `TurnTaker`."""
         model = self.load_first_weights()
         turns = TurnTaker(self.pipe, steps, lambda: evaluate_learner(self.plan, model))
         turns.record_step(0)
@@ -218,10 +216,8 @@ def make_ordered_batches(setting: Setting, sampler: str, steps: int) -> Batches:
 
 
 def format_curves(results: dict) -> str:
-    """The curves as lines of text: the loss after each quarter of the minutes, interpolated between the points.
-
-    The last column says after how many seconds bertlab's loss was as low as the learner's last one.
-    """
+    """The curves as lines of text: the loss after each quarter of the minutes, interpolated between the points. The
+    last column says after how many seconds bertlab's loss was as low as the learner's last one."""
     plan, minutes = results["plan"], results["minutes"]
     trials = ", ".join(f"{trial['learning_rate']:g} {trial['mlm_loss']:.3f}" for trial in results["tried"])
     quarters = 60 * minutes * np.array([0.25, 0.5, 0.75])

@@ -16,11 +16,8 @@ GEMM_SHAPES = [(1024, 1024, 1024), (2048, 2048, 2048), (4096, 1024, 512), (2048,
 
 
 def describe_machine(threads: int) -> dict:
-    """What the measured numbers depend on.
-
-    `load` is the average number of programs that wanted a core during the minute before the measurement; None where
-    the system does not tell (Windows).
-    """
+    """What the measured numbers depend on. `load` is the average number of programs that wanted a core during the
+    minute before the measurement; None where the system does not tell (Windows)."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     return {
         "processor": get_processor_name(), "system": platform.platform(), "cores": os.cpu_count(), "threads": threads,

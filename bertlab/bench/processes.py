@@ -13,10 +13,8 @@ import torch
 @contextmanager
 def start_server() -> Iterator[multiprocessing.context.BaseContext]:
     """The context that all workers are started from. Each worker has the same libraries imported, and nothing else.
-
     Where the system can fork, one clean process imports the libraries and each worker is a copy of it; Windows starts
-    every process anew, which takes longer. CPU only: the bench was not tried on a GPU, so GPUs are hidden.
-    """
+    every process anew, which takes longer. CPU only: the bench was not tried on a GPU, so GPUs are hidden."""
     wanted = {"CUDA_VISIBLE_DEVICES": "", "ACCELERATE_USE_CPU": "true", "TOKENIZERS_PARALLELISM": "false"}
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
@@ -48,10 +46,8 @@ def start_workers(
 
 
 class Worker:
-    """The parent's end of a process: `ask` sends the name of a method and its arguments, and waits for the answer.
-
-    The methods are those of `make_subject(pipe)`, which is called in the process with its end of the pipe.
-    """
+    """The parent's end of a process: `ask` sends the name of a method and its arguments, and waits for the answer. The
+    methods are those of `make_subject(pipe)`, which is called in the process with its end of the pipe."""
 
     def __init__(self, name: str, make_subject: Callable, threads: int, processes: multiprocessing.context.BaseContext):
         self.name = name

@@ -145,10 +145,8 @@ def read_bench_documents(names: Sequence[str], say: Callable[[str], None]) -> li
 
 
 def choose_tokenizer(size: str, documents: Sequence[Sequence[str]]) -> WordPiece:
-    """A tokenizer of 8,000 ("8k") or 30,522 tokens ("30k"), learned from the documents.
-
-    "30k" takes all-MiniLM's vocabulary, which is bert-base-uncased's, if it is cached.
-    """
+    """A tokenizer of 8,000 ("8k") or 30,522 tokens ("30k"), learned from the documents. "30k" takes all-MiniLM's
+    vocabulary, which is bert-base-uncased's, if it is cached."""
     if size == "30k" and sources.is_cached("minilm"):
         return WordPiece.load(sources.minilm())
     sentences = (sentence for document in documents for sentence in document)

@@ -39,11 +39,9 @@ class Side:
             return float(self.model(**batch).loss)
 
     def measure_training(self, number: int, steps: int, batch_size: int = 0) -> dict[str, float]:
-        """Train for `steps` steps with the side's own loop, on batches that depend on the measurement's `number`.
-
-        The rows are built beforehand; the seconds run from making the first batch to the end of the last step.
-        `batch_size` is the setting's, unless another one is given.
-        """
+        """Train for `steps` steps with the side's own loop, on batches that depend on the measurement's `number`. The
+        rows are built beforehand; the seconds run from making the first batch to the end of the last step. `batch_size`
+        is the setting's, unless another one is given."""
         setting = replace(self.setting, batch_size=batch_size or self.setting.batch_size)
         order = order_batches(setting, self.name, number)
         chosen = order[np.arange(steps) % len(order)].ravel()
@@ -77,11 +75,9 @@ def load_side_model(setting: Setting, name: str) -> torch.nn.Module:
 
 
 class StepClock:
-    """A collate function that notes when it makes the first batch; `record_step_end` notes when the last step ends.
-
-    So the work that a loop does once, before its first batch and after its last step, is not measured. In a long run it
-    would not matter, but these runs take about a second, and the Trainer needs some tenths of one, ours a hundredth.
-    """
+    """A collate function that notes when it makes the first batch; `record_step_end` notes when the last step ends. So
+    the work that a loop does once, before its first batch and after its last step, is not measured. In a long run it
+    would not matter, but these runs take about a second, and the Trainer needs some tenths of one, ours a hundredth."""
 
     def __init__(self, collate: Callable):
         self.collate = collate
@@ -107,9 +103,7 @@ def fit_ours(
     model: torch.nn.Module, batches: Batches, config: TrainConfig, on_step_end: Callable[[int], None]
 ) -> float:
     """Train on all batches once with `bertlab.train.train`, and return the mean loss of the last row of the log.
-
-    `on_step_end(step)` is called after each step that is logged.
-    """
+    `on_step_end(step)` is called after each step that is logged."""
     watch = lambda row, status: on_step_end(row["step"]) if row else None  # noqa: E731
     return train(model, batches, config, watch=watch)[-1]["loss"]
 
@@ -117,12 +111,9 @@ def fit_ours(
 def fit_trainer(
     model: torch.nn.Module, batches: Batches, config: TrainConfig, on_step_end: Callable[[int], None]
 ) -> float:
-    """Train on all batches once with `Trainer.train`, and return the mean loss.
-
-    Logs, progress bars, checkpoints and evaluation are switched off, since they cost time. The batches are made by our
-    collate, because the Trainer's own collator for MLM knows no next-sentence label. `on_step_end(step)` is called
-    after each step.
-    """
+    """Train on all batches once with `Trainer.train`, and return the mean loss. Logs, progress bars, checkpoints and
+    evaluation are switched off, since they cost time. The batches are made by our collate, because the Trainer's own
+    collator for MLM knows no next-sentence label. `on_step_end(step)` is called after each step."""
     from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
     class StepEnds(TrainerCallback):
@@ -170,9 +161,7 @@ def order_batches(setting: Setting, side: str, number: int) -> np.ndarray:
 
 
 def spread_evenly(count: int, number: int) -> np.ndarray:
-    """A permutation of range(count) whose first few entries are spread evenly over the range.
-
-    It takes steps of the golden ratio (van der Corput's idea); another `number` starts elsewhere.
-    """
+    """A permutation of range(count) whose first few entries are spread evenly over the range. It takes steps of the
+    golden ratio (van der Corput's idea); another `number` starts elsewhere."""
     points = ((np.arange(count) + 0.5) * 0.6180339887498949 + number * 0.3819) % 1
     return np.argsort(np.argsort(points))

@@ -20,11 +20,9 @@ LOSS_TOLERANCE = 1e-3  # the largest difference of the two models' first losses,
 
 
 def measure_speeds(config: BenchConfig, say: Callable[[str], None] = lambda text: None) -> dict:
-    """Measure all settings that `config` selects, and return plain numbers: see `format_speeds` for what they mean.
-
-    The first use downloads the texts. Raises OSError when that fails or a process dies, ValueError for text that does
-    not fill a batch, RuntimeError when the two sides do not compute the same loss from the same weights.
-    """
+    """Measure all settings that `config` selects, and return plain numbers: see `format_speeds` for what they mean. The
+    first use downloads the texts. Raises OSError when that fails or a process dies, ValueError for text that does not
+    fill a batch, RuntimeError when the two sides do not compute the same loss from the same weights."""
     machine = describe_machine(config.threads or torch.get_num_threads())
     threads, start, results = machine["threads"], time.monotonic(), []
     with tempfile.TemporaryDirectory(prefix="bertlab-bench-") as folder, start_server() as processes:
@@ -65,11 +63,9 @@ def measure_setting(
 
 
 def choose_steps(setting: Setting, side: Worker, number: int, seconds: float) -> int:
-    """How many steps the side makes in about `seconds`, from a warm-up of two steps on few rows.
-
-    The warm-up also allocates AdamW's moments and fills caches. Batches grouped by length differ in speed, so at least
-    two are measured; of batches that are all alike (random rows, or full ones) one is enough, as it can take seconds.
-    """
+    """How many steps the side makes in about `seconds`, from a warm-up of two steps on few rows. The warm-up also
+    allocates AdamW's moments and fills caches. Batches grouped by length differ in speed, so at least two are measured;
+    of batches that are all alike (random rows, or full ones) one is enough, as it can take seconds."""
     warmup = side.ask("measure_training", number, 2, min(FEW_ROWS, setting.batch_size))
     step_tokens = setting.lengths.mean() * setting.batch_size
     mostly_full = np.median(setting.lengths) == setting.lengths.max()

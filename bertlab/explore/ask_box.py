@@ -26,11 +26,8 @@ def ask_box(model: nn.Module, task: Reading, context: str, question: str, thresh
 def find_answer_ends(model: nn.Module, task: Reading, question: str, context: str,
                      character: int) -> tuple[list[str], list[float], list[float]]:  # fmt: skip
     """The tokens of one window, [CLS] and those of the context, and the probability of each to be the answer's start
-    and its end: three lists of the same length.
-
-    Of the windows of a long context, the one with `character` nearest to its middle is chosen, or, when `character` is
-    negative, the one with the lowest score for "no answer".
-    """
+    and its end: three lists of the same length. Of the windows of a long context, the one with `character` nearest to
+    its middle is chosen, or, when `character` is negative, the one with the lowest score for "no answer"."""
     rows = task.make_rows([task.parse_input((question, context))])
     windows = []
     for numbers, output in run_model(model, rows, task.collate):

@@ -15,10 +15,8 @@ from .shared import MOST_TOKENS, LiveHTML, check_vocabulary, make_text_box, note
 
 def attention_box(bert: Bert, tokenizer: WordPiece,
                   text: str = "The cat sat on the mat, and the dog sat on it.") -> widgets.VBox:  # fmt: skip
-    """A box for a sentence, sliders for layer and head, and below them the map of that head with its scores.
-
-    Raises ValueError when the model and the vocabulary do not fit.
-    """
+    """A box for a sentence, sliders for layer and head, and below them the map of that head with its scores. Raises
+    ValueError when the model and the vocabulary do not fit."""
     check_vocabulary(bert, tokenizer)
     sentence = make_text_box(text)
     layer = widgets.IntSlider(0, 0, bert.config.num_hidden_layers - 1, description="layer")

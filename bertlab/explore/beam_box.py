@@ -17,10 +17,8 @@ PartialText = tuple[float, list[int]]  # the log probability of an unfinished te
 
 def beam_box(model: Writer, task: Writing, sources: Sequence[str], beams: int = 3) -> widgets.VBox:
     """Controls for the source (one of `sources`, or your own), the number of beams, and the step of the search; below
-    them the texts of that step with their log probabilities, and what happens to each.
-
-    Raises ValueError when there is no source.
-    """
+    them the texts of that step with their log probabilities, and what happens to each. Raises ValueError when there is
+    no source."""
     if not sources:
         raise ValueError("there is no source: give at least one to choose from")
     menu = widgets.Dropdown(options=list(sources), description="Source", layout=FULL_WIDTH)
@@ -45,11 +43,8 @@ def beam_box(model: Writer, task: Writing, sources: Sequence[str], beams: int = 
 
 def record_beam_steps(model: Writer, task: Writing, source: str,
                       beams: int = 3) -> tuple[list[list[PartialText]], list[PartialText]]:  # fmt: skip
-    """The search of `Writing.predict` for one source, step by step.
-
-    Returns the texts that are continued after each word, (log probability, ids) with the likeliest first; and the
-    finished texts, (score, ids) with the best first.
-    """
+    """The search of `Writing.predict` for one source, step by step. Returns the texts that are continued after each
+    word, (log probability, ids) with the likeliest first; and the finished texts, (score, ids) with the best first."""
     steps: list[list[PartialText]] = []
     sources = task.encode_sources([task.parse_input(source)])
     ids = torch.tensor(sources, device=next(model.parameters()).device)  # (1, S)

@@ -20,10 +20,8 @@ def before_and_after(before: Pretraining, after: Pretraining, tokenizer: WordPie
 
 
 def guesses_html(models: Mapping[str, Pretraining], tokenizer: WordPiece, text: str, k: int = 6) -> str:
-    """For each [MASK] of a text the `k` best guesses of each model as bars.
-
-    Raises ValueError for a text without [MASK], or one that is too long for a model.
-    """
+    """For each [MASK] of a text the `k` best guesses of each model as bars. Raises ValueError for a text without
+    [MASK], or one that is too long for a model."""
     guesses = {name: fill_masks(model, tokenizer, text, k) for name, model in models.items()}
     parts = []
     for number in range(text.count("[MASK]")):

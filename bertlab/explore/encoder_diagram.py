@@ -40,11 +40,9 @@ class Block:
 
 
 def trace_encoder_blocks(config: BertConfig, batch: int = 1, tokens: int = 128) -> list[Block]:
-    """The parts of a Bert of this size from the token ids to the hidden states, with the shapes of a forward pass.
-
-    The model is made on torch's meta device, where a tensor has a shape but no numbers: not even bert-large takes any
-    memory there. Raises ValueError, with the model's own message, for ids that it cannot read.
-    """
+    """The parts of a Bert of this size from the token ids to the hidden states, with the shapes of a forward pass. The
+    model is made on torch's meta device, where a tensor has a shape but no numbers: not even bert-large takes any
+    memory there. Raises ValueError, with the model's own message, for ids that it cannot read."""
     if batch < 1 or tokens < 1:
         raise ValueError(f"{batch} rows of {tokens} tokens: there must be at least one of each")
     with torch.device("meta"):
@@ -91,9 +89,7 @@ def format_shape(shape: Shape) -> str:
 
 def encoder_diagram(size: str = "base") -> widgets.VBox:
     """The encoder as a column of blocks: click one for its shapes and weights, choose another size, move a slider.
-
-    `size` is one of `ENCODER_SIZES`; raises ValueError for another. After every change the model is made again.
-    """
+    `size` is one of `ENCODER_SIZES`; raises ValueError for another. After every change the model is made again."""
     if size not in ENCODER_SIZES:
         raise ValueError(f"no size {size!r}; there are {', '.join(ENCODER_SIZES)}")
     config = ENCODER_SIZES[size]

@@ -18,10 +18,8 @@ def error_browser(
     predictions: Sequence[dict] | None = None, text: str = "A dull film, saved by a brilliant actor."
 ) -> widgets.VBox:  # fmt: skip
     """A box for your own text and its predicted label; below it the `examples`, filtered by outcome and by label.
-
     `predictions` are the results of `task.predict(model, examples)`, if you have them already. There is a second box
-    when the examples are pairs. Raises ValueError when there is not one prediction for each example.
-    """
+    when the examples are pairs. Raises ValueError when there is not one prediction for each example."""
     predictions = task.predict(model, examples) if predictions is None else predictions
     if len(predictions) != len(examples):
         raise ValueError(f"{len(predictions)} predictions for {len(examples)} examples: one for each is needed")
@@ -45,10 +43,8 @@ def select_examples(
     true_label: str = "", predicted_label: str = ""
 ) -> list[tuple[str, LabelledText, dict]]:  # fmt: skip
     """The examples with an outcome (of `OUTCOMES`) and with these labels ("" means any): ("right" or "wrong", example,
-    prediction), sorted by the probability of the prediction, highest first if `surest`.
-
-    Raises ValueError for another outcome.
-    """
+    prediction), sorted by the probability of the prediction, highest first if `surest`. Raises ValueError for another
+    outcome."""
     if outcome not in OUTCOMES:
         raise ValueError(f"outcome is {outcome!r}; it must be one of {', '.join(OUTCOMES)}")
     judged = [("right" if prediction["label"] == example.label else "wrong", example, prediction)

@@ -14,10 +14,8 @@ WORD_COLOURS = ("#cfe6f5", "#fbe3b3")  # in turn, so that neighbouring words dif
 
 def live_tokenizer(tokenizers: Mapping[str, WordPiece],
                    text: str = "We hold these truths to be self-evident.") -> widgets.VBox:  # fmt: skip
-    """A box to type in, and below it the tokens and ids of the text.
-
-    `tokenizers`: name -> tokenizer; with more than one, a slider chooses. Raises ValueError if there is none.
-    """
+    """A box to type in, and below it the tokens and ids of the text. `tokenizers`: name -> tokenizer; with more than
+    one, a slider chooses. Raises ValueError if there is none."""
     if not tokenizers:
         raise ValueError("there is no tokenizer: give at least one, as in live_tokenizer({'mine': tokenizer})")
     names = list(tokenizers)

@@ -15,11 +15,9 @@ from .shared import FULL_WIDTH, LONGEST_TEXT, LiveHTML, check_vocabulary, list_t
 
 def masked_word_box(model: Pretraining, tokenizer: WordPiece, text: str = "And God said, Let there be light.",
                     k: int = 6) -> widgets.VBox:  # fmt: skip
-    """A box for a sentence, a button for each of its words, and below them the model's guesses for the chosen word.
-
-    The word is either replaced by [MASK] or left visible to the model. Raises ValueError when the model and the
-    vocabulary do not fit.
-    """
+    """A box for a sentence, a button for each of its words, and below them the model's guesses for the chosen word. The
+    word is either replaced by [MASK] or left visible to the model. Raises ValueError when the model and the vocabulary
+    do not fit."""
     check_vocabulary(model, tokenizer)
     room = model.config.max_position_embeddings - 2
 
@@ -65,10 +63,8 @@ def join_pieces(pieces: Sequence[str]) -> str:
 
 def guess_word(model: Pretraining, tokenizer: WordPiece, words: Sequence[Sequence[str]], number: int, mask: bool = True,
                k: int = 6) -> list[list[tuple[str, float]]]:  # fmt: skip
-    """The model's `k` best guesses for each piece of word `number`, with probabilities.
-
-    With `mask` all pieces of the word are replaced by [MASK]; without it, the model sees them.
-    """
+    """The model's `k` best guesses for each piece of word `number`, with probabilities. With `mask` all pieces of the
+    word are replaced by [MASK]; without it, the model sees them."""
     start = 1 + sum(map(len, words[:number]))  # 1 is [CLS]
     stop = start + len(words[number])
     tokens = ["[CLS]", *(piece for word in words for piece in word), "[SEP]"]
@@ -81,10 +77,8 @@ def guess_word(model: Pretraining, tokenizer: WordPiece, words: Sequence[Sequenc
 
 
 def masked_word_html(model: Pretraining, tokenizer: WordPiece, text: str, number: int, mask: bool, k: int) -> str:
-    """The sentence with its masked word, and for each piece of the word the guesses as bars.
-
-    Raises ValueError for a sentence without a word that fits into the model.
-    """
+    """The sentence with its masked word, and for each piece of the word the guesses as bars. Raises ValueError for a
+    sentence without a word that fits into the model."""
     room = model.config.max_position_embeddings - 2
     words = tokenize_words(tokenizer, text, room)
     if not words:

@@ -17,10 +17,8 @@ def next_sentence_box(models: Mapping[str, Pretraining], tokenizer: WordPiece,
                       a: str = "The river rises in the mountains of the north.",
                       b: str = "It flows into the lake after forty miles.") -> widgets.VBox:  # fmt: skip
     """Boxes for sentences A and B, a button that swaps them, and below them what each model predicts for the pair.
-
     `models`: name -> model with a next-sentence head (label 0: B follows A). Raises ValueError if there is none, or if
-    a model and the vocabulary do not fit.
-    """
+    a model and the vocabulary do not fit."""
     if not models:
         raise ValueError("there are no models: give at least one, by name")
     for name, model in models.items():
@@ -38,10 +36,8 @@ def next_sentence_box(models: Mapping[str, Pretraining], tokenizer: WordPiece,
 
 
 def score_pairs(models: Mapping[str, Pretraining], tokenizer: WordPiece, a: str, b: str) -> dict[str, float]:
-    """For each model the probability that B follows A. Long sentences are truncated, the longer one first.
-
-    Raises ValueError when a sentence has no token.
-    """
+    """For each model the probability that B follows A. Long sentences are truncated, the longer one first. Raises
+    ValueError when a sentence has no token."""
     tokenize_text(tokenizer, a, "sentence A")
     tokenize_text(tokenizer, b, "sentence B")
     probabilities = {}

@@ -17,9 +17,7 @@ from .shared import LiveHTML
 
 def position_waves(length: int = 64, width: int = 32) -> widgets.VBox:
     """Sliders for the size of the table, a pair of its columns, a position and a shift; below them what they select.
-
-    Raises ValueError for a length outside 2 to 512, or a width that is odd or outside 2 to 128.
-    """
+    Raises ValueError for a length outside 2 to 512, or a width that is odd or outside 2 to 128."""
     if not (2 <= length <= 512 and 2 <= width <= 128 and width % 2 == 0):
         raise ValueError(f"length {length}, width {width}: the length must be 2 to 512, and the width even, 2 to 128")
     T = widgets.IntSlider(length, 2, 512, description="length T")

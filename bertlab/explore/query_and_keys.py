@@ -17,10 +17,8 @@ PLANE = 3.0  # coordinates are between -3 and 3
 
 def query_and_keys(tokens: Sequence[str], query: Sequence[float], keys, values) -> widgets.VBox:
     """Sliders for a query, one of the keys and the temperature; below them the arrows, the weights and the output.
-
     `query` is (2,), `keys` and `values` are (T, 2), one row for each token. The scores are divided by the temperature.
-    Raises ValueError when the shapes do not fit, or a number is outside the plane (-3 to 3).
-    """
+    Raises ValueError when the shapes do not fit, or a number is outside the plane (-3 to 3)."""
     query, keys, values = (torch.as_tensor(x, dtype=torch.float64).clone() for x in (query, keys, values))
     check_plane(len(tokens), query, keys, values)
     query_sliders, key_sliders = (

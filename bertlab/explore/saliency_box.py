@@ -18,11 +18,9 @@ def saliency_box(
     model: Classifier, tokenizer: WordPiece, text: str = "A dull film, saved by a brilliant actor.",
     labels: Sequence[str] | None = None, steps: int = 8
 ) -> widgets.VBox:  # fmt: skip
-    """A box for a sentence, and below it the predicted class and the score of each token by each method.
-
-    `labels` are the names of the classes. `steps` are those of integrated gradients: more are more exact, and slower.
-    Raises ValueError when the vocabulary or the names do not fit the model.
-    """
+    """A box for a sentence, and below it the predicted class and the score of each token by each method. `labels` are
+    the names of the classes. `steps` are those of integrated gradients: more are more exact, and slower. Raises
+    ValueError when the vocabulary or the names do not fit the model."""
     check_vocabulary(model, tokenizer)
     labels = [f"class {number}" for number in range(model.num_labels)] if labels is None else list(labels)
     if len(labels) != model.num_labels:
@@ -33,10 +31,8 @@ def saliency_box(
 def explain_text(model: Classifier, tokenizer: WordPiece, text: str,
                  steps: int = 8) -> tuple[list[str], int, float, dict[str, list[float]]]:  # fmt: skip
     """The tokens of a text with [CLS] and [SEP], the predicted class, its probability, and each method's token scores.
-
     A text of more than `MOST_TOKENS` tokens is truncated. The baseline of integrated gradients has [MASK] in place of
-    every word. Raises ValueError for a text without a token.
-    """
+    every word. Raises ValueError for a text without a token."""
     tokenize_text(tokenizer, text)
     room = min(MOST_TOKENS + 2, model.config.max_position_embeddings)
     encoding = tokenizer.encode(text, max_length=room, truncate=True)

@@ -13,20 +13,16 @@ from .shared import MOST_TOKENS, list_top_tokens, make_panel, make_text_box, not
 
 def sentence_box(tokenizer: WordPiece, table: torch.Tensor, text: str = "A dull film, saved by a brilliant actor.",
                  k: int = 6) -> widgets.VBox:  # fmt: skip
-    """A box for a sentence, and below it each token with its `k` nearest words in the model's table.
-
-    `table` (V, D) has one vector for each token of the vocabulary: `bert.embeddings.words.weight`. Raises ValueError
-    when it does not fit the vocabulary.
-    """
+    """A box for a sentence, and below it each token with its `k` nearest words in the model's table. `table` (V, D) has
+    one vector for each token of the vocabulary: `bert.embeddings.words.weight`. Raises ValueError when it does not fit
+    the vocabulary."""
     unit_vectors = normalize_vectors(tokenizer, table)
     return make_panel([make_text_box(text)], lambda text: sentence_html(tokenizer, unit_vectors, text, k))
 
 
 def normalize_vectors(tokenizer: WordPiece, table: torch.Tensor) -> torch.Tensor:
     """The table's vectors scaled to length 1, (V, D); [CLS], [unused7] and the like get zeros: they are near nothing.
-
-    Raises ValueError when the table does not have one vector for each token.
-    """
+    Raises ValueError when the table does not have one vector for each token."""
     if table.dim() != 2 or len(table) != len(tokenizer):
         raise ValueError(f"the table has shape {tuple(table.shape)}, but the vocabulary has {len(tokenizer):,} tokens: "
                          "pass the word embeddings of the model that this tokenizer belongs to")  # fmt: skip

@@ -15,11 +15,9 @@ FULL_WIDTH = {"width": "100%"}
 
 
 class LiveHTML(widgets.HTML):
-    """HTML that is rendered from the values of its controls: at once, and again whenever one of them changes.
-
-    `render` takes the controls' values, in their order, and returns HTML. When it raises ValueError, the message is
-    shown, because Jupyter hides errors in callbacks. Of a text only the first `LONGEST_TEXT` characters are used.
-    """
+    """HTML that is rendered from the values of its controls: at once, and again whenever one of them changes. `render`
+    takes the controls' values, in their order, and returns HTML. When it raises ValueError, the message is shown,
+    because Jupyter hides errors in callbacks. Of a text only the first `LONGEST_TEXT` characters are used."""
 
     def __init__(self, controls: Iterable[widgets.Widget], render: Callable[..., str], **kwargs):
         super().__init__(**kwargs)

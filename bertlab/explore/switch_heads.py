@@ -30,10 +30,8 @@ SENTENCES = (
 @contextmanager
 def heads_off(bert: Bert, off: Iterable[tuple[int, int]]) -> Iterator[None]:
     """Inside `with heads_off(bert, [(layer, head)]):` these heads output zeros. Layers and heads are counted from 0.
-
     The output of a head is multiplied by 0 before the heads are mixed, as in Michel et al. 2019. Raises ValueError for
-    a head that the model does not have.
-    """
+    a head that the model does not have."""
     L, H, D = bert.config.num_hidden_layers, bert.config.num_attention_heads, bert.config.hidden_size
     gates = torch.ones(L, H)
     for layer, head in off:
@@ -54,10 +52,8 @@ def heads_off(bert: Bert, off: Iterable[tuple[int, int]]) -> Iterator[None]:
 
 
 def embed_texts(bert: Bert, tokenizer: WordPiece, texts: Sequence[str]) -> torch.Tensor:
-    """One vector for each text, (N, D): the mean over its tokens, scaled to length 1, as MiniLM was tuned.
-
-    Long texts are truncated.
-    """
+    """One vector for each text, (N, D): the mean over its tokens, scaled to length 1, as MiniLM was tuned. Long texts
+    are truncated."""
     room = bert.config.max_position_embeddings
     rows = [tokenizer.encode(text, max_length=room, truncate=True).input_ids for text in texts]
     ids = pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=tokenizer.pad_id)  # (N, T)
@@ -72,10 +68,8 @@ def embed_texts(bert: Bert, tokenizer: WordPiece, texts: Sequence[str]) -> torch
 def switch_heads(bert: Bert, tokenizer: WordPiece, question: str = QUESTION,
                  sentences: Sequence[str] = SENTENCES) -> widgets.VBox:  # fmt: skip
     """A button for each head of each layer: click it to switch the head off, and see how the sentences are ranked then.
-
     The sentences are ordered by the cosine of their vector with the question's. The buttons at the left switch a whole
-    layer. Raises ValueError when the model and the vocabulary do not fit, or there is no sentence.
-    """
+    layer. Raises ValueError when the model and the vocabulary do not fit, or there is no sentence."""
     check_vocabulary(bert, tokenizer)
     if not sentences:
         raise ValueError("there are no sentences: give at least one to rank")
@@ -108,10 +102,8 @@ def switch_heads(bert: Bert, tokenizer: WordPiece, question: str = QUESTION,
 
 def switch_heads_html(bert: Bert, tokenizer: WordPiece, texts: Sequence[str], off: Sequence[tuple[int, int]],
                       before: torch.Tensor) -> str:  # fmt: skip
-    """The sentences from the nearest to the farthest, with their cosines and ranks before and after.
-
-    `texts` are the question and then the sentences, `before` their `embed_texts` with all heads on.
-    """
+    """The sentences from the nearest to the farthest, with their cosines and ranks before and after. `texts` are the
+    question and then the sentences, `before` their `embed_texts` with all heads on."""
     tokenize_text(tokenizer, texts[0], "the question")
     with heads_off(bert, off):
         after = embed_texts(bert, tokenizer, texts)

@@ -21,9 +21,7 @@ TAG_COLOURS = {"PER": "#cc79a7", "LOC": markup.GREEN, "ORG": markup.ORANGE, "MIS
 def tag_box(taggers: Mapping[str, tuple[nn.Module, Tagging]],
             text: str = "Marie Curie moved from Warsaw to Paris in 1891.") -> widgets.VBox:  # fmt: skip
     """A box for a sentence; below it each word and each of its pieces, with the predicted tag and its probability.
-
-    `taggers`: name -> (model, its task); with more than one, a menu chooses. Raises ValueError if there is none.
-    """
+    `taggers`: name -> (model, its task); with more than one, a menu chooses. Raises ValueError if there is none."""
     if not taggers:
         raise ValueError('there is no tagger: give at least one tagger, as in tag_box({"names": (model, task)})')
     sentence = make_text_box(text)
@@ -33,10 +31,8 @@ def tag_box(taggers: Mapping[str, tuple[nn.Module, Tagging]],
 
 
 def tag_pieces(model: nn.Module, task: Tagging, text: str) -> list[tuple[str, list[tuple[str, str, float]], int]]:
-    """For each word of a text: the word, (piece, tag, probability) of its pieces, and which of them gives its tag.
-
-    Only the first `MOST_WORDS` words are used. Raises ValueError when there is none.
-    """
+    """For each word of a text: the word, (piece, tag, probability) of its pieces, and which of them gives its tag. Only
+    the first `MOST_WORDS` words are used. Raises ValueError when there is none."""
     words = split_words_and_tags(text, [])[0][:MOST_WORDS]
     if not words:
         raise ValueError("the sentence has no word; type some text")
