@@ -54,8 +54,7 @@ def ask_html(model: nn.Module, task: Reading, question: str, context: str, thres
     start, answer = prediction["start"], prediction["answer"]
     text, verdict = html.escape(context), "The model finds no answer in this text."
     if answer:
-        parts = (context[:start], answer, context[start + len(answer) :])
-        before, inside, after = (html.escape(part) for part in parts)
+        before, inside, after = map(html.escape, (context[:start], answer, context[start + len(answer) :]))
         text = f"{before}<mark><b>{inside}</b></mark>{after}"
         verdict = f"Answer: <b>{inside}</b> (probability {prediction['probability']:.0%} among the best spans)."
     if task.no_answer:

@@ -51,10 +51,8 @@ def format_attention_map(weights, tokens: list[str]) -> str:
     tilt = "writing-mode:vertical-rl;text-align:right;font-weight:normal;padding:2px 0"
     rows = ["<td></td>" + "".join(f'<td style="{tilt}">{name}</td>' for name in names)]
     for query, row in zip(names, weights, strict=True):
-        cells = "".join(
-            f'<td title="{query} attends to {key}: {weight:.2f}" style="width:1.3em;padding:0;border:1px solid #ddd;'
-            f'background:{markup.add_opacity(markup.BLUE, math.sqrt(weight))}"></td>'
-            for key, weight in zip(names, row, strict=True)
-        )
-        rows.append(f'<td style="text-align:right;padding:0 4px">{query}</td>{cells}')
+        cells = [f'<td title="{query} attends to {key}: {weight:.2f}" style="width:1.3em;padding:0;border:1px solid '
+                 f'#ddd;background:{markup.add_opacity(markup.BLUE, math.sqrt(weight))}"></td>'
+                 for key, weight in zip(names, row, strict=True)]  # fmt: skip
+        rows.append(f'<td style="text-align:right;padding:0 4px">{query}</td>{"".join(cells)}')
     return f"<table>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"

@@ -13,10 +13,9 @@ from .shared import LiveHTML, make_text_box, note_truncation, tokenize_text
 OUTCOMES = ("wrong", "right", "wrong or right")
 
 
-def error_browser(
-    model: nn.Module, task: Classification, examples: Sequence[LabelledText],
-    predictions: Sequence[dict] | None = None, text: str = "A dull film, saved by a brilliant actor."
-) -> widgets.VBox:  # fmt: skip
+def error_browser(model: nn.Module, task: Classification, examples: Sequence[LabelledText],
+                  predictions: Sequence[dict] | None = None,
+                  text: str = "A dull film, saved by a brilliant actor.") -> widgets.VBox:  # fmt: skip
     """A box for your own text and its predicted label; below it the `examples`, filtered by outcome and by label.
     `predictions` are the results of `task.predict(model, examples)`, if you have them already. There is a second box
     when the examples are pairs. Raises ValueError when there is not one prediction for each example."""
@@ -38,28 +37,20 @@ def error_browser(
     ])  # fmt: skip
 
 
-def select_examples(
-    examples: Sequence[LabelledText], predictions: Sequence[dict], outcome: str = "wrong", surest: bool = True,
-    true_label: str = "", predicted_label: str = ""
-) -> list[tuple[str, LabelledText, dict]]:  # fmt: skip
-    """The examples with an outcome (of `OUTCOMES`) and with these labels ("" means any): ("right" or "wrong", example,
-    prediction), sorted by the probability of the prediction, highest first if `surest`. Raises ValueError for another
-    outcome."""
+def errors_html(examples: Sequence[LabelledText], predictions: Sequence[dict], outcome: str = "wrong",
+                surest: bool = True, true_label: str = "", predicted_label: str = "",
+                most: int = 8) -> str:  # fmt: skip
+    """How many examples have an outcome (of `OUTCOMES`) and these labels ("" means any), and the first `most` of them
+    in a table. They are sorted by the probability of the prediction, highest first if `surest`. Raises ValueError for
+    another outcome."""
     if outcome not in OUTCOMES:
         raise ValueError(f"outcome is {outcome!r}; it must be one of {', '.join(OUTCOMES)}")
-    judged = [("right" if prediction["label"] == example.label else "wrong", example, prediction)
-              for example, prediction in zip(examples, predictions, strict=True)]  # fmt: skip
-    selected = [row for row in judged if row[0] in outcome and true_label in ("", row[1].label)
-                and predicted_label in ("", row[2]["label"])]  # fmt: skip
-    return sorted(selected, key=lambda row: row[2]["probability"], reverse=surest)
-
-
-def errors_html(
-    examples: Sequence[LabelledText], predictions: Sequence[dict], outcome: str = "wrong", surest: bool = True,
-    true_label: str = "", predicted_label: str = "", most: int = 8
-) -> str:  # fmt: skip
-    """How many examples `select_examples` selects, and the first `most` of them in a table."""
-    selected = select_examples(examples, predictions, outcome, surest, true_label, predicted_label)
+    selected = []
+    for example, prediction in zip(examples, predictions, strict=True):
+        verdict = "right" if prediction["label"] == example.label else "wrong"
+        if verdict in outcome and true_label in ("", example.label) and predicted_label in ("", prediction["label"]):
+            selected.append((verdict, example, prediction))
+    selected.sort(key=lambda row: row[2]["probability"], reverse=surest)
     rows = [
         (html.escape(example.label), f"{html.escape(prediction['label'])} ({verdict})",
          markup.format_bar(prediction["probability"], 60),

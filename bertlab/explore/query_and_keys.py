@@ -13,6 +13,8 @@ from .markup import SIDE
 from .shared import LiveHTML
 
 PLANE = 3.0  # coordinates are between -3 and 3
+AXES = (f'<path d="M0 {SIDE / 2} H{SIDE} M{SIDE / 2} 0 V{SIDE}" stroke="currentColor" opacity="0.25"/>'
+        f'<rect width="{SIDE}" height="{SIDE}" fill="none" stroke="currentColor" opacity="0.25"/>')  # fmt: skip
 
 
 def query_and_keys(tokens: Sequence[str], query: Sequence[float], keys, values) -> widgets.VBox:
@@ -48,11 +50,10 @@ def query_and_keys(tokens: Sequence[str], query: Sequence[float], keys, values) 
 
 def check_plane(T: int, query: Tensor, keys: Tensor, values: Tensor) -> None:
     """Raise ValueError unless the shapes are (2,), (T, 2) and (T, 2) and all numbers are in the plane."""
-    if T == 0 or query.shape != (2,) or keys.shape != (T, 2) or values.shape != (T, 2):
-        raise ValueError(
-            f"{T} tokens, a query {tuple(query.shape)}, keys {tuple(keys.shape)}, values {tuple(values.shape)}; "
-            f"for T tokens they must be (2,), (T, 2) and (T, 2), with T at least 1"
-        )
+    shapes = [tuple(x.shape) for x in (query, keys, values)]
+    if T == 0 or shapes != [(2,), (T, 2), (T, 2)]:
+        raise ValueError(f"{T} tokens, a query {shapes[0]}, keys {shapes[1]}, values {shapes[2]}; "
+                         "for T tokens they must be (2,), (T, 2) and (T, 2), with T at least 1")  # fmt: skip
     for name, x in (("query", query), ("keys", keys), ("values", values)):
         if not bool((x.abs() <= PLANE).all()):
             raise ValueError(f"{name} outside the plane: every number must be between -{PLANE} and {PLANE}")
@@ -81,9 +82,11 @@ def query_and_keys_html(tokens: Sequence[str], query: Tensor, keys: Tensor, valu
     rows = [(name, f"{score:.2f}", markup.format_bar(weight, content=f"{weight:.3f}"))
             for name, score, weight in zip(names, scores.tolist(), weights.tolist(), strict=True)]  # fmt: skip
     entropy = float(torch.special.entr(weights).sum())
+    captions = "the query (orange) and the keys (blue)", "values (dots, larger for more weight) and output (diamond)"
+    planes = [markup.format_svg(AXES + "".join(marks), caption, SIDE)
+              for marks, caption in zip((arrows, dots), captions, strict=True)]  # fmt: skip
     return (
-        f"<div style='display:flex;flex-wrap:wrap'>{draw_plane(arrows, 'the query (orange) and the keys (blue)')}"
-        f"{draw_plane(dots, 'values (dots, larger for more weight) and output (diamond)')}</div>"
+        f"<div style='display:flex;flex-wrap:wrap'>{''.join(planes)}</div>"
         f"{markup.format_table(rows, ('token', 'score q·k/√2', 'weight'))}"
         f"<p>Output ({output[0]:.2f}, {output[1]:.2f}). The weights are spread as widely as equal weights on "
         f"{math.exp(entropy):.1f} of {len(names)} tokens.</p>"
@@ -94,14 +97,6 @@ def to_pixels(point: Sequence[float]) -> tuple[float, float]:
     """Where a point of the plane is in the picture, in pixels."""
     x, y = point
     return round(SIDE * (0.5 + x / (2.2 * PLANE)), 1), round(SIDE * (0.5 - y / (2.2 * PLANE)), 1)
-
-
-def draw_plane(marks: Sequence[str], caption: str) -> str:
-    """A square with both axes and the marks, and a caption below."""
-    half = SIDE / 2
-    axes = (f'<path d="M0 {half} H{SIDE} M{half} 0 V{SIDE}" stroke="currentColor" opacity="0.25"/>'
-            f'<rect width="{SIDE}" height="{SIDE}" fill="none" stroke="currentColor" opacity="0.25"/>')  # fmt: skip
-    return markup.format_svg(axes + "".join(marks), caption, SIDE)
 
 
 def draw_arrow(point: Sequence[float], name: str, colour: str, width: float) -> str:

@@ -14,10 +14,8 @@ from . import markup
 from .shared import MOST_TOKENS, check_vocabulary, make_panel, make_text_box, note_truncation, tokenize_text
 
 
-def saliency_box(
-    model: Classifier, tokenizer: WordPiece, text: str = "A dull film, saved by a brilliant actor.",
-    labels: Sequence[str] | None = None, steps: int = 8
-) -> widgets.VBox:  # fmt: skip
+def saliency_box(model: Classifier, tokenizer: WordPiece, text: str = "A dull film, saved by a brilliant actor.",
+                 labels: Sequence[str] | None = None, steps: int = 8) -> widgets.VBox:  # fmt: skip
     """A box for a sentence, and below it the predicted class and the score of each token by each method. `labels` are
     the names of the classes. `steps` are those of integrated gradients: more are more exact, and slower. Raises
     ValueError when the vocabulary or the names do not fit the model."""

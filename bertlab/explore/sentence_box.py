@@ -52,13 +52,9 @@ def sentence_html(tokenizer: WordPiece, unit_vectors: torch.Tensor, text: str, k
         elif token in SPECIAL_TOKENS:
             nearest = "a special token, not a word"
         else:
-            nearest = "".join(format_neighbour(word, cosine) for word, cosine in neighbours)
+            nearest = "".join(markup.format_box(f"{html.escape(word)} <small>{cosine:.2f}</small>",
+                                                markup.add_opacity(markup.BLUE, 0.55 * max(0.0, min(1.0, cosine))))
+                              for word, cosine in neighbours)  # fmt: skip
         rows.append((f"<b>{html.escape(token)}</b>", str(tokenizer.index[token]), nearest))
     head = ("token", "id", "nearest words, with the cosine of the angle between the vectors")
     return f"<p>{note}{len(tokens)} tokens.</p>{markup.format_table(rows, head)}"
-
-
-def format_neighbour(word: str, cosine: float) -> str:
-    """A nearby word and its cosine in a box."""
-    background = markup.add_opacity(markup.BLUE, 0.55 * max(0.0, min(1.0, cosine)))
-    return markup.format_box(f"{html.escape(word)} <small>{cosine:.2f}</small>", background)

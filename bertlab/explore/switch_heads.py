@@ -2,7 +2,7 @@
 
 import html
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 
 import ipywidgets as widgets
@@ -30,8 +30,8 @@ SENTENCES = (
 @contextmanager
 def heads_off(bert: Bert, off: Iterable[tuple[int, int]]) -> Iterator[None]:
     """Inside `with heads_off(bert, [(layer, head)]):` these heads output zeros. Layers and heads are counted from 0.
-    The output of a head is multiplied by 0 before the heads are mixed, as in Michel et al. 2019. Raises ValueError for
-    a head that the model does not have."""
+    Their outputs are multiplied by 0 before the heads are mixed, as in Michel et al. 2019. Raises ValueError for a head
+    that the model does not have."""
     L, H, D = bert.config.num_hidden_layers, bert.config.num_attention_heads, bert.config.hidden_size
     gates = torch.ones(L, H)
     for layer, head in off:
@@ -39,16 +39,12 @@ def heads_off(bert: Bert, off: Iterable[tuple[int, int]]) -> Iterator[None]:
             raise ValueError(f"no head {head} in layer {layer}: there are layers 0 to {L - 1} and heads 0 to {H - 1}")
         gates[layer, head] = 0
     gates = gates.repeat_interleave(D // H, dim=1)  # (L, D): the heads' outputs are concatenated
-    hooks = [
-        layer.attention.output.register_forward_pre_hook(lambda _, inputs, gate=gate: (inputs[0] * gate.to(inputs[0]),))
-        for layer, gate in zip(bert.layers, gates, strict=True)
-        if not gate.all()
-    ]
-    try:
+    with ExitStack() as hooks:
+        for layer, gate in zip(bert.layers, gates, strict=True):
+            if not gate.all():
+                gate_heads = lambda _, inputs, gate=gate: (inputs[0] * gate.to(inputs[0]),)  # noqa: E731
+                hooks.callback(layer.attention.output.register_forward_pre_hook(gate_heads).remove)
         yield
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def embed_texts(bert: Bert, tokenizer: WordPiece, texts: Sequence[str]) -> torch.Tensor:

@@ -1,9 +1,11 @@
 """The error browser: it shows the examples that were asked for, follows typing, and answers bad input in words."""
 
+import html
+
 import pytest
 
 from bertlab import explore, tasks
-from bertlab.explore.error_browser import prediction_html, select_examples
+from bertlab.explore.error_browser import prediction_html
 from bertlab.heads import Classifier
 from bertlab.model import BertConfig
 from bertlab.tasks import LabelledText
@@ -54,13 +56,14 @@ def task():
     ],
 )
 def test_examples_are_selected_and_sorted(filters, positions):
-    selected = select_examples(EXAMPLES, PREDICTIONS, **filters)
-    assert [row[1:] for row in selected] == [(EXAMPLES[i], PREDICTIONS[i]) for i in positions]
+    rows = read_rows(explore.errors_html(EXAMPLES, PREDICTIONS, **filters))[1:]
+    expected = [(EXAMPLES[i], PREDICTIONS[i]) for i in positions]
+    assert [(row[2], row[3]) for row in rows] == [(f"{p['probability']:.1%}", html.escape(e.text)) for e, p in expected]
 
 
 def test_an_unknown_outcome_is_refused():
     with pytest.raises(ValueError, match="outcome is 'odd'; it must be one of wrong, right, wrong or right"):
-        select_examples(EXAMPLES, PREDICTIONS, "odd")
+        explore.errors_html(EXAMPLES, PREDICTIONS, "odd")
 
 
 def test_errors_html_shows_the_selection_and_its_count():

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bertlab import explore
-from bertlab.explore.sentence_box import format_neighbour, sentence_html
+from bertlab.explore.sentence_box import sentence_html
 from bertlab.wordpiece import SPECIAL_TOKENS, WordPiece
 
 from .tables import read_rows
@@ -49,7 +49,8 @@ def test_sentence_box_answers_bad_input_in_words(text, expected):
 
 
 def test_sentence_box_escapes_and_needs_a_table_that_fits():
-    assert "&lt;b&gt;" in format_neighbour("<b>", 0.5)
-    assert "<b><b></b>" not in sentence_html(WORDS, explore.normalize_vectors(WORDS, TABLE), "<b>")
+    unit_vectors = explore.normalize_vectors(WORDS, TABLE)
+    assert "&lt;b&gt; <small>0.10" in sentence_html(WORDS, unit_vectors, "bad")
+    assert "<b><b></b>" not in sentence_html(WORDS, unit_vectors, "<b>")
     with pytest.raises(ValueError, match="11 tokens"):
         explore.sentence_box(WORDS, TABLE[:4])
