@@ -34,7 +34,7 @@ class ReplyChoice(Task):
         self.collate = self.add_wrong_replies
 
     def load_model(self, folder: Path) -> nn.Module:
-        return weights.load(folder, Classifier, num_labels=2, new_heads=True)
+        return weights.load(folder, Classifier, num_labels=2, new_heads=True, problem_type=Classification.problem_type)
 
     read_file = staticmethod(read_text_pairs)
     read_dataset = Writing.read_dataset
