@@ -22,18 +22,13 @@ from ..train import TrainConfig, evaluate
 from .machine import describe_machine, format_machine
 from .processes import Worker, start_server, start_workers
 from .settings import DYNAMIC, GROUPED, OURS, Setting
-from .sides import choose_loop, load_side_model, order_batches
+from .sides import fit_ours, fit_trainer, load_side_model, order_batches
 
 TUNED, PUBLISHED = "Trainer, tuned", "Trainer, as published"
-
 LEARNERS = {OURS: OURS, TUNED: GROUPED, PUBLISHED: DYNAMIC}  # each learner, and the side whose sampler it uses
-
 RATES_TRIED = (0.25, 0.5, 1.0)  # the rates that the tuned Trainer chooses from, as shares of Muon's
-
 TRIAL_SHARE = 0.25  # share of the minutes for which each rate is tried
-
 POINTS = 12  # of a curve, about
-
 EVALUATION_ROWS = 1024  # held-out rows that a point is evaluated on
 
 
@@ -46,9 +41,8 @@ class LearnerPlan:
     held_out: Batches
 
 
-def measure_curves(
-    plan: PretrainPlan, minutes: float, threads: int = 0, say: Callable[[str], None] = lambda text: None
-) -> dict:
+def measure_curves(plan: PretrainPlan, minutes: float, threads: int = 0,
+                   say: Callable[[str], None] = lambda text: None) -> dict:  # fmt: skip
     """Measure the held-out MLM loss against training seconds and steps, for three learners with the same rows.
 
     bertlab                as `pretrain` trains under `plan`
@@ -58,9 +52,9 @@ def measure_curves(
                            dynamic padding (Devlin et al. 2018, A.2)
 
     The number of steps is fixed from the measured speed of each learner, since the schedule of its learning rate must
-    know the end. Then the learners train in turns, A B C A B C, so that other load on the machine affects all of them
-    alike. Evaluation does not count as training time. Raises ValueError for minutes that are not above 0, OSError for
-    text that cannot be read or a process that dies.
+    know the end. Then the learners train in turns, so that other load on the machine affects all of them alike.
+    Evaluation does not count as training time. Raises ValueError for minutes that are not above 0, OSError for text
+    that cannot be read or a process that dies.
     """
     if not 0 < minutes < math.inf:
         raise ValueError(f"minutes is {minutes}; it must be above 0")
@@ -78,10 +72,8 @@ def measure_curves(
             rates[1] = choose_rate(trials)
             say(f"training all three in turns for {minutes:g} minutes each")
             curves = train_in_turns(learners, steps, rates, 60 * minutes / POINTS)
-    results = [
-        {"name": name, "learning_rate": rate, "steps": count, "points": points}
-        for name, rate, count, points in zip(LEARNERS, rates, steps, curves, strict=True)
-    ]
+    results = [{"name": name, "learning_rate": rate, "steps": count, "points": points}
+               for name, rate, count, points in zip(LEARNERS, rates, steps, curves, strict=True)]  # fmt: skip
     return {"plan": asdict(plan), "machine": machine, "minutes": minutes, "seconds": time.monotonic() - start,
             "baselines": baseline_losses, "tried": trials, "tried_minutes": TRIAL_SHARE * minutes,
             "learners": results}  # fmt: skip
@@ -119,20 +111,18 @@ def try_rates(learner: Worker, steps: int, peak: float, say: Callable[[str], Non
     trials = []
     for rate in [share * peak for share in RATES_TRIED]:
         say(f"{learner.name}: trying the rate {rate:g}")
-        (points,) = train_in_turns([learner], [steps], [rate], math.inf)
+        [points] = train_in_turns([learner], [steps], [rate], math.inf)
         trials.append({"learning_rate": rate, "mlm_loss": points[-1]["mlm_loss"]})
     return trials
 
 
 def choose_rate(trials: Sequence[dict[str, float]]) -> float:
     """The rate with the lowest loss; a loss that is not finite comes last."""
-    best = min(trials, key=lambda trial: trial["mlm_loss"] if math.isfinite(trial["mlm_loss"]) else math.inf)
-    return best["learning_rate"]
+    return min(trials, key=lambda trial: np.nan_to_num(trial["mlm_loss"], nan=math.inf))["learning_rate"]
 
 
-def train_in_turns(
-    learners: Sequence[Worker], steps: Sequence[int], rates: Sequence[float], seconds: float
-) -> list[list[dict]]:
+def train_in_turns(learners: Sequence[Worker], steps: Sequence[int], rates: Sequence[float],
+                   seconds: float) -> list[list[dict]]:  # fmt: skip
     """Train all learners in turns of `seconds` until each has taken its steps; return the points of each curve."""
     curves = [[learner.ask("train", *plan)] for learner, *plan in zip(learners, steps, rates, strict=True)]
     while not all(points[-1]["ended"] for points in curves):
@@ -151,27 +141,29 @@ class Learner:
     def measure_step_seconds(self, steps: int = 12) -> float:
         """The mean seconds of a step, without the first one."""
         ends = []
-        record_end = lambda step: ends.append(time.perf_counter())  # noqa: E731
-        self.fit(self.load_first_weights(), steps, self.plan.recipe.learning_rate, record_end)
+        self.fit(
+            self.load_model(), steps, self.plan.recipe.learning_rate, lambda step: ends.append(time.perf_counter())
+        )
         return float(np.diff(ends).mean())
 
     def train(self, steps: int, rate: float) -> dict:
         """Train in turns, and return the last point of the curve. The point before the first step and those between the
         turns are sent through the pipe, see `TurnTaker`."""
-        model = self.load_first_weights()
+        model = self.load_model()
         turns = TurnTaker(self.pipe, steps, lambda: evaluate_learner(self.plan, model))
         turns.record_step(0)
         self.fit(model, steps, rate, turns.record_step)
         return turns.make_point(steps)
 
-    def load_first_weights(self) -> torch.nn.Module:
+    def load_model(self) -> torch.nn.Module:
         return load_side_model(self.plan.setting, self.name).train()
 
     def fit(self, model: torch.nn.Module, steps: int, rate: float, on_step_end: Callable[[int], None]) -> None:
         """Train on the batches in the order of the learner's sampler."""
         config = replace(self.plan.recipe, steps=steps, learning_rate=rate, log_every=1)
         batches = make_ordered_batches(self.plan.setting, LEARNERS[self.name], steps)
-        choose_loop(self.name)(model, batches, config, on_step_end)
+        fit = fit_ours if self.name == OURS else fit_trainer
+        fit(model, batches, config, on_step_end)
 
 
 class TurnTaker:
@@ -221,31 +213,29 @@ def format_curves(results: dict) -> str:
     plan, minutes = results["plan"], results["minutes"]
     trials = ", ".join(f"{trial['learning_rate']:g} {trial['mlm_loss']:.3f}" for trial in results["tried"])
     quarters = 60 * minutes * np.array([0.25, 0.5, 0.75])
-    lines = [
+    head = (
+        "".join(f"{f'{second:.0f} s':>9}" for second in quarters) + f"{'the end':>9}{'right':>8}{'bertlab there':>15}"
+    )
+    our_points = results["learners"][0]["points"]
+    return "\n".join([
         format_machine(results["machine"]),
         f"{plan['preset']}, vocabulary {plan['vocab_size']:,}, {plan['length']} tokens a row at most, "
         f"{plan['batch_size']} rows a step, {minutes:g} minutes of training each",
         f"tuned: best of the rates {trials} (loss after {results['tried_minutes']:g} minutes each)",
-        "",
-        f"{'held-out MLM loss':<22}{'steps':>7}{'rate':>9}"
-        + "".join(f"{f'{second:.0f} s':>9}" for second in quarters)
-        + f"{'the end':>9}{'right':>8}{'bertlab there':>15}",
-    ]
-    our_points = results["learners"][0]["points"]
-    lines += [format_learner(learner, quarters, our_points) for learner in results["learners"]]
-    return "\n".join([*lines, *(f"{name:<22}{'':>43}{loss:>9.3f}" for name, loss in results["baselines"].items())])
+        f"\n{'held-out MLM loss':<22}{'steps':>7}{'rate':>9}{head}",
+        *(format_learner(learner, quarters, our_points) for learner in results["learners"]),
+        *(f"{name:<22}{'':>43}{loss:>9.3f}" for name, loss in results["baselines"].items()),
+    ])  # fmt: skip
 
 
 def format_learner(learner: dict, quarters: np.ndarray, our_points: Sequence[dict]) -> str:
     """A learner's line of the table."""
     points, last = learner["points"], learner["points"][-1]
     losses = np.interp(quarters, [p["seconds"] for p in points], [p["mlm_loss"] for p in points])
+    numbers = "".join(f"{loss:>9.3f}" for loss in [*losses, last["mlm_loss"]])
     our_time = "" if learner["name"] == OURS else find_time_to_loss(our_points, last["mlm_loss"])
-    return (
-        f"{learner['name']:<22}{learner['steps']:>7,}{learner['learning_rate']:>9g}"
-        + "".join(f"{loss:>9.3f}" for loss in [*losses, last["mlm_loss"]])
-        + f"{100 * last['mlm_accuracy']:>7.1f}%{our_time:>15}"
-    )
+    return (f"{learner['name']:<22}{learner['steps']:>7,}{learner['learning_rate']:>9g}{numbers}"
+            f"{100 * last['mlm_accuracy']:>7.1f}%{our_time:>15}")  # fmt: skip
 
 
 def find_time_to_loss(points: Sequence[dict], loss: float) -> str:
@@ -266,12 +256,10 @@ def draw_curves_figure(results: dict):
     from .. import plots
 
     figure = Figure((9.0, 3.8), layout="constrained")
-    for x, ax in zip(("seconds", "step"), figure.subplots(1, 2, sharey=True), strict=True):
-        lines = {
-            learner["name"]: ([p[x] for p in learner["points"]], [p["mlm_loss"] for p in learner["points"]])
-            for learner in results["learners"]
-        }
-        title = f"{results['plan']['preset']}, {results['minutes']:g} minutes each" if x == "seconds" else ""
+    titles = f"{results['plan']['preset']}, {results['minutes']:g} minutes each", ""
+    for x, title, ax in zip(("seconds", "step"), titles, figure.subplots(1, 2, sharey=True), strict=True):
+        lines = {learner["name"]: ([p[x] for p in learner["points"]], [p["mlm_loss"] for p in learner["points"]])
+                 for learner in results["learners"]}  # fmt: skip
         plots.draw_curves(lines, baselines=results["baselines"], x=x, y="held-out MLM loss, nats", title=title, ax=ax)
     ax.get_legend().remove()
     ax.set_ylabel("")

@@ -3,7 +3,6 @@
 import os
 import platform
 import sys
-import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,11 +18,9 @@ def describe_machine(threads: int) -> dict:
     """What the measured numbers depend on. `load` is the average number of programs that wanted a core during the
     minute before the measurement; None where the system does not tell (Windows)."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    return {
-        "processor": get_processor_name(), "system": platform.platform(), "cores": os.cpu_count(), "threads": threads,
-        "load": load, "python": platform.python_version(), "torch": torch.__version__,
-        "transformers": version("transformers"),
-    }  # fmt: skip
+    return {"processor": get_processor_name(), "system": platform.platform(), "cores": os.cpu_count(),
+            "threads": threads, "load": load, "python": platform.python_version(), "torch": torch.__version__,
+            "transformers": version("transformers")}  # fmt: skip
 
 
 def format_machine(machine: dict) -> str:
@@ -46,10 +43,9 @@ def get_processor_name() -> str:
 def count_useful_flops(config, batch: dict[str, Tensor], classes: int = 2) -> float:
     """Count the floating-point operations that a training step on this batch cannot do without.
 
-    A multiplication and its addition are two operations, and the backward pass costs twice as much as the forward pass:
-    6 operations for each weight and token (Kaplan et al. 2020, "Scaling Laws for Neural Language Models", section 2.1),
-    and as many for each product in attention (Chowdhery et al. 2022, "PaLM", appendix B, which defines utilisation by
-    them). The multiplications of a forward pass are
+    They are 6 for each weight and token (Kaplan et al. 2020, section 2.1: a multiplication and its addition are two,
+    and the backward pass costs twice as much as the forward pass), and as many for each product in attention (Chowdhery
+    et al. 2022, "PaLM", appendix B, which defines utilisation by them). The multiplications of a forward pass are
 
         a layer             t (4 D^2 + 2 D I) + 2 t^2 D     for a row of t tokens
         the last layer      t 2 D^2 + q (2 D^2 + 2 D I) + 2 q t D     as only q of its tokens are read
@@ -60,10 +56,9 @@ def count_useful_flops(config, batch: dict[str, Tensor], classes: int = 2) -> fl
     label, nor for lookups, LayerNorm, softmax, GELU, dropout and AdamW.
     """
     ids, labels = batch["input_ids"], batch["labels"]
-    mask = batch.get("attention_mask")
-    t = torch.full((len(ids),), ids.size(1)).double() if mask is None else mask.sum(1).double()  # (B,)
-    words = (labels != IGNORE).sum(1).double() if labels.dim() == 2 else torch.zeros(len(ids)).double()  # (B,)
-    classes = 2 if labels.dim() == 2 else classes
+    mask, no_words = batch.get("attention_mask"), torch.zeros(len(ids)).double()
+    t = no_words + ids.size(1) if mask is None else mask.sum(1).double()  # (B,)
+    words, classes = ((labels != IGNORE).sum(1).double(), 2) if labels.dim() == 2 else (no_words, classes)  # (B,)
     q = words + 1
     D, I, L, V = config.hidden_size, config.intermediate_size, config.num_hidden_layers, config.vocab_size  # noqa: E741
     full_layer = t * (4 * D * D + 2 * D * I) + 2 * t * t * D
@@ -72,27 +67,17 @@ def count_useful_flops(config, batch: dict[str, Tensor], classes: int = 2) -> fl
     return 6 * float(((L - 1) * full_layer + last_layer + heads).sum())
 
 
-def measure_gemm_peak(seconds: float = 0.25) -> float:
-    """The fastest float32 matrix product, in operations a second; each of GEMM_SHAPES is repeated for `seconds`."""
+def measure_gemm_peak(threads: int, seconds: float = 0.1) -> float:
+    """The fastest float32 matrix product with so many threads, in operations a second; each of GEMM_SHAPES is repeated
+    for about `seconds`."""
+    from torch.utils.benchmark import Timer
+
     best = 0.0
     for m, k, n in GEMM_SHAPES:
-        a, b, out = torch.ones(m, k), torch.ones(k, n), torch.empty(m, n)
-        torch.mm(a, b, out=out)
-        end = time.perf_counter() + seconds
-        while (start := time.perf_counter()) < end:
-            torch.mm(a, b, out=out)
-            best = max(best, 2 * m * k * n / (time.perf_counter() - start))
+        tensors = {"a": torch.ones(m, k), "b": torch.ones(k, n), "out": torch.empty(m, n)}
+        timer = Timer("torch.mm(a, b, out=out)", globals={"torch": torch} | tensors, num_threads=threads)
+        best = max(best, 2 * m * k * n / min(timer.blocked_autorange(min_run_time=seconds).times))
     return best
-
-
-def measure_gemm_with_threads(threads: int) -> float:
-    """`measure_gemm_peak` with this number of threads; torch's own number is restored afterwards."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        return measure_gemm_peak(0.1)
-    finally:
-        torch.set_num_threads(before)
 
 
 def get_peak_memory() -> int:

@@ -2,54 +2,46 @@
 
 import gc
 import multiprocessing
-import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from multiprocessing.context import BaseContext
 
 import torch
 
 
 @contextmanager
-def start_server() -> Iterator[multiprocessing.context.BaseContext]:
+def start_server() -> Iterator[BaseContext]:
     """The context that all workers are started from. Each worker has the same libraries imported, and nothing else.
     Where the system can fork, one clean process imports the libraries and each worker is a copy of it; Windows starts
     every process anew, which takes longer. CPU only: the bench was not tried on a GPU, so GPUs are hidden."""
-    wanted = {"CUDA_VISIBLE_DEVICES": "", "ACCELERATE_USE_CPU": "true", "TOKENIZERS_PARALLELISM": "false"}
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
-    try:
-        if "forkserver" in multiprocessing.get_all_start_methods():
-            context = multiprocessing.get_context("forkserver")
-            context.set_forkserver_preload(["bertlab.bench", "transformers.trainer"])
-            from multiprocessing import forkserver  # not on Windows
+    from accelerate.utils import patch_environment
 
-            forkserver.ensure_running()  # it imports while the parent reads the text
-        else:
-            context = multiprocessing.get_context("spawn")
+    with patch_environment(CUDA_VISIBLE_DEVICES="", ACCELERATE_USE_CPU="true", TOKENIZERS_PARALLELISM="false"):
+        if "forkserver" not in multiprocessing.get_all_start_methods():
+            yield multiprocessing.get_context("spawn")
+            return
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["bertlab.bench", "transformers.trainer"])
+        from multiprocessing import forkserver  # not on Windows
+
+        forkserver.ensure_running()  # it imports while the parent reads the text
         yield context
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 @contextmanager
-def start_workers(
-    makers: dict[str, Callable], threads: int, processes: multiprocessing.context.BaseContext
-) -> Iterator[list["Worker"]]:
+def start_workers(makers: dict[str, Callable], threads: int, processes: BaseContext) -> Iterator[list["Worker"]]:
     """Start one worker for each name and its `make_subject`; close all of them at the end."""
     with ExitStack() as stack:
-        yield [
-            stack.enter_context(closing(Worker(name, make_subject, threads, processes)))
-            for name, make_subject in makers.items()
-        ]
+        yield [stack.enter_context(closing(Worker(name, make_subject, threads, processes)))
+               for name, make_subject in makers.items()]  # fmt: skip
 
 
 class Worker:
     """The parent's end of a process: `ask` sends the name of a method and its arguments, and waits for the answer. The
     methods are those of `make_subject(pipe)`, which is called in the process with its end of the pipe."""
 
-    def __init__(self, name: str, make_subject: Callable, threads: int, processes: multiprocessing.context.BaseContext):
+    def __init__(self, name: str, make_subject: Callable, threads: int, processes: BaseContext):
         self.name = name
         self.pipe, child_pipe = processes.Pipe()
         self.process = processes.Process(target=answer_requests, args=(child_pipe, make_subject, threads), daemon=True)
@@ -63,9 +55,8 @@ class Worker:
             succeeded, answer = self.pipe.recv()
         except (EOFError, OSError):
             self.process.join(10)
-            raise ChildProcessError(
-                f"the process of {self.name!r} ended with code {self.process.exitcode}; was there enough memory?"
-            ) from None
+            raise ChildProcessError(f"the process of {self.name!r} ended with code {self.process.exitcode}; was there "
+                                    "enough memory?") from None  # fmt: skip
         if not succeeded:
             raise ChildProcessError(f"{self.name}: {answer}")
         return answer

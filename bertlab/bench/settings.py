@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,7 @@ from ..options import option
 from ..wordpiece import WordPiece
 
 OURS, DYNAMIC, GROUPED = "bertlab", "Trainer, dynamic padding", "Trainer, grouped by length"
-
 SIDES = (OURS, DYNAMIC, GROUPED)
-
 SETTINGS = {
     "pretrain-sentences-8k": "pre-training, pairs of single sentences, vocabulary 8,000",
     "pretrain-packed-8k": "pre-training, rows filled with sentences, vocabulary 8,000",
@@ -27,8 +26,6 @@ SETTINGS = {
     "pretrain-packed-30k": "pre-training, rows filled with sentences, vocabulary 30,522",
     "finetune": "fine-tuning, sentiment of film reviews",
 }
-
-DOCUMENT_STRIDE = 4  # every fourth document is enough text, and takes a quarter of the time to encode
 
 
 @dataclass(frozen=True)
@@ -88,26 +85,25 @@ def make_settings(config: BenchConfig, folder: Path, say: Callable[[str], None])
     """Yield the selected settings, each made only when it is needed, with its first weights below `folder`."""
     selected = config.select_settings()
     if any(name.startswith("pretrain") for name in selected):
-        documents = read_bench_documents(config.text, say)
+        say(f"reading {' and '.join(config.text)}")
+        documents = [document for name in config.text for document in sources.documents(name)]
+        documents = documents[:: 4 if len(documents) > 4000 else 1]  # a quarter is enough, and is encoded sooner
     for size in ("8k", "30k"):
         names = [name for name in selected if name.startswith("pretrain") and name.endswith(size)]
         if names:
-            yield from make_pretraining_settings(
-                names, config, choose_tokenizer(size, documents), documents, folder / size
-            )
+            tokenizer = choose_tokenizer(size, documents)
+            yield from make_pretraining_settings(names, config, tokenizer, documents, folder / size)
     if "finetune" in selected:
         yield make_finetuning_setting(config, folder / "finetune")
 
 
-def make_pretraining_settings(
-    names: Sequence[str], config: BenchConfig, tokenizer: WordPiece, documents: Sequence[Sequence[str]], folder: Path
-) -> Iterator[Setting]:
+def make_pretraining_settings(names: Sequence[str], config: BenchConfig, tokenizer: WordPiece,
+                              documents: Sequence[Sequence[str]], folder: Path) -> Iterator[Setting]:  # fmt: skip
     """Yield the named settings, which share a vocabulary and the first weights in `folder`."""
     text = encode_documents(documents, tokenizer)
     sizes = BertConfig.preset(config.preset, vocab_size=len(tokenizer), pad_token_id=tokenizer.pad_id,
                               max_position_embeddings=max(config.length, 128))  # fmt: skip
-    model = call_with_seed(Pretraining, sizes)
-    save_with_dropout(model, config.dropout, folder)
+    save_with_dropout(call_with_seed(Pretraining, sizes), config.dropout, folder)
     for name in names:
         rows = pair_rows(text, config.length, seed=0, pairs="sentences" if "sentences" in name else "next")
         title = f"{SETTINGS[name].rpartition(' ')[0]} {len(tokenizer):,}"
@@ -128,20 +124,11 @@ def make_finetuning_setting(config: BenchConfig, folder: Path) -> Setting:
         model = call_with_seed(Classifier, sizes, 2)
     save_with_dropout(model, config.dropout, folder)
     room = config.length - 2
-    rows = [
-        {"input_ids": [tokenizer.cls_id, *ids[:room], tokenizer.sep_id], "labels": int(score > 0)}
-        for ids, (_, score) in zip(tokenizer.encode_bulk(texts), reviews, strict=True)
-    ]
+    rows = [{"input_ids": [tokenizer.cls_id, *ids[:room], tokenizer.sep_id], "labels": int(score > 0)}
+            for ids, (_, score) in zip(tokenizer.encode_bulk(texts), reviews, strict=True)]  # fmt: skip
     lengths, collate = np.array(tasks.count_row_tokens(rows)), tasks.PaddingCollate(tokenizer.pad_id)
     title = f"{SETTINGS['finetune']}, {size}"
     return Setting("finetune", title, Classifier, folder, rows, lengths, collate, config.batch_size)
-
-
-def read_bench_documents(names: Sequence[str], say: Callable[[str], None]) -> list[list[str]]:
-    """Documents of the named texts: every fourth one where there are thousands, otherwise all of them."""
-    say(f"reading {' and '.join(names)}")
-    documents = [document for name in names for document in sources.documents(name)]
-    return documents[:: DOCUMENT_STRIDE if len(documents) > 4000 else 1]
 
 
 def choose_tokenizer(size: str, documents: Sequence[Sequence[str]]) -> WordPiece:
@@ -149,8 +136,7 @@ def choose_tokenizer(size: str, documents: Sequence[Sequence[str]]) -> WordPiece
     vocabulary, which is bert-base-uncased's, if it is cached."""
     if size == "30k" and sources.is_cached("minilm"):
         return WordPiece.load(sources.minilm())
-    sentences = (sentence for document in documents for sentence in document)
-    return vocabulary.learn_vocabulary(sentences, 8000 if size == "8k" else 30522)
+    return vocabulary.learn_vocabulary(chain.from_iterable(documents), 8000 if size == "8k" else 30522)
 
 
 def call_with_seed(make: Callable, *arguments, **options) -> torch.nn.Module:

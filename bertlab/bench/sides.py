@@ -16,7 +16,6 @@ from .machine import count_useful_flops, get_peak_memory
 from .settings import GROUPED, OURS, Setting
 
 OPTIMIZER = {"learning_rate": 1e-4, "weight_decay": 0.01, "epsilon": 1e-6, "clip": 1.0, "warmup": 0.0}
-
 FEW_ROWS = 8  # enough rows to compare two models, or to warm up with
 
 
@@ -45,15 +44,15 @@ class Side:
         setting = replace(self.setting, batch_size=batch_size or self.setting.batch_size)
         order = order_batches(setting, self.name, number)
         chosen = order[np.arange(steps) % len(order)].ravel()
-        rows = [setting.rows[int(i)] for i in chosen]
-        clock = StepClock(setting.collate)
+        clock, rows = StepClock(setting.collate), [setting.rows[int(i)] for i in chosen]
         batches = Batches(rows, clock, setting.batch_size, seed=number, shuffle=False)
         config = TrainConfig(steps=steps, log_every=steps, **OPTIMIZER)
-        loss = choose_loop(self.name)(self.model.train(), batches, config, clock.record_step_end)
-        seconds = clock.get_seconds()
+        fit = fit_ours if self.name == OURS else fit_trainer
+        loss = fit(self.model.train(), batches, config, clock.record_step_end)
+        seconds = clock.end - clock.start  # before `batches[i]` below calls the clock again
         classes = getattr(self.model, "num_labels", 2)
         flops = sum(count_useful_flops(self.model.config, batches[i], classes) for i in range(steps))
-        tokens = int(self.setting.lengths[chosen].sum())
+        tokens = int(setting.lengths[chosen].sum())
         return {"steps": steps, "seconds": seconds, "tokens": tokens, "useful_flops": flops, "loss": loss}
 
     def measure_memory(self) -> dict[str, int]:
@@ -76,12 +75,12 @@ def load_side_model(setting: Setting, name: str) -> torch.nn.Module:
 
 class StepClock:
     """A collate function that notes when it makes the first batch; `record_step_end` notes when the last step ends. So
-    the work that a loop does once, before its first batch and after its last step, is not measured. In a long run it
-    would not matter, but these runs take about a second, and the Trainer needs some tenths of one, ours a hundredth."""
+    what a loop does once, before its first batch and after its last step, is not measured: in these short runs it would
+    matter, as the Trainer needs some tenths of a second for it, ours a hundredth."""
 
     def __init__(self, collate: Callable):
         self.collate = collate
-        self.start = self.end = 0.0
+        self.start = self.end = 0.0  # seconds
 
     def __call__(self, rows: Sequence, rng: np.random.Generator) -> dict[str, Tensor]:
         self.start = self.start or time.perf_counter()
@@ -90,30 +89,18 @@ class StepClock:
     def record_step_end(self, step: int = 0) -> None:
         self.end = time.perf_counter()
 
-    def get_seconds(self) -> float:
-        return self.end - self.start
 
-
-def choose_loop(name: str) -> Callable[..., float]:
-    """The training loop of a side or a learner: `fit_ours` for bertlab, `fit_trainer` for all others."""
-    return fit_ours if name == OURS else fit_trainer
-
-
-def fit_ours(
-    model: torch.nn.Module, batches: Batches, config: TrainConfig, on_step_end: Callable[[int], None]
-) -> float:
+def fit_ours(model: torch.nn.Module, batches: Batches, config: TrainConfig, on_step_end: Callable) -> float:
     """Train on all batches once with `bertlab.train.train`, and return the mean loss of the last row of the log.
     `on_step_end(step)` is called after each step that is logged."""
     watch = lambda row, status: on_step_end(row["step"]) if row else None  # noqa: E731
     return train(model, batches, config, watch=watch)[-1]["loss"]
 
 
-def fit_trainer(
-    model: torch.nn.Module, batches: Batches, config: TrainConfig, on_step_end: Callable[[int], None]
-) -> float:
-    """Train on all batches once with `Trainer.train`, and return the mean loss. Logs, progress bars, checkpoints and
-    evaluation are switched off, since they cost time. The batches are made by our collate, because the Trainer's own
-    collator for MLM knows no next-sentence label. `on_step_end(step)` is called after each step."""
+def fit_trainer(model: torch.nn.Module, batches: Batches, config: TrainConfig, on_step_end: Callable) -> float:
+    """Train on all batches once with `Trainer.train`, and return the mean loss. `on_step_end(step)` is called after
+    each step. Logs, progress bars, checkpoints and evaluation are switched off, since they cost time. The batches are
+    made by our collate, because the Trainer's own collator for MLM knows no next-sentence label."""
     from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
     class StepEnds(TrainerCallback):
@@ -138,12 +125,9 @@ def fit_trainer(
 
 
 def order_batches(setting: Setting, side: str, number: int) -> np.ndarray:
-    """The batches of an epoch as the side's own sampler makes them: row numbers (batches, B).
-
-    Ours is `Batches` with lengths; the Trainer's is random, or `train_sampling_strategy="group_by_length"`. Where rows
-    are grouped by length, some batches are long and others short, and the Trainer takes the longest first. A short
-    measurement must see all kinds, so these batches are reordered: any first few are spread over all lengths.
-    """
+    """The batches of an epoch as the side's own sampler makes them: row numbers (batches, B). Ours is `Batches` with
+    lengths; the Trainer's is random, or `train_sampling_strategy="group_by_length"`. Batches grouped by length are
+    reordered, since the Trainer takes the longest first: a short measurement must see batches of all lengths."""
     lengths, B = setting.lengths, setting.batch_size
     if side == OURS:
         batches = Batches(setting.rows, setting.collate, B, seed=number, lengths=lengths).order_rows(0)

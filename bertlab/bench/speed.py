@@ -1,17 +1,17 @@
 """Speed: tokens a second of both training loops, measured in turns, with the memory and the utilisation of each."""
 
-import multiprocessing
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
+from multiprocessing.context import BaseContext
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from .machine import describe_machine, format_machine, measure_gemm_with_threads
+from .machine import describe_machine, format_machine, measure_gemm_peak
 from .processes import Worker, start_server, start_workers
 from .settings import DYNAMIC, OURS, SIDES, BenchConfig, Setting, make_settings
 from .sides import FEW_ROWS, Side
@@ -29,7 +29,7 @@ def measure_speeds(config: BenchConfig, say: Callable[[str], None] = lambda text
         for setting in make_settings(config, Path(folder), say):
             say(f"measuring: {setting.title}")
             result = measure_setting(setting, config.rounds, config.seconds, threads, processes)
-            results.append(result | {"gemm_flops_per_second": measure_gemm_with_threads(threads)})
+            results.append(result | {"gemm_flops_per_second": measure_gemm_peak(threads)})
     peak = max(result["gemm_flops_per_second"] for result in results)
     for side in (side for result in results for side in result["sides"]):
         side["utilisation"] = side["useful_flops_per_second"] / peak
@@ -37,16 +37,12 @@ def measure_speeds(config: BenchConfig, say: Callable[[str], None] = lambda text
             "gemm_flops_per_second": peak, "settings": results}  # fmt: skip
 
 
-def measure_setting(
-    setting: Setting, rounds: int, seconds: float, threads: int, processes: multiprocessing.context.BaseContext
-) -> dict:
+def measure_setting(setting: Setting, rounds: int, seconds: float, threads: int, processes: BaseContext) -> dict:
     """Measure all sides of a setting in turns, each for about `seconds` a round."""
     start, lengths = time.monotonic(), setting.lengths
     if len(setting.rows) < setting.batch_size:
-        raise ValueError(
-            f"{setting.title}: {len(setting.rows)} rows do not fill one batch of {setting.batch_size}: give more text, "
-            "or smaller batches"
-        )
+        raise ValueError(f"{setting.title}: {len(setting.rows)} rows do not fill one batch of {setting.batch_size}: "
+                         "give more text, or smaller batches")  # fmt: skip
     makers = {name: partial(Side, setting, name) for name in SIDES}
     with start_workers(makers, threads, processes) as sides:
         check_same_start(setting, {side.name: side.ask("compute_first_loss") for side in sides})
@@ -82,15 +78,10 @@ def check_same_start(setting: Setting, losses: dict[str, float]) -> None:
 
 def summarise_rounds(name: str, rounds: Sequence[dict], our_rounds: Sequence[dict]) -> dict:
     """The median, least and most over the rounds. `times` is how many times as fast bertlab is in the same round."""
-    speed = np.array([one["tokens"] / one["seconds"] for one in rounds])
-    our_speed = np.array([one["tokens"] / one["seconds"] for one in our_rounds])
-    return {
-        "side": name,
-        "tokens_per_second": summarise_values(speed),
-        "times": summarise_values(our_speed / speed),
-        "useful_flops_per_second": float(np.median([one["useful_flops"] / one["seconds"] for one in rounds])),
-        "measurements": list(rounds),
-    }
+    speed, our_speed = (np.array([one["tokens"] / one["seconds"] for one in each]) for each in (rounds, our_rounds))
+    flops = float(np.median([one["useful_flops"] / one["seconds"] for one in rounds]))
+    return {"side": name, "tokens_per_second": summarise_values(speed), "times": summarise_values(our_speed / speed),
+            "useful_flops_per_second": flops, "measurements": list(rounds)}  # fmt: skip
 
 
 def summarise_values(values: np.ndarray) -> dict[str, float]:
@@ -105,17 +96,14 @@ def format_speeds(results: dict) -> str:
     of peak      useful operations (`count_useful_flops`) a second, over the machine's fastest matrix product
     training MB  the most that the process held, less what it held before the model was loaded
     """
-    config = results["config"]
-    lines = [
-        format_machine(results["machine"]),
-        f"{config['preset']} for pre-training, {config['batch_size']} rows a step, dropout {config['dropout']:g}, "
-        f"{config['rounds']} rounds; fastest matrix product {results['gemm_flops_per_second'] / 1e9:,.0f} GFLOP/s",
-    ]
+    config, peak = results["config"], results["gemm_flops_per_second"]
+    lines = [format_machine(results["machine"]),
+             f"{config['preset']} for pre-training, {config['batch_size']} rows a step, dropout {config['dropout']:g}, "
+             f"{config['rounds']} rounds; fastest matrix product {peak / 1e9:,.0f} GFLOP/s"]  # fmt: skip
     for setting in results["settings"]:
         lines += ["", f"{setting['title']}; {setting['mean_length']:.0f} tokens a row, {setting['longest']} at most",
                   f"  {'':<27}{'tokens/s':>8} {'(least - most)':<19}{'ours is':>8} {'(least - most)':<15}"
-                  f"{'of peak':>8}{'training MB':>13}"]  # fmt: skip
-        lines += [format_side(side) for side in setting["sides"]]
+                  f"{'of peak':>8}{'training MB':>13}", *map(format_side, setting["sides"])]  # fmt: skip
     return "\n".join(lines)
 
 
@@ -126,10 +114,8 @@ def format_side(side: dict) -> str:
     factor, factor_range = f"{times['median']:.2f}x", f"({times['least']:.2f} - {times['most']:.2f})"
     if side["side"] == OURS:
         factor = factor_range = ""
-    return (
-        f"  {side['side']:<27}{speed['median']:>8,.0f} {speed_range:<19}{factor:>8} {factor_range:<15}"
-        f"{100 * side['utilisation']:>7.0f}%{side['training_bytes'] / 1e6:>13,.0f}"
-    )
+    return (f"  {side['side']:<27}{speed['median']:>8,.0f} {speed_range:<19}{factor:>8} {factor_range:<15}"
+            f"{100 * side['utilisation']:>7.0f}%{side['training_bytes'] / 1e6:>13,.0f}")  # fmt: skip
 
 
 def draw_speeds(results: dict):
@@ -141,14 +127,9 @@ def draw_speeds(results: dict):
     settings = results["settings"]
     figure = Figure((7.5, 0.6 + 1.4 * len(settings)), layout="constrained")
     for setting, ax in zip(settings, figure.subplots(len(settings), squeeze=False)[:, 0], strict=True):
-        speeds = [side["tokens_per_second"] for side in setting["sides"]]
-        plots.draw_bars(
-            [side["side"] for side in setting["sides"]],
-            [speed["median"] for speed in speeds],
-            errors=[(speed["most"] - speed["least"]) / 2 for speed in speeds],
-            title=setting["title"],
-            shape="{:,.0f}",
-            ax=ax,
-        )
+        names, speeds = zip(*((side["side"], side["tokens_per_second"]) for side in setting["sides"]), strict=True)
+        errors = [(speed["most"] - speed["least"]) / 2 for speed in speeds]
+        medians = [speed["median"] for speed in speeds]
+        plots.draw_bars(names, medians, errors=errors, title=setting["title"], shape="{:,.0f}", ax=ax)
     ax.set_xlabel("tokens a second, padding not counted")
     return figure

@@ -48,7 +48,7 @@ def test_useful_flops_count_nothing_for_padding():
 
 
 def test_gemm_peak_is_a_speed():
-    assert 1e8 < measure_gemm_peak(0.001) < 1e15
+    assert 1e8 < measure_gemm_peak(1, 0.001) < 1e15
 
 
 def allocate(pipe, megabytes):
