@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from itertools import pairwise
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -82,8 +82,7 @@ def measure_curves(plan: PretrainPlan, minutes: float, threads: int = 0,
 def make_learner_plans(plan: PretrainPlan, folder: Path) -> tuple[dict[str, LearnerPlan], dict[str, float]]:
     """The plans of the three learners, with their first weights in `folder`, and the losses of two baselines."""
     training, test, groups = pretrain.split_plan_documents(plan)
-    sentences = (sentence for document in training for sentence in document)
-    tokenizer = vocabulary.learn_vocabulary(sentences, plan.vocab_size)
+    tokenizer = vocabulary.learn_vocabulary(chain.from_iterable(training), plan.vocab_size)
     text, test_text = encode_documents(training, tokenizer), encode_documents(test, tokenizer)
     kinds = pretrain.select_kinds(groups[0], text, plan)
     rows = pair_rows(text, plan.length, seed=plan.seed, times=plan.times, kinds=kinds)
@@ -140,10 +139,8 @@ class Learner:
 
     def measure_step_seconds(self, steps: int = 12) -> float:
         """The mean seconds of a step, without the first one."""
-        ends = []
-        self.fit(
-            self.load_model(), steps, self.plan.recipe.learning_rate, lambda step: ends.append(time.perf_counter())
-        )
+        ends, rate = [], self.plan.recipe.learning_rate
+        self.fit(self.load_model(), steps, rate, lambda step: ends.append(time.perf_counter()))
         return float(np.diff(ends).mean())
 
     def train(self, steps: int, rate: float) -> dict:
@@ -240,13 +237,12 @@ def format_learner(learner: dict, quarters: np.ndarray, our_points: Sequence[dic
 
 def find_time_to_loss(points: Sequence[dict], loss: float) -> str:
     """After how many seconds the loss was this low, interpolated between the points before and after."""
-    if points[0]["mlm_loss"] <= loss:
-        return "0 s"
-    for before, after in pairwise(points):
-        if after["mlm_loss"] <= loss:
-            share = (before["mlm_loss"] - loss) / (before["mlm_loss"] - after["mlm_loss"])
-            return f"{before['seconds'] + share * (after['seconds'] - before['seconds']):.0f} s"
-    return "never"
+    number = next((i for i, point in enumerate(points) if point["mlm_loss"] <= loss), None)
+    if number is None:
+        return "never"
+    after, before = points[number], points[max(number - 1, 0)]
+    seconds = np.interp(loss, [after["mlm_loss"], before["mlm_loss"]], [after["seconds"], before["seconds"]])
+    return f"{seconds:.0f} s"
 
 
 def draw_curves_figure(results: dict):

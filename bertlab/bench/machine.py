@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -26,18 +27,16 @@ def describe_machine(threads: int) -> dict:
 def format_machine(machine: dict) -> str:
     """The first line of both tables, from the facts of `describe_machine`."""
     load = "" if machine["load"] is None else f", load {machine['load']:.1f} before it began"
-    return (
-        f"{machine['processor']}, {machine['threads']} thread(s){load}; torch {machine['torch']}, "
-        f"transformers {machine['transformers']}; float32 on the CPU"
-    )
+    return (f"{machine['processor']}, {machine['threads']} thread(s){load}; torch {machine['torch']}, "
+            f"transformers {machine['transformers']}; float32 on the CPU")  # fmt: skip
 
 
 def get_processor_name() -> str:
     """The processor's name, as precisely as the system tells it."""
     cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+    text = cpuinfo.read_text(encoding="utf-8") if cpuinfo.exists() else ""
+    match = re.search(r"^model name\s*: (.+)$", text, re.M)
+    return match[1].strip() if match else platform.processor() or platform.machine()
 
 
 def count_useful_flops(config, batch: dict[str, Tensor], classes: int = 2) -> float:

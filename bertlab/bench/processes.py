@@ -64,9 +64,8 @@ class Worker:
     def close(self) -> None:
         self.pipe.close()
         self.process.join(2)
-        if self.process.is_alive():
-            self.process.terminate()
-            self.process.join()
+        self.process.terminate()  # does nothing if it has ended
+        self.process.join()
         self.process.close()
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -47,13 +48,11 @@ class BenchConfig:
 
     def __post_init__(self):
         BertConfig.preset(self.preset, hidden_dropout_prob=self.dropout)  # raises for an unknown size or a bad dropout
-        for name in ("rounds", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        for name, least in (("rounds", 1), ("batch_size", 1), ("threads", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {least}")
         if not 0 < self.seconds < float("inf"):
             raise ValueError(f"seconds is {self.seconds}; it must be above 0")
-        if self.threads < 0:
-            raise ValueError(f"threads is {self.threads}; give a number of threads, or 0 for torch's own choice")
         if not self.text:
             raise ValueError("no text: name a source, a .txt file or a folder")
         self.select_settings()
@@ -103,7 +102,7 @@ def make_pretraining_settings(names: Sequence[str], config: BenchConfig, tokeniz
     text = encode_documents(documents, tokenizer)
     sizes = BertConfig.preset(config.preset, vocab_size=len(tokenizer), pad_token_id=tokenizer.pad_id,
                               max_position_embeddings=max(config.length, 128))  # fmt: skip
-    save_with_dropout(call_with_seed(Pretraining, sizes), config.dropout, folder)
+    save_first_weights(partial(Pretraining, sizes), config.dropout, folder)
     for name in names:
         rows = pair_rows(text, config.length, seed=0, pairs="sentences" if "sentences" in name else "next")
         title = f"{SETTINGS[name].rpartition(' ')[0]} {len(tokenizer):,}"
@@ -117,12 +116,12 @@ def make_finetuning_setting(config: BenchConfig, folder: Path) -> Setting:
     texts = [text for text, _ in reviews]
     if sources.is_cached("minilm"):
         tokenizer, size = WordPiece.load(sources.minilm()), "MiniLM"
-        model = call_with_seed(weights.load, "minilm", Classifier, num_labels=2, new_heads=True)
+        make_model = partial(weights.load, "minilm", Classifier, num_labels=2, new_heads=True)
     else:
         tokenizer, size = vocabulary.learn_vocabulary(texts, 30522), config.preset
         sizes = BertConfig.preset(size, vocab_size=len(tokenizer), pad_token_id=tokenizer.pad_id)
-        model = call_with_seed(Classifier, sizes, 2)
-    save_with_dropout(model, config.dropout, folder)
+        make_model = partial(Classifier, sizes, 2)
+    save_first_weights(make_model, config.dropout, folder)
     room = config.length - 2
     rows = [{"input_ids": [tokenizer.cls_id, *ids[:room], tokenizer.sep_id], "labels": int(score > 0)}
             for ids, (_, score) in zip(tokenizer.encode_bulk(texts), reviews, strict=True)]  # fmt: skip
@@ -139,16 +138,13 @@ def choose_tokenizer(size: str, documents: Sequence[Sequence[str]]) -> WordPiece
     return vocabulary.learn_vocabulary(chain.from_iterable(documents), 8000 if size == "8k" else 30522)
 
 
-def call_with_seed(make: Callable, *arguments, **options) -> torch.nn.Module:
-    """Call `make` with torch's seed 0, and restore torch's random state afterwards."""
+def save_first_weights(make_model: Callable[[], torch.nn.Module], dropout: float, folder: Path) -> None:
+    """Make a model with torch's seed 0, whose random state is restored afterwards, and save it with this dropout
+    everywhere, so that both sides load it with the same."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return make(*arguments, **options)
-
-
-def save_with_dropout(model: torch.nn.Module, dropout: float, folder: Path) -> Path:
-    """Save the model with this dropout everywhere, so that both sides load it with the same."""
+        model = make_model()
     model.config = replace(model.config, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)
     if isinstance(model, Classifier):
         model.dropout.p = dropout
-    return weights.save(model, folder)
+    weights.save(model, folder)

@@ -80,12 +80,9 @@ def summarise_rounds(name: str, rounds: Sequence[dict], our_rounds: Sequence[dic
     """The median, least and most over the rounds. `times` is how many times as fast bertlab is in the same round."""
     speed, our_speed = (np.array([one["tokens"] / one["seconds"] for one in each]) for each in (rounds, our_rounds))
     flops = float(np.median([one["useful_flops"] / one["seconds"] for one in rounds]))
-    return {"side": name, "tokens_per_second": summarise_values(speed), "times": summarise_values(our_speed / speed),
-            "useful_flops_per_second": flops, "measurements": list(rounds)}  # fmt: skip
-
-
-def summarise_values(values: np.ndarray) -> dict[str, float]:
-    return {"median": float(np.median(values)), "least": float(values.min()), "most": float(values.max())}
+    summaries = {key: {"median": float(np.median(values)), "least": float(values.min()), "most": float(values.max())}
+                 for key, values in (("tokens_per_second", speed), ("times", our_speed / speed))}  # fmt: skip
+    return {"side": name, **summaries, "useful_flops_per_second": flops, "measurements": list(rounds)}
 
 
 def format_speeds(results: dict) -> str:

@@ -12,7 +12,7 @@ from bertlab.bench.settings import (
     SETTINGS,
     BenchConfig,
     make_finetuning_setting,
-    save_with_dropout,
+    save_first_weights,
 )
 from bertlab.bench.sides import Side
 from bertlab.heads import Classifier, Pretraining
@@ -31,7 +31,7 @@ def test_save_puts_the_dropout_everywhere_on_both_sides(tmp_path):
     for model in (Pretraining(TINY), Classifier(TINY, 2)):
         folder = tmp_path / type(model).__name__
         setting = replace(make_finetuning(tmp_path / "other"), model_class=type(model), folder=folder)
-        save_with_dropout(model, 0.3, folder)
+        save_first_weights(lambda model=model: model, 0.3, folder)
         for name in (OURS, DYNAMIC):
             loaded = Side(setting, name).model
             rates = [part.p for part in loaded.modules() if isinstance(part, torch.nn.Dropout)]
