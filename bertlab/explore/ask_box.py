@@ -59,11 +59,9 @@ def ask_html(model: nn.Module, task: Reading, question: str, context: str, thres
         verdict = f"Answer: <b>{inside}</b> (probability {prediction['probability']:.0%} among the best spans)."
     if task.no_answer:
         verdict += f" “No answer” scores {prediction['gap']:+.1f} relative to the best span."
-    tokens, starts, ends = find_answer_ends(model, task, question, context, start)
-    return (
-        f"<p>{verdict}</p><p style='max-width:60em;white-space:pre-line'>{text}</p><p>Probability of each token to be "
-        f"the start (blue, above) and the end (orange, below) of the answer:</p>{format_columns(tokens, starts, ends)}"
-    )
+    bars = format_columns(*find_answer_ends(model, task, question, context, start))
+    return (f"<p>{verdict}</p><p style='max-width:60em;white-space:pre-line'>{text}</p><p>Probability of each token to "
+            f"be the start (blue, above) and the end (orange, below) of the answer:</p>{bars}")  # fmt: skip
 
 
 def format_columns(tokens: Sequence[str], starts: Sequence[float], ends: Sequence[float]) -> str:

@@ -38,11 +38,10 @@ def attention_html(bert: Bert, tokenizer: WordPiece, text: str, layer: int, head
     score_rows = [(html.escape(name), f"{score:.2f}", f"chance {chance[name]:.2f}")
                   for name, score in head_scores.score_heads(weights, encoding.tokens).items()
                   if not math.isnan(chance[name])]  # fmt: skip  # nan: the sentence has no such pair of tokens
-    return (
-        f"<p>{note}Layer {layer}, head {head}. A row shows how one token spreads its attention over the tokens in the "
-        f'columns; darker means more.</p><div style="display:flex;flex-wrap:wrap;align-items:flex-start;gap:2em">'
-        f"{format_attention_map(weights, encoding.tokens)}{markup.format_table(score_rows)}</div>"
-    )
+    tables = format_attention_map(weights, encoding.tokens) + markup.format_table(score_rows)
+    return (f"<p>{note}Layer {layer}, head {head}. A row shows how one token spreads its attention over the tokens "
+            'in the columns; darker means more.</p><div style="display:flex;flex-wrap:wrap;align-items:flex-start;'
+            f'gap:2em">{tables}</div>')  # fmt: skip
 
 
 def format_attention_map(weights, tokens: list[str]) -> str:

@@ -76,9 +76,7 @@ def beam_html(task: Writing, steps: Sequence[Sequence[PartialText]], finished: S
         cells = (f"{log_p:.2f}", html.escape(task.tokenizer.decode(ids)), " and ".join(fates) or "is dropped")
         rows.append([f"<span style='color:{colour}'>{cell}</span>" for cell in cells])
     results = [(f"{score:.2f}", html.escape(task.tokenizer.decode(ids)) or "(nothing)") for score, ids in finished]
-    return (
-        f"<p>After word {number + 1} of {len(steps)}, likeliest first:</p>"
-        f"{markup.format_table(rows, ('log P', 'text', 'what happens next'))}"
-        f"<p>Finished texts, best first (the score is log P divided by a power of the length):</p>"
-        f"{markup.format_table(results, ('score', 'text'))}"
-    )
+    return (f"<p>After word {number + 1} of {len(steps)}, likeliest first:</p>"
+            f"{markup.format_table(rows, ('log P', 'text', 'what happens next'))}"
+            f"<p>Finished texts, best first (the score is log P divided by a power of the length):</p>"
+            f"{markup.format_table(results, ('score', 'text'))}")  # fmt: skip

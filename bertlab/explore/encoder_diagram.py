@@ -143,8 +143,6 @@ def block_html(blocks: list[Block], number: int) -> str:
     copies = f", {block.copies} times: {block.parameter_count:,}" if block.copies > 1 else ""
     share = f"{block.parameter_count // block.copies:,} parameters{copies}. That is "
     share += f"{block.parameter_count / total:.1%} of the encoder's {total:,}."
-    return (
-        f"<p><b>{html.escape(block.name)}</b></p><p>{html.escape(block.description)}</p>"
-        f'<div style="line-height:1.5;white-space:nowrap">{markup.format_table(rows)}</div>'
-        f"<p>{share if block.parameter_count else 'No parameters.'}</p>"
-    )
+    return (f"<p><b>{html.escape(block.name)}</b></p><p>{html.escape(block.description)}</p>"
+            f'<div style="line-height:1.5;white-space:nowrap">{markup.format_table(rows)}</div>'
+            f"<p>{share if block.parameter_count else 'No parameters.'}</p>")  # fmt: skip

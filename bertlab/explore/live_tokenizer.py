@@ -39,9 +39,7 @@ def tokenizer_html(tokenizer: WordPiece, text: str) -> str:
         unknown = token == "[UNK]"
         colour, frame = ("#fff", "border:2px dashed #b00000") if unknown else (WORD_COLOURS[words % 2], "")
         boxes.append(markup.format_box(content, colour, frame, f"from: {text[start:end]}"))
-    return (
-        f'<div style="line-height:1.3">{"".join(boxes)}</div><p>{words:,} words, {len(ids):,} tokens, '
-        f"{len(ids) / words:.2f} tokens per word, {ids.count(tokenizer.unk_id):,} [UNK] "
-        f"({len(tokenizer):,} tokens in the vocabulary).<br>"
-        f"Decoded: {html.escape(tokenizer.decode(ids, keep_special=True))}</p>"
-    )
+    return (f'<div style="line-height:1.3">{"".join(boxes)}</div><p>{words:,} words, {len(ids):,} tokens, '
+            f"{len(ids) / words:.2f} tokens per word, {ids.count(tokenizer.unk_id):,} [UNK] "
+            f"({len(tokenizer):,} tokens in the vocabulary).<br>"
+            f"Decoded: {html.escape(tokenizer.decode(ids, keep_special=True))}</p>")  # fmt: skip

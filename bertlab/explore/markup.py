@@ -16,19 +16,16 @@ def add_opacity(colour: str, opacity: float) -> str:
 
 def format_box(content: str, background: str, style: str = "", title: str = "") -> str:
     """A coloured box; the plain text `title` is shown while the mouse rests on it."""
-    return (
-        f'<span title="{html.escape(title)}" style="display:inline-block;margin:2px 1px;padding:1px 4px;'
-        f'border-radius:3px;text-align:center;color:#000;background:{background};{style}">{content}</span>'
-    )
+    style = f"border-radius:3px;text-align:center;color:#000;background:{background};{style}"
+    style = f"display:inline-block;margin:2px 1px;padding:1px 4px;{style}"
+    return f'<span title="{html.escape(title)}" style="{style}">{content}</span>'
 
 
 def format_bar(share: float, width: int = 160, content: str | None = None) -> str:
     """A share from 0 to 1 as a bar of at most `width` pixels; after it `content`, by default the share in per cent."""
     bar = f"<div style='width:{width * share:.0f}px;height:0.9em;background:{BLUE}'></div>"
-    content = f"{share:.1%}" if content is None else content
-    return (
-        f"<div style='white-space:nowrap'><div style='display:inline-block;width:{width}px'>{bar}</div> {content}</div>"
-    )
+    bar = f"<div style='display:inline-block;width:{width}px'>{bar}</div>"
+    return f"<div style='white-space:nowrap'>{bar} {f'{share:.1%}' if content is None else content}</div>"
 
 
 def format_table(rows: Iterable[Sequence[str]], head: Sequence[str] = ()) -> str:
@@ -47,9 +44,8 @@ def format_guesses(guesses: Iterable[tuple[str, float]], truth: str | None = Non
 
 def format_svg(marks: str, caption: str, height: int) -> str:
     """An SVG picture with a caption below, which is also its description for screen readers."""
-    return format_figure(
-        f'<svg width="{SIDE}" height="{height}" role="img" aria-label="{caption}">{marks}</svg>', caption
-    )
+    svg = f'<svg width="{SIDE}" height="{height}" role="img" aria-label="{caption}">{marks}</svg>'
+    return format_figure(svg, caption)
 
 
 def format_figure(content: str, caption: str) -> str:

@@ -44,18 +44,15 @@ def position_waves_html(length: int, width: int, pair: int, position: int, shift
     error = float((rotation @ start - end).abs().max())
     waves = list(zip(columns[:length].T.tolist(), (markup.BLUE, markup.ORANGE), strict=True))
     waves_caption = f"sin(p·w), column {2 * pair} (blue) and cos(p·w), column {2 * pair + 1} (orange), by position p"
-    similarity = (table[:length] @ table[position] / (width / 2)).tolist()
-    similarity_caption = f"similarity of position {position} to every position, over all columns"
-    return (
-        f"<div style='display:flex;flex-wrap:wrap'>{draw_table(table[:length], pair)}"
-        f"{draw_lines(waves, position, waves_caption)}"
-        f"{draw_lines([(similarity, markup.GREEN)], position, similarity_caption)}</div>"
-        f"<p>Pair {pair}: frequency w = {frequency:.4f} radians per token, so a wave is {2 * math.pi / frequency:,.1f} "
-        f"tokens long.<br>A shift by {shift} rotates the pair by {angle:.3f} radians, with the matrix "
-        f"[{cos:.3f}, {sin:.3f}; {-sin:.3f}, {cos:.3f}]: from ({start[0]:.3f}, {start[1]:.3f}) at position {position} "
-        f"to ({end[0]:.3f}, {end[1]:.3f}) at position {position + shift}. The largest difference from the table is "
-        f"{error:.0e}, which is the rounding of float32.</p>"
-    )
+    similarity = [((table[:length] @ table[position] / (width / 2)).tolist(), markup.GREEN)]
+    caption = f"similarity of position {position} to every position, over all columns"
+    return (f"<div style='display:flex;flex-wrap:wrap'>{draw_table(table[:length], pair)}"
+            f"{draw_lines(waves, position, waves_caption)}{draw_lines(similarity, position, caption)}</div>"
+            f"<p>Pair {pair}: frequency w = {frequency:.4f} radians per token, so a wave is "
+            f"{2 * math.pi / frequency:,.1f} tokens long.<br>A shift by {shift} rotates the pair by {angle:.3f} radians"
+            f", with the matrix [{cos:.3f}, {sin:.3f}; {-sin:.3f}, {cos:.3f}]: from ({start[0]:.3f}, {start[1]:.3f}) "
+            f"at position {position} to ({end[0]:.3f}, {end[1]:.3f}) at position {position + shift}. The largest "
+            f"difference from the table is {error:.0e}, which is the rounding of float32.</p>")  # fmt: skip
 
 
 def draw_table(table: torch.Tensor, pair: int) -> str:

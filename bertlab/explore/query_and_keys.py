@@ -85,12 +85,10 @@ def query_and_keys_html(tokens: Sequence[str], query: Tensor, keys: Tensor, valu
     captions = "the query (orange) and the keys (blue)", "values (dots, larger for more weight) and output (diamond)"
     planes = [markup.format_svg(AXES + "".join(marks), caption, SIDE)
               for marks, caption in zip((arrows, dots), captions, strict=True)]  # fmt: skip
-    return (
-        f"<div style='display:flex;flex-wrap:wrap'>{''.join(planes)}</div>"
-        f"{markup.format_table(rows, ('token', 'score q·k/√2', 'weight'))}"
-        f"<p>Output ({output[0]:.2f}, {output[1]:.2f}). The weights are spread as widely as equal weights on "
-        f"{math.exp(entropy):.1f} of {len(names)} tokens.</p>"
-    )
+    return (f"<div style='display:flex;flex-wrap:wrap'>{''.join(planes)}</div>"
+            f"{markup.format_table(rows, ('token', 'score q·k/√2', 'weight'))}"
+            f"<p>Output ({output[0]:.2f}, {output[1]:.2f}). The weights are spread as widely as equal weights on "
+            f"{math.exp(entropy):.1f} of {len(names)} tokens.</p>")  # fmt: skip
 
 
 def to_pixels(point: Sequence[float]) -> tuple[float, float]:

@@ -39,21 +39,19 @@ def explain_text(model: Classifier, tokenizer: WordPiece, text: str,
     with eval_mode(model):
         probability, predicted = model(input_ids=ids).logits.float().softmax(-1).max(-1)  # (1,), (1,)
         scores = saliency.score_tokens(model, {"input_ids": ids}, predicted, baseline, steps)
-    rows = {name: values[0].tolist() for name, values in scores.items()}
-    return encoding.tokens, int(predicted), float(probability), rows
+    scores = {name: values[0].tolist() for name, values in scores.items()}
+    return encoding.tokens, int(predicted), float(probability), scores
 
 
 def saliency_html(model: Classifier, tokenizer: WordPiece, text: str, labels: Sequence[str], steps: int = 8) -> str:
     """A row of coloured tokens for each method: blue is evidence for the class, orange against it."""
     tokens, predicted, probability, scores = explain_text(model, tokenizer, text, steps)
     label = html.escape(labels[predicted])
-    rows = [(html.escape(name), format_scored_tokens(tokens, scores[name])) for name in scores]
+    table = markup.format_table((html.escape(name), format_scored_tokens(tokens, scores[name])) for name in scores)
     note = note_truncation("The sentence", len(tokenizer.tokenize(text)), len(tokens) - 2)
-    return (
-        f"<p>The model predicts <b>{label}</b> with probability {probability:.2f}. {note}</p>"
-        f"{markup.format_table(rows)}<p>Each row is scaled to its own largest number. Blue is evidence for {label}, "
-        "orange with a dashed frame is evidence against it. The highest score of a row is in bold.</p>"
-    )
+    return (f"<p>The model predicts <b>{label}</b> with probability {probability:.2f}. {note}</p>{table}<p>"
+            f"Each row is scaled to its own largest number. Blue is evidence for {label}, orange with a dashed frame "
+            "is evidence against it. The highest score of a row is in bold.</p>")  # fmt: skip
 
 
 def format_scored_tokens(tokens: Sequence[str], scores: Sequence[float]) -> str:

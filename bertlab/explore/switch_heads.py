@@ -114,7 +114,5 @@ def switch_heads_html(bert: Bert, tokenizer: WordPiece, texts: Sequence[str], of
         rows.append((str(rank), bar, f"was {old:.2f}", html.escape(texts[1 + i]) + moved))
     similarity = (before * after).sum(-1).mean().item()
     count = bert.config.num_hidden_layers * bert.config.num_attention_heads
-    return (
-        f"<p>{len(off)} of {count} heads are off. The vectors of the texts have a mean cosine of {similarity:.3f} "
-        f"with those of the full model.</p>{markup.format_table(rows)}"
-    )
+    return (f"<p>{len(off)} of {count} heads are off. The vectors of the texts have a mean cosine of {similarity:.3f} "
+            f"with those of the full model.</p>{markup.format_table(rows)}")  # fmt: skip

@@ -58,23 +58,20 @@ def tags_html(model: nn.Module, task: Tagging, text: str) -> str:
     """The words of a text as coloured boxes, each over its tag, the probability, and the prediction for each piece."""
     boxes = "".join(format_tagged_word(*word) for word in tag_pieces(model, task, text))
     note = note_truncation("The sentence", len(split_words_and_tags(text, [])[0]), MOST_WORDS, "words")
-    return (
-        f'<div style="line-height:1.4">{boxes}</div><p>{note}Below each word are its tag and its probability, and '
-        "below them the prediction for each of its pieces. The tag of the word is that of the piece with a frame.</p>"
-    )
+    return (f'<div style="line-height:1.4">{boxes}</div><p>{note}Below each word are its tag and its probability, and '
+            "below them the prediction for each of its pieces. The tag of the word is that of the piece with a frame."
+            "</p>")  # fmt: skip
 
 
 def format_tagged_word(word: str, pieces: Sequence[tuple[str, str, float]], labelled: int) -> str:
     """A word in a box, its tag and probability, and in small type the same for each of its pieces; number `labelled`
     gives the tag and has a frame."""
     _, tag, probability = pieces[labelled]
-    columns = "".join(
-        f'<span style="display:inline-block;margin:0 1px;padding:0 2px;border:1px solid '
-        f'{"#333" if i == labelled else "transparent"};font-size:75%;color:#333">'
-        f"{html.escape(piece)}<br>{html.escape(tag)} {probability:.2f}</span>"
-        for i, (piece, tag, probability) in enumerate(pieces)
-    )
-    content = f"<b>{html.escape(word)}</b><br>{html.escape(tag)} {probability:.2f}<br>{columns}"
+    content = f"<b>{html.escape(word)}</b><br>{html.escape(tag)} {probability:.2f}<br>"
+    for i, (piece, piece_tag, p) in enumerate(pieces):
+        style = f"border:1px solid {'#333' if i == labelled else 'transparent'};font-size:75%;color:#333"
+        content += (f'<span style="display:inline-block;margin:0 1px;padding:0 2px;{style}">{html.escape(piece)}<br>'
+                    f"{html.escape(piece_tag)} {p:.2f}</span>")  # fmt: skip
     return markup.format_box(content, choose_tag_colour(tag, probability), "vertical-align:top")
 
 
