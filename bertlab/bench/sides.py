@@ -31,8 +31,8 @@ class Side:
 
     def compute_first_loss(self) -> float:
         """The loss of the first rows before any training, without dropout: the same on all sides."""
-        count = min(len(self.setting.rows), FEW_ROWS)
-        batch = self.setting.collate([self.setting.rows[i] for i in range(count)], np.random.default_rng(0))
+        rows = [self.setting.rows[i] for i in range(min(len(self.setting.rows), FEW_ROWS))]
+        batch = self.setting.collate(rows, np.random.default_rng(0))
         self.model.eval()
         with torch.no_grad():
             return float(self.model(**batch).loss)

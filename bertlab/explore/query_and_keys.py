@@ -82,10 +82,10 @@ def query_and_keys_html(tokens: Sequence[str], query: Tensor, keys: Tensor, valu
     rows = [(name, f"{score:.2f}", markup.format_bar(weight, content=f"{weight:.3f}"))
             for name, score, weight in zip(names, scores.tolist(), weights.tolist(), strict=True)]  # fmt: skip
     entropy = float(torch.special.entr(weights).sum())
-    captions = "the query (orange) and the keys (blue)", "values (dots, larger for more weight) and output (diamond)"
-    planes = [markup.format_svg(AXES + "".join(marks), caption, SIDE)
-              for marks, caption in zip((arrows, dots), captions, strict=True)]  # fmt: skip
-    return (f"<div style='display:flex;flex-wrap:wrap'>{''.join(planes)}</div>"
+    planes = markup.format_svg(AXES + "".join(arrows), "the query (orange) and the keys (blue)", SIDE)
+    caption = "values (dots, larger for more weight) and output (diamond)"
+    planes += markup.format_svg(AXES + "".join(dots), caption, SIDE)
+    return (f"<div style='display:flex;flex-wrap:wrap'>{planes}</div>"
             f"{markup.format_table(rows, ('token', 'score q·k/√2', 'weight'))}"
             f"<p>Output ({output[0]:.2f}, {output[1]:.2f}). The weights are spread as widely as equal weights on "
             f"{math.exp(entropy):.1f} of {len(names)} tokens.</p>")  # fmt: skip

@@ -43,17 +43,7 @@ def test_probabilities_are_those_of_the_head(model, task):
     tokens, starts, ends = explore.find_answer_ends(model, task, "who", "ann wrote it", character=4)
     assert tokens == ["[CLS]", "ann", "wrote", "it"]
     model.eval()
-    ids = torch.tensor(
-        [
-            [
-                WORDS.cls_id,
-                *WORDS.convert_tokens_to_ids(["who"]),
-                WORDS.sep_id,
-                *WORDS.convert_tokens_to_ids(["ann", "wrote", "it"]),
-                WORDS.sep_id,
-            ]
-        ]
-    )
+    ids = torch.tensor([WORDS.convert_tokens_to_ids(["[CLS]", "who", "[SEP]", "ann", "wrote", "it", "[SEP]"])])
     types = torch.tensor([[0, 0, 0, 1, 1, 1, 1]])
     with torch.no_grad():
         output = model(ids, token_type_ids=types)

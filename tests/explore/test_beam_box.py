@@ -111,9 +111,7 @@ def test_the_box_follows_its_controls(model, task):
 
 
 def test_the_beam_as_a_figure():
-    ax = plots.draw_beam(
-        [[(log_p, ids) for log_p, ids in step] for step in STEPS], ["a", "b", *"cdefghijk"], best=[5, 8]
-    )
+    ax = plots.draw_beam(STEPS, [*"abcdefghijk"], best=[5, 8])
     words = [text.get_text() for text in ax.texts]
     assert words == ["f", "g", "i", "i", "j", "j", "k"]
     bold = [text.get_text() for text in ax.texts if text.get_fontweight() == "bold"]

@@ -25,12 +25,7 @@ def make_prediction(label: str, p: float) -> dict:
     return {"label": label, "probability": p, "probabilities": {label: p, other: 1 - p}}
 
 
-PREDICTIONS = [
-    make_prediction("pos", 0.9),
-    make_prediction("pos", 0.6),
-    make_prediction("neg", 0.8),
-    make_prediction("neg", 0.7),
-]
+PREDICTIONS = [make_prediction(*pair) for pair in (("pos", 0.9), ("pos", 0.6), ("neg", 0.8), ("neg", 0.7))]
 
 
 @pytest.fixture

@@ -33,11 +33,7 @@ def test_tokenizer_follows_typing_and_the_slider():
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [
-        ("", "Nothing to show"),
-        (" \u200b", "Nothing to show"),
-        ("a " * 1500, "Only the first 2,000 characters"),
-    ],
+    [("", "Nothing to show"), (" \u200b", "Nothing to show"), ("a " * 1500, "Only the first 2,000 characters")],
 )
 def test_tokenizer_answers_bad_input_in_words(text, expected):
     assert expected in explore.live_tokenizer({"letters": WordPiece(LETTERS)}, text).children[-1].value

@@ -53,11 +53,7 @@ def test_saliency_box_follows_typing(model):
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [
-        (" ", "Nothing to show"),
-        ("good " * 40, "has 40 tokens; only the first 24 are used"),
-        ("zebra", "[UNK]"),
-    ],
+    [(" ", "Nothing to show"), ("good " * 40, "has 40 tokens; only the first 24 are used"), ("zebra", "[UNK]")],
 )
 def test_saliency_box_answers_bad_input_in_words(model, text, expected):
     assert expected in explore.saliency_box(model, WORDS, text, ["no", "yes"]).children[-1].value

@@ -34,12 +34,8 @@ def test_tags_of_pieces_are_those_of_the_task(model, label_on, length):
     assert [word for word, _, _ in tagged] == prediction["words"]
     assert [pieces[labelled][1] for _, pieces, labelled in tagged] == prediction["tags"]
     assert [pieces[labelled][2] for _, pieces, labelled in tagged] == pytest.approx(prediction["probability"])
-    assert [[piece for piece, _, _ in pieces] for _, pieces, _ in tagged] == [
-        ["marie"],
-        ["cur", "##ie"],
-        ["saw"],
-        ["paris"],
-    ]
+    pieces_of_words = [[piece for piece, _, _ in pieces] for _, pieces, _ in tagged]
+    assert pieces_of_words == [["marie"], ["cur", "##ie"], ["saw"], ["paris"]]
     assert tagged[1][2] == (label_on == "last")
 
 
