@@ -140,19 +140,19 @@ class Learner:
     def measure_step_seconds(self, steps: int = 12) -> float:
         """The mean seconds of a step, without the first one."""
         ends, rate = [], self.plan.recipe.learning_rate
-        self.fit(self.load_model(), steps, rate, lambda step: ends.append(time.perf_counter()))
+        self.fit(self.load_first_weights(), steps, rate, lambda step: ends.append(time.perf_counter()))
         return float(np.diff(ends).mean())
 
     def train(self, steps: int, rate: float) -> dict:
         """Train in turns, and return the last point of the curve. The point before the first step and those between the
         turns are sent through the pipe, see `TurnTaker`."""
-        model = self.load_model()
+        model = self.load_first_weights()
         turns = TurnTaker(self.pipe, steps, lambda: evaluate_learner(self.plan, model))
         turns.record_step(0)
         self.fit(model, steps, rate, turns.record_step)
         return turns.make_point(steps)
 
-    def load_model(self) -> torch.nn.Module:
+    def load_first_weights(self) -> torch.nn.Module:
         return load_side_model(self.plan.setting, self.name).train()
 
     def fit(self, model: torch.nn.Module, steps: int, rate: float, on_step_end: Callable[[int], None]) -> None:
