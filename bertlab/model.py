@@ -284,7 +284,7 @@ def eval_mode(model: nn.Module) -> Iterator[None]:
             part.training = training
 
 
-def sinusoid_table(length: int, width: int) -> Tensor:
+def make_sinusoid_table(length: int, width: int) -> Tensor:
     """The position table of Vaswani et al. 2017, section 3.5: sin in even columns, cos in odd ones, (length, width).
 
     BERT learns its table. If it starts from this one, as in `pretrain`, it learns sooner to attend to neighbours.

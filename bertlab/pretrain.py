@@ -21,7 +21,7 @@ from .corpus import EncodedCorpus, encode_documents, pair_rows, split_documents
 from .files import read_text, write_json
 from .heads import Pretraining
 from .masking import Masking, PretrainingCollate
-from .model import PRESETS, Bert, BertConfig, eval_mode, sinusoid_table
+from .model import PRESETS, Bert, BertConfig, eval_mode, make_sinusoid_table
 from .options import option
 from .train import TrainConfig, estimate_steps, evaluate, train
 from .vocabulary import learn_vocabulary
@@ -236,7 +236,7 @@ def make_pretraining_model(plan: PretrainPlan, tokenizer: WordPiece, text: Encod
         if plan.sinusoids:
             table = model.bert.embeddings.positions.weight
             with torch.no_grad():
-                table.copy_(plan.sinusoids * sinusoid_table(*table.shape))
+                table.copy_(plan.sinusoids * make_sinusoid_table(*table.shape))
             if plan.neighbours:
                 start_heads_at_neighbours(model.bert)
     if plan.unigrams:
@@ -250,11 +250,11 @@ def start_heads_at_neighbours(bert: Bert) -> None:
 
     In each of these layers the first head attends to the previous token, the second to the next one, the others to the
     offsets -2, +2, and so on. The heads of a trained BERT do the same, but a small model spends most of its minutes
-    discovering it. This needs positions that start from the sinusoids (`sinusoid_table` of model.py): there, a shift by
-    o tokens rotates each pair of columns (sin, cos) by the angle o * w, where w is the pair's frequency (Vaswani et al.
-    2017, section 3.5). Keys read the fastest pairs unchanged, queries read them rotated by the head's offset o, so that
-    the score of token i for token j is highest at j = i + o. The heads of the later layers keep their random queries
-    and keys, and so start by attending to all tokens equally, which helps to predict the next sentence.
+    discovering it. This needs positions that start from the sinusoids (`make_sinusoid_table` of model.py): there, a
+    shift by o tokens rotates each pair of columns (sin, cos) by the angle o * w, where w is the pair's frequency
+    (Vaswani et al. 2017, section 3.5). Keys read the fastest pairs unchanged, queries read them rotated by the head's
+    offset o, so that the score of token i for token j is highest at j = i + o. The heads of the later layers keep their
+    random queries and keys, and so start by attending to all tokens equally, which helps to predict the next sentence.
 
     In all layers, value and output start as an orthogonal matrix and its transpose, so that a head copies what it reads
     (after the mimetic initialisation of Trockman and Kolter, 2023). No weight is frozen: all are trained as usual.

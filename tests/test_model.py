@@ -16,7 +16,7 @@ from bertlab.model import (
     Embeddings,
     attention_maps,
     gather_tokens,
-    sinusoid_table,
+    make_sinusoid_table,
 )
 from tests.parity import BOUND, CONFIGS, PARTS, B, T, compare, describe_size, make_batch, make_loud, make_pair
 
@@ -313,9 +313,9 @@ def test_preset_takes_changes():
 def test_sinusoids_literally():
     expected = [[0, 1, 0, 1], [math.sin(1), math.cos(1), math.sin(0.01), math.cos(0.01)],
              [math.sin(2), math.cos(2), math.sin(0.02), math.cos(0.02)]]  # fmt: skip
-    close(sinusoid_table(3, 4), torch.tensor(expected), 1e-7)
-    assert sinusoid_table(2, 3).shape == (2, 3)
-    close(sinusoid_table(5, 3)[4, 2], torch.tensor(math.sin(4 / 10_000 ** (2 / 3))), 1e-7)
+    close(make_sinusoid_table(3, 4), torch.tensor(expected), 1e-7)
+    assert make_sinusoid_table(2, 3).shape == (2, 3)
+    close(make_sinusoid_table(5, 3)[4, 2], torch.tensor(math.sin(4 / 10_000 ** (2 / 3))), 1e-7)
 
 
 # ---- Input that it cannot read ---------------------------------------------------------------------------------------

@@ -203,6 +203,8 @@ def test_names_exist(path):
     nodes = parse_code(path)
     imported = dict(pair for node in nodes for pair in import_names(node))
     assigned = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    defined = {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    assert not imported.keys() & (assigned | defined), "a cell gives another meaning to what was imported"
 
     def resolve(node: ast.AST) -> object:
         """The object of bertlab that an expression names, or None."""

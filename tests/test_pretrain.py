@@ -19,7 +19,7 @@ from bertlab.checkpoint import list_checkpoints
 from bertlab.corpus import EncodedCorpus
 from bertlab.heads import Pretraining
 from bertlab.masking import PretrainingCollate
-from bertlab.model import Bert, BertConfig, attention_maps, sinusoid_table
+from bertlab.model import Bert, BertConfig, attention_maps, make_sinusoid_table
 from bertlab.pretrain import (
     PretrainPlan,
     fill_masks,
@@ -93,7 +93,7 @@ def test_heads_start_at_neighbours():
     bert = Bert(BertConfig(vocab_size=50, hidden_size=128, num_hidden_layers=2, num_attention_heads=4,
                            intermediate_size=64, max_position_embeddings=40)).eval()  # fmt: skip
     with torch.no_grad():
-        bert.embeddings.positions.weight.copy_(0.1 * sinusoid_table(40, 128))
+        bert.embeddings.positions.weight.copy_(0.1 * make_sinusoid_table(40, 128))
     start_heads_at_neighbours(bert)
     with attention_maps(bert) as maps:
         bert(torch.randint(0, 50, (8, 30)))

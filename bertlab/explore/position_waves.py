@@ -9,7 +9,7 @@ import ipywidgets as widgets
 import matplotlib.image
 import torch
 
-from ..model import sinusoid_table
+from ..model import make_sinusoid_table
 from ..plots import DIVERGING
 from . import markup
 from .shared import LiveHTML
@@ -34,7 +34,7 @@ def position_waves(length: int = 64, width: int = 32) -> widgets.VBox:
 
 def position_waves_html(length: int, width: int, pair: int, position: int, shift: int) -> str:
     """The table, the two waves of a pair, the similarity of positions by distance, and the rotation by a shift."""
-    table = sinusoid_table(length + shift, width).double()
+    table = make_sinusoid_table(length + shift, width).double()
     frequency = 10_000 ** (-2 * pair / width)
     angle = shift * frequency
     cos, sin = math.cos(angle), math.sin(angle)

@@ -11,7 +11,7 @@ import matplotlib.image
 import pytest
 
 from bertlab import explore
-from bertlab.model import sinusoid_table
+from bertlab.model import make_sinusoid_table
 
 
 def make_parts(**size):
@@ -24,7 +24,7 @@ def make_parts(**size):
 def test_position_waves_show_the_rotation_of_the_real_table():
     *_, pair, position, shift, output = make_parts(length=32, width=8)
     pair.value, position.value, shift.value = 1, 3, 5
-    table = sinusoid_table(64, 8)
+    table = make_sinusoid_table(64, 8)
     for p in (3, 8):
         assert f"({table[p, 2]:.3f}, {table[p, 3]:.3f}) at position {p}" in output.value
     angle = 5 * 0.1  # 10,000 ** (-2 / 8) is a tenth
@@ -41,7 +41,7 @@ def test_position_waves_draw_what_the_table_holds():
     pair.value, position.value = 0, 0
     sine, cosine, similarity = re.findall(r'points="([^"]+)"', output.value)
     heights = [[float(point.split(",")[1]) for point in line.split()] for line in (sine, cosine, similarity)]
-    table = sinusoid_table(3, 4)
+    table = make_sinusoid_table(3, 4)
     assert heights[0] == pytest.approx((95 - 85 * table[:, 0]).tolist(), abs=0.06)
     assert heights[1] == pytest.approx((95 - 85 * table[:, 1]).tolist(), abs=0.06)
     assert heights[2] == pytest.approx((95 - 85 * (table @ table[0]) / 2).tolist(), abs=0.06)
