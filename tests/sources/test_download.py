@@ -101,9 +101,17 @@ def test_an_index_that_never_answers_is_given_up_after_a_few_attempts(write_toml
 
 def test_a_python_without_pip_is_reported(write_toml, monkeypatch):
     write_toml(make_toml(TINY))
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.machinery.PathFinder.find_spec", lambda name: None)
     with pytest.raises(sources.SourceError, match=r"no pip.*ensurepip"):
         sources.fetch("tiny")
+
+
+def test_looking_for_pip_does_not_wake_setuptools(write_toml, replace_pip, monkeypatch):
+    """With distutils imported before it, setuptools' import hook warns when somebody asks where pip is."""
+    write_toml(make_toml(TINY))
+    replace_pip(TINY)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: pytest.fail(f"asked the import hooks for {name}"))
+    sources.fetch("tiny", progress=False)
 
 
 def test_the_hub_replaces_the_index(write_toml, replace_pip, monkeypatch, tmp_path):
