@@ -16,7 +16,11 @@ COMMITTED = ".bertlab-ready"  # files that are complete and have to be moved int
 
 
 def read_text(path: Path) -> str:
-    """A UTF-8 file, with or without a byte order mark; line ends become \\n. ValueError names the bad byte."""
+    """A UTF-8 file, with or without a byte order mark; line ends become \\n. ValueError names the bad byte.
+
+    A line ends at \\n or \\r\\n, and at \\r in a file that has no \\n. Other characters that Unicode calls line
+    ends are characters like any other.
+    """
     data = path.read_bytes()
     try:
         text = data.decode("utf-8-sig")
@@ -28,7 +32,7 @@ def read_text(path: Path) -> str:
             f"{path}: byte {offset} (0x{data[offset]:02x}, line {line}) is not UTF-8; "
             "save the file as UTF-8 (or convert it: iconv -f ENCODING -t UTF-8)"
         ) from None
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.replace("\r\n", "\n") if "\n" in text else text.replace("\r", "\n")
 
 
 def write_text(path: Path, text: str) -> None:
