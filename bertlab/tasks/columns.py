@@ -15,10 +15,12 @@ from .. import files
 from .metrics import ENTITY_TAG
 from .tables import BadRows
 
-TABS, RUNS_OF_TABS, BLANKS = "\t", "\t+", "[ \t]+"  # what separates columns
+TABS, RUNS_OF_TABS, BLANKS = "a tab", "tabs", "tabs or spaces"  # what separates columns
 ADVICE = "name the columns, counted from 1 (-1 is the last): --columns word=1 tag=2"
 DOCUMENT = "-DOCSTART-"
 CHUNKS = re.compile(r"O|[BI]-(NP|VP|PP|ADVP|ADJP|SBAR|PRT|INTJ|CONJP|LST|UCP)|[BI]-[NVP]C")
+SAMPLE = 20_000  # lines by which a layout is recognised
+NUMBER = re.compile(r"[0-9]+([-.][0-9]+)?")
 HEADER_WORDS = ("word", "words", "token", "tokens", "form", "text")
 HEADER_TAGS = ("tag", "tags", "ner", "ner_tag", "ner_tags", "ne", "label", "labels", "pos", "upos", "xpos", "entity")
 
@@ -59,8 +61,9 @@ Line = tuple[int, str]  # its number from 1, its text
 def split_columns(line: str, separator: str) -> list[str]:
     """The columns of a line, without blanks around them."""
     if separator == BLANKS:
-        return re.split(BLANKS, line.strip(" \t"))
-    return [column.strip(" ") for column in re.split(separator, line.rstrip(" \t"))]
+        return [column for column in line.replace("\t", " ").split(" ") if column] or [""]
+    columns = [column.strip(" ") for column in line.rstrip(" \t").split("\t")]
+    return columns if separator == TABS else columns[:1] + [column for column in columns[1:] if column]
 
 
 def split_blocks(text: str) -> list[list[Line]]:
@@ -71,7 +74,7 @@ def split_blocks(text: str) -> list[list[Line]]:
 
 def is_document_start(line: str) -> bool:
     """Whether a line separates documents; where words are numbered, a number comes first."""
-    return DOCUMENT in line and DOCUMENT in re.split(BLANKS, line.strip(" \t"))[:2]
+    return DOCUMENT in line and DOCUMENT in split_columns(line, BLANKS)[:2]
 
 
 def find_width(rows: Sequence[list[str]]) -> tuple[int, int]:
@@ -92,7 +95,7 @@ def choose_separator(lines: Sequence[str]) -> str:
 
 
 def is_word_number(column: str) -> bool:
-    return re.fullmatch(r"[0-9]+([-.][0-9]+)?", column) is not None
+    return NUMBER.fullmatch(column) is not None
 
 
 def has_numbers(rows: Sequence[list[str]], any_order: bool = False) -> bool:
@@ -106,12 +109,12 @@ def has_numbers(rows: Sequence[list[str]], any_order: bool = False) -> bool:
 
 def may_be_names(column: Sequence[str]) -> bool:
     """Whether each tag of a column is O or begins with B-, I- and so on."""
-    return all(tag == "O" or ENTITY_TAG.match(tag) for tag in column)
+    return all(tag == "O" or ENTITY_TAG.match(tag) for tag in set(column))
 
 
 def are_chunks(column: Sequence[str]) -> bool:
     """Whether a column holds the phrases of CoNLL-2000 and 2003."""
-    return set(column) > {"O"} and all(map(CHUNKS.fullmatch, column))
+    return set(column) != {"O"} and all(map(CHUNKS.fullmatch, set(column)))
 
 
 def list_candidates(blocks: Sequence[Sequence[Line]]) -> list[str]:
@@ -122,7 +125,7 @@ def list_candidates(blocks: Sequence[Sequence[Line]]) -> list[str]:
 
 def recognise_layout(blocks: Sequence[Sequence[Line]], is_conllu: bool) -> Layout:
     """How a file is laid out, by its lines. `is_conllu`: its name says that it is CoNLL-U."""
-    lines = list_candidates(blocks)
+    lines = list_candidates(blocks)[:SAMPLE]
     separator = choose_separator(lines)
     split = [split_columns(line, separator) for line in lines]
     width, _ = find_width(split)
@@ -135,7 +138,7 @@ def recognise_layout(blocks: Sequence[Sequence[Line]], is_conllu: bool) -> Layou
         nested = width == 4 and may_be_names(columns[2] + columns[3]) and not are_chunks(columns[2])
         name, tag = ("GermEval 2014", 2) if nested else (f"{width} numbered", -1)
         return Layout(name, 1, tag, separator, width, True)
-    has_names = [may_be_names(column) and set(column) > {"O"} for column in columns]
+    has_names = [may_be_names(column) and set(column) != {"O"} for column in columns]
     if width == 2 and has_names[0] and not may_be_names(columns[1]):
         return Layout("2", 1, 0, separator, 2)  # the tag first
     name = str(width)
@@ -325,8 +328,8 @@ def check_plausible(
 
 def check_shape(blocks: Sequence[Sequence[Line]], layout: Layout, path: Path) -> None:
     """Raise ValueError if most lines do not have the same number of columns: it is a text, or of another kind."""
-    lines = [
-        line for block in blocks for line in block if not line[1].startswith("#") and not is_document_start(line[1])
+    lines = [line for block in blocks for line in block if line[1][0] != "#" and not is_document_start(line[1])][
+        :SAMPLE
     ]
     widths = Counter(len(fit_columns(line, layout)) for _, line in lines)
     several = sum(count for width, count in widths.items() if width > 1)
