@@ -30,6 +30,7 @@ READ = [
      ["Oslo/B-ORG blames/O Danish/B-MISC fog/O ./O", "Nora/B-PER Holm/I-PER Bergen/B-PER"]),
     ("conll2003.txt", {"tag": "2"}, "CoNLL-2003 columns: word 1, tag 2; plain tags, 5 different",
      ["Oslo/NNP blames/VBZ Danish/JJ fog/NN ./.", "Nora/NNP Holm/NNP Bergen/NNP"]),
+    ("conll2003_phrases.txt", {}, "CoNLL-2003 columns: word 1, tag 4; IOB2", ["Nora/B-PER waits/O"]),
     ("german_conll2003.txt", {}, "5 columns: word 1, tag 5; IOB1 turned into IOB2", ["Ulm/B-LOC liegt/O"]),
     ("conllu_by_content.txt", {}, "CoNLL-U columns: word 2, tag 4; lines left out: comments (3), ranges and empty "
      "nodes (2); plain tags, 6 different", ["We/PRON ca/AUX n't/PART stay/VERB ./PUNCT", "New York/PROPN"]),
