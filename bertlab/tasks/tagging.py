@@ -83,6 +83,16 @@ def read_tagged_json(path: Path, problems: BadRows) -> Iterator[tuple[int, Tagge
                 problems.add(line, f"tags: {error}")
 
 
+def convert_to_iob2(
+    sentences: list[TaggedSentence], origin: str = "the data", say: Callable[[str], None] = print
+) -> list[TaggedSentence]:
+    """The same names in IOB2 where the tags are those of names; other tags stay as they are. `say` names odd tags, with
+    the number of their sentence as the row of `origin`."""
+    rows = [[number] * len(sentence.tags) for number, sentence in enumerate(sentences, 1)]
+    tags, _ = convert_tags([sentence.tags for sentence in sentences], rows, origin, say, "row")
+    return [TaggedSentence(sentence.words, own) for sentence, own in zip(sentences, tags, strict=True)]
+
+
 class Tagging(Task):
     """A tag for each word. `label_on` says which piece carries the label of a word: "first", "last" or "all"."""
 
@@ -136,9 +146,7 @@ class Tagging(Task):
         sentences = [
             TaggedSentence(list(row[words]), [read_label(tag) for tag in row[tags]]) for row in dataset if row[words]
         ]
-        numbers = [[i] * len(sentence.tags) for i, sentence in enumerate(sentences, 1)]
-        tags, _ = convert_tags([sentence.tags for sentence in sentences], numbers, name, print, "row")
-        return [TaggedSentence(sentence.words, own) for sentence, own in zip(sentences, tags, strict=True)]
+        return convert_to_iob2(sentences, name)
 
     @classmethod
     def parse_input(cls, given) -> TaggedSentence:
