@@ -348,7 +348,7 @@ class TextTask(Task):
 
     @classmethod
     def read_rows(cls, path: str | Path, columns: dict[str, str], parse: Callable, skip_bad_rows: bool, say: Callable):
-        """Examples from the rows of a .csv, .tsv or .jsonl file; `parse(row)` gives the answer of a row, or raises
+        """Examples from the rows of a CSV, TSV or JSON file; `parse(row)` gives the answer of a row, or raises
         ValueError. `columns` names the columns text and pair."""
         problems, examples = BadRows(path), []
         for line, row in read_table(Path(path), problems):

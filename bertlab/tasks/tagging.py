@@ -17,7 +17,7 @@ from .base import Task, compute_class_weights, list_sorted_labels, run_model
 from .hub import choose_column, make_label_reader
 from .metrics import are_entity_tags, score_entities, split_words_and_punctuation, to_iob2
 from .report import draw_label_report
-from .tables import BadRows, read_table
+from .tables import BadRows, parse_label, parse_text, read_table
 
 
 class TaggedSentence(NamedTuple):
@@ -41,13 +41,10 @@ def read_tagged_sentences(
     problems, sentences = BadRows(path), []
     if path.suffix in (".jsonl", ".json"):
         for line, row in read_table(path, problems):
-            words, tags = row.get("words", row.get("tokens")), row.get("tags", row.get("labels"))
-            if not isinstance(words, list) or not isinstance(tags, list):
-                problems.add(line, f"needs lists 'words' and 'tags'; there are {', '.join(row)}")
-            elif not words or len(words) != len(tags) or not all(isinstance(w, str) and w.strip() for w in words):
-                problems.add(line, f"{len(words)} words and {len(tags)} tags; each word needs one, and none is empty")
-            else:
-                sentences.append(TaggedSentence([w.strip() for w in words], [str(tag) for tag in tags]))
+            try:
+                sentences.append(parse_tagged_row(row))
+            except ValueError as error:
+                problems.add(line, str(error))
     else:
         tag_column = {"": 3, "upos": 3, "xpos": 4}.get(column.lower())
         if tag_column is None:
@@ -58,6 +55,23 @@ def read_tagged_sentences(
                 read_column_block(list(block), path.suffix == ".conllu", tag_column, problems, sentences)
     problems.raise_or_report(len(sentences), skip_bad_rows, say)
     return convert_to_iob2(sentences)
+
+
+def parse_tagged_row(row: dict) -> TaggedSentence:
+    """The sentence in a row of JSON. Raises ValueError for a word that is no text, and a tag that is no label."""
+    words, tags = row.get("words", row.get("tokens")), row.get("tags", row.get("labels"))
+    if not isinstance(words, list) or not isinstance(tags, list):
+        raise ValueError(f"needs lists 'words' and 'tags'; there are {', '.join(row)}")
+    if not words or len(words) != len(tags) or not all(word.strip() for word in words if isinstance(word, str)):
+        raise ValueError(f"{len(words)} words and {len(tags)} tags; each word needs one, and none is empty")
+    words = [parse_text(word, f"word {number}") for number, word in enumerate(words, 1)]
+    parsed = []
+    for number, tag in enumerate(tags, 1):
+        try:
+            parsed.append(parse_label(tag))
+        except ValueError as error:
+            raise ValueError(f"tag {number}: {error}") from None
+    return TaggedSentence(words, parsed)
 
 
 def convert_to_iob2(sentences: list[TaggedSentence]) -> list[TaggedSentence]:

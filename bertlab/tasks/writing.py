@@ -37,7 +37,7 @@ def read_text_pairs(
     skip_bad_rows: bool = False,
     say: Callable[[str], None] = print,
 ) -> list[TextPair]:
-    """Sources and targets from a .tsv, .csv or .jsonl file. A TSV or CSV may have two columns and no header. Errors as
+    """Sources and targets from a TSV, CSV or JSON file. A TSV or CSV may have two columns and no header. Errors as
     for `read_labelled_texts`."""
     problems, pairs = BadRows(path), []
     for line, row in read_table(Path(path), problems, (source, target)):
