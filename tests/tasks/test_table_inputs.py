@@ -185,8 +185,10 @@ DIALECTS = [(".csv", {}), (".csv", {"delimiter": ";"}), (".csv", {"delimiter": "
     mark=st.sampled_from(["", "\ufeff"]),
 )
 def test_csv_is_read_back_equal(rows, dialect, quoting, line_end, mark, tmp_path_factory):
-    """Or refused by name, where tabs and line ends within a text make rows of a TSV."""
+    """Or refused by name, where the separators and line ends within a text make rows with the labels of others."""
     ending, options = dialect
+    if (line_end, quoting) == ("\n", csv.QUOTE_MINIMAL):  # Python before 3.13 does not put marks around "\r" then
+        rows = [(label, text.replace("\r", "\n")) for label, text in rows]
     written = io.StringIO()
     writer = csv.writer(written, quoting=quoting, lineterminator=line_end, **options)
     writer.writerows([("label", "text"), *rows])
@@ -194,8 +196,8 @@ def test_csv_is_read_back_equal(rows, dialect, quoting, line_end, mark, tmp_path
     problems = BadRows(file)
     found = [(row["label"], row["text"]) for _, row in read_table(file, problems)]
     if problems.messages:
-        assert "\t" in options.get("delimiter", "")
-        assert any("\t" in text and ("\n" in text or "\r" in text) for _, text in rows)
+        separator = options.get("delimiter", ",")
+        assert any(separator in text and ("\n" in text or "\r" in text) for _, text in rows)
         assert "it would swallow line" in problems.messages[0]
     else:
         assert found == rows
