@@ -185,6 +185,6 @@ class SwallowedRows:
                     for values, field in zip(self.values, record.fields, strict=True):
                         values.add(field.strip())
         for known, column in zip(self.values, zip(*lines, strict=True), strict=True):
-            if known & set(column) and all(column) and all(value in known or column.count(value) > 1 for value in column):
+            if known & set(column) and all(value and (value in known or column.count(value) > 1) for value in column):
                 return True
         return False

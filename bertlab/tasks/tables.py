@@ -235,3 +235,16 @@ def parse_label(value) -> str:
     label = str(value).strip()
     check_characters(label, "label")
     return "0" if label in ("-0", "-0.0") else re.sub(r"^(-?(?:0|[1-9][0-9]*))\.0+$", r"\1", label)
+
+
+def split_input(given: str | Sequence[str], least: int, most: int, needed: str) -> list[str]:
+    """The texts in what `predict` was given for one example: a text, or several in a list or tuple. Raises ValueError,
+    which counts them and says what is `needed`, when they are too few or too many, or when one is not a text."""
+    fields = list(given) if isinstance(given, list | tuple) else [given]
+    if not least <= len(fields) <= most:
+        raise ValueError(f"{given!r:.60} has {len(fields)} field{'s' * (len(fields) != 1)}: {needed}")
+    for field in fields:
+        if not isinstance(field, str):
+            raise ValueError(f"{field!r:.60} is not a text: {needed}")
+        check_characters(field, "the text")
+    return fields
