@@ -22,9 +22,10 @@ from ..files import write_json, write_text
 from ..options import option
 from ..train import TrainConfig, train
 from ..wordpiece import WordPiece
-from .base import Split, Task, count_row_tokens, split_examples
+from .base import Split, Task, split_examples
 from .hub import read_hub_examples
 from .named import NAMED, TASKS, find_task
+from .rows import count_row_tokens
 
 
 @dataclass(frozen=True)

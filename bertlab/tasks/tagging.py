@@ -7,17 +7,18 @@ from typing import NamedTuple
 
 from torch import nn
 
-from .. import weights
+from .. import files, weights
 from ..batches import IGNORE
 from ..heads import Tagger
 from ..wordpiece import WordPiece
-from .base import Task, compute_class_weights, list_sorted_labels, run_model
+from .base import Task, compute_class_weights, list_sorted_labels
 from .columns import read_column_file
 from .entity_tags import convert_tags
 from .hub import choose_column, make_label_reader
 from .metrics import are_entity_tags, score_entities, split_words_and_punctuation, to_iob2
 from .report import draw_label_report
-from .tables import BadRows, parse_label, read_table
+from .rows import run_model
+from .tables import BadRows, get_text_field, parse_json, parse_label, parse_text, read_table, split_input
 
 
 class TaggedSentence(NamedTuple):
@@ -69,18 +70,29 @@ def read_tagged_sentences(
 
 
 def read_tagged_json(path: Path, problems: BadRows) -> Iterator[tuple[int, TaggedSentence]]:
-    """(line, sentence) of each line of a JSON-lines file; what cannot be used goes to `problems`."""
+    """(line, sentence) of each row of a JSON file; what cannot be used goes to `problems`."""
     for line, row in read_table(path, problems):
-        words, tags = row.get("words", row.get("tokens")), row.get("tags", row.get("labels"))
-        if not isinstance(words, list) or not isinstance(tags, list):
-            problems.add(line, f"needs lists 'words' and 'tags'; there are {', '.join(row)}")
-        elif not words or len(words) != len(tags) or not all(isinstance(w, str) and w.strip() for w in words):
-            problems.add(line, f"{len(words)} words and {len(tags)} tags; each word needs one, and none is empty")
-        else:
-            try:
-                yield line, TaggedSentence([w.strip() for w in words], [parse_label(tag) for tag in tags])
-            except ValueError as error:
-                problems.add(line, f"tags: {error}")
+        try:
+            yield line, parse_tagged_row(row)
+        except ValueError as error:
+            problems.add(line, str(error))
+
+
+def parse_tagged_row(row: dict) -> TaggedSentence:
+    """The sentence in a row of JSON. Raises ValueError for a word that is no text, and a tag that is no label."""
+    words, tags = row.get("words", row.get("tokens")), row.get("tags", row.get("labels"))
+    if not isinstance(words, list) or not isinstance(tags, list):
+        raise ValueError(f"needs lists 'words' and 'tags'; there are {', '.join(row)}")
+    if not words or len(words) != len(tags) or not all(word.strip() for word in words if isinstance(word, str)):
+        raise ValueError(f"{len(words)} words and {len(tags)} tags; each word needs one, and none is empty")
+    words = [parse_text(word, f"word {number}") for number, word in enumerate(words, 1)]
+    parsed = []
+    for number, tag in enumerate(tags, 1):
+        try:
+            parsed.append(parse_label(tag))
+        except ValueError as error:
+            raise ValueError(f"tag {number}: {error}") from None
+    return TaggedSentence(words, parsed)
 
 
 def convert_to_iob2(
@@ -98,7 +110,7 @@ class Tagging(Task):
 
     name, head = "tag", Tagger
     options = ("class_weights", "label_on")
-    columns = ("column", "word", "tag")
+    columns, input_columns = ("column", "word", "tag"), {"words": "words", "text": "text"}
 
     def __init__(self, tokenizer: WordPiece, labels: Sequence[str], length: int = 128, label_on: str = "first"):
         if label_on not in ("first", "last", "all"):
@@ -150,10 +162,38 @@ class Tagging(Task):
 
     @classmethod
     def parse_input(cls, given) -> TaggedSentence:
-        words = split_words_and_punctuation(given) if isinstance(given, str) else list(given)
+        fields = split_input(given, 0, 1_000_000, "a tagger needs a text, or its words in a list or separated by tabs")
+        words = split_words_and_punctuation(given) if isinstance(given, str) else fields
         if not words:
             raise ValueError("there is no word to tag")
+        words = [parse_text(word, f"word {number}") for number, word in enumerate(words, 1)]
         return TaggedSentence(words, [""] * len(words))
+
+    @classmethod
+    def parse_row(cls, row: dict, names: dict[str, str]) -> str | list[str]:
+        """A list of words (`words` or `tokens`), which is written as JSON in a CSV; or a text."""
+        words = row.get(names["words"], row.get("tokens"))
+        if isinstance(words, str) and words.lstrip().startswith("["):
+            words = parse_json(words)
+        if isinstance(words, list):
+            return [parse_text(word, f"word {number}") for number, word in enumerate(words, 1)]
+        return get_text_field(row, names["text"])
+
+    def read_annotated_file(self, path, columns, problems, skip_bad_rows, say) -> list[tuple] | None:
+        """Words in columns (CoNLL, CoNLL-U). A .txt or .tsv file is one if its lines end with tags of the model."""
+        kind = path.suffix.lower()
+        if kind in (".csv", ".jsonl", ".ndjson", ".json") or (kind in (".txt", ".tsv") and not self._has_tags(path)):
+            return None
+        if kind in (".txt", ".tsv"):
+            problems.note(f"{path}: its lines end with tags, so each is read as a word in columns")
+        columns = {name: value for name, value in columns.items() if name in self.columns}
+        sentences = self.read_file(path, skip_bad_rows=skip_bad_rows, say=say, **columns)
+        return [(sentence.words, sentence._asdict()) for sentence in sentences]
+
+    def _has_tags(self, path: Path) -> bool:
+        """Whether each line of a file is blank, a comment, or several columns of which the last is a tag."""
+        rows = [line.split() for line in files.read_text(path).split("\n") if line.strip() and line[0] != "#"]
+        return bool(rows) and all(len(row) > 1 and row[-1] in {*self.labels, "O"} for row in rows)
 
     @classmethod
     def get_text(cls, example: TaggedSentence) -> str:
