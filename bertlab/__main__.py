@@ -12,7 +12,7 @@ from pathlib import Path
 from textwrap import shorten
 
 from . import __version__, sources
-from .options import CommandParser, add_plan_options, read_plan_options
+from .options import CommandParser, add_plan_options, read_plan_options, split_pairs
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 
@@ -198,28 +198,55 @@ def run_finetune(options: argparse.Namespace) -> None:
     print(f"saved in {options.out}; to use it: python -m bertlab predict --model {options.out} TEXT")
 
 
+PREDICT_INPUTS = """texts; or one file; without any: standard input, one text a line.
+
+A line is a text. Where a model reads more, tabs separate it: the two texts of a pair, a question and its context, what
+was said and the replies to choose from; for a tagger, the words themselves. Another number of fields is an error. An
+empty line is an empty text, which classifiers and writers answer; a text that is longer than what the model reads is
+cut, or read in parts, which is said.
+
+A file is a .txt of lines, or one that finetune reads for the task: .csv, .tsv, .json and .jsonl with named columns
+(text, text_pair; question, context; source; source and a list replies; a list words), SQuAD's JSON, CoNLL's columns. A
+.tsv whose first line names no such column is read as lines. What looks like the name of a file and is none is an error.
+"""
+
+
 def add_predict_options(parser: argparse.ArgumentParser) -> None:
-    inputs = (
-        "texts; or the name of one .txt or .tsv file; without any: standard input, one text a line. Where a model "
-        "reads two things, a tab separates them: two texts, a question and its context, or what was said and the "
-        "replies to choose from"
-    )
-    parser.add_argument("text", nargs="*", help=inputs)
+    parser.description = f"{parser.description}\n\n{PREDICT_INPUTS.partition('.')[2].strip()}"
+    parser.add_argument("given", nargs="*", metavar="text", help=PREDICT_INPUTS.partition(".")[0])
     parser.add_argument("--model", required=True, metavar="FOLDER", help="a folder that finetune made")
+    parser.add_argument("--text", action="store_true", help="take what is given as a text, whatever file it may name")
+    parser.add_argument("--columns", nargs="+", metavar="NAME=YOURS",
+                        help="what your file calls its columns (default: as in training)")  # fmt: skip
+    parser.add_argument("--skip-bad-rows", action="store_true", help="leave out what cannot be read, and say which")
     parser.add_argument("--beams", type=int, metavar="N", help="write: texts that are carried on at a time")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write .csv or .jsonl, with all probabilities")
+    parser.add_argument("--out", type=Path, metavar="FILE",
+                        help="write a .csv or .jsonl: the columns of the input and the predictions, with all "
+                        'probabilities; "predicted_" stands before a name that your file has too')  # fmt: skip
 
 
 def run_predict(options: argparse.Namespace) -> None:
-    from .tasks import load_predictor, predict, print_predictions, read_inputs, write_predictions
+    from . import tasks
 
-    inputs = read_inputs(options.text)
-    more = {} if options.beams is None else {"beams": options.beams}
-    predictions = predict(options.model, inputs, **more)
+    def say(text: str) -> None:
+        print(text, file=sys.stderr)
+
+    file = tasks.find_input_file(options.given, options.text)
+    if options.out:
+        tasks.check_output_file(options.out, file)
+    columns = dict(split_pairs("columns", options.columns or ()))
+    model, task, more = tasks.load_predictor(options.model)
+    inputs, shown = tasks.read_inputs(
+        task, options.given, file, columns=columns, skip_bad_rows=options.skip_bad_rows, say=say
+    )
+    more |= {} if options.beams is None else {"beams": options.beams}
+    predictions = tasks.predict_inputs(model, task, inputs, **more)
+    for loss in task.describe_losses(len(inputs)):
+        say(loss.removesuffix(" (--length)"))
     if options.out is None:
-        print_predictions(load_predictor(options.model)[1], predictions)
+        tasks.print_predictions(task, predictions)
     else:
-        write_predictions(inputs, predictions, options.out)
+        tasks.write_predictions(shown, predictions, options.out)
 
 
 # ---- bench and lab ---------------------------------------------------------------------------------------------------
@@ -321,7 +348,10 @@ COMMANDS: dict[str, tuple[str, AddOptions, Run, tuple[str, ...]]] = {
         "use a model that finetune made on a text, a file, or standard input",
         add_predict_options,
         run_predict,
-        ('--model runs/sentiment "a dull and lifeless film"', "--model runs/sentiment texts.txt --out predictions.csv"),
+        (
+            '--model runs/sentiment "a dull and lifeless film"',
+            "--model runs/sentiment reviews.csv --out predictions.csv",
+        ),
     ),
     "bench": (
         "measure our training beside transformers.Trainer's on this machine: the same weights and rows, in turn",

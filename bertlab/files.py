@@ -15,11 +15,23 @@ STAGING_PREFIX = ".bertlab-saving-"  # files that are being written
 COMMITTED = ".bertlab-ready"  # files that are complete and have to be moved into place
 
 
-def read_text(path: Path) -> str:
-    """A UTF-8 file, with or without a byte order mark; line ends become \\n. ValueError names the bad byte."""
-    data = path.read_bytes()
+def read_text(path: Path, keep_line_ends: bool = False) -> str:
+    """A UTF-8 file, with or without a byte order mark; line ends become \\n, unless they are to be kept. ValueError
+    names the bad byte.
+
+    A line ends at \\n or \\r\\n, and at \\r in a file that has no \\n. Other characters that Unicode calls line
+    ends are characters like any other.
+    """
+    text = decode_text(path.read_bytes(), path)
+    if keep_line_ends:
+        return text
+    return text.replace("\r\n", "\n") if "\n" in text else text.replace("\r", "\n")
+
+
+def decode_text(data: bytes, path: Path | str) -> str:
+    """The text in these bytes of the file `path`. ValueError names the byte that is not UTF-8."""
     try:
-        text = data.decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         # utf-8-sig counts from behind the byte order mark
         offset = error.start + (3 if data.startswith(b"\xef\xbb\xbf") else 0)
@@ -28,11 +40,20 @@ def read_text(path: Path) -> str:
             f"{path}: byte {offset} (0x{data[offset]:02x}, line {line}) is not UTF-8; "
             "save the file as UTF-8 (or convert it: iconv -f ENCODING -t UTF-8)"
         ) from None
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all: a reader finds the old text or the new one. Lines end in \\n on any system."""
+    """Write a file whole or not at all: a reader finds the old text or the new one. Lines end in \\n on any system.
+
+    A link is followed. What is neither a file nor a folder, such as a device or a pipe, is written into and stays.
+    Raises IsADirectoryError for a folder.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: give the name of a file")
+    if path.exists() and not path.is_file():
+        path.write_text(text, encoding="utf-8", newline="\n")
+        return
+    path = Path(os.path.realpath(path))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.being-written")
     try:
         temporary.write_text(text, encoding="utf-8", newline="\n")
@@ -47,7 +68,12 @@ def write_json(path: Path, value: dict) -> None:
 
 
 def move_into_place(temporary: Path, path: Path) -> None:
-    """Rename a file or folder that was written under a temporary name, after its bytes have reached the disk."""
+    """Rename a file or folder that was written under a temporary name, after its bytes have reached the disk.
+
+    Raises OSError when there is something at `path` that is neither a file nor a folder, such as a device.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(f"{path} is neither a file nor a folder: give another name")
     sync_to_disk(temporary)
     os.replace(temporary, path)
     sync_to_disk(path.parent)  # the new name is on the disk when its folder is

@@ -2,6 +2,7 @@
 once."""
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import MISSING, Field, field, fields
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -68,12 +69,13 @@ def read_plan_options(options: argparse.Namespace, plan: type) -> dict[str, Any]
         if get_origin(types[one.name]) is tuple:
             value = tuple(value)
             if get_origin(get_args(types[one.name])[0]) is tuple:
-                value = _split_pairs(one.name, value)
+                value = split_pairs(one.name, value)
         given[one.name] = value
     return given
 
 
-def _split_pairs(name: str, texts: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+def split_pairs(name: str, texts: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """The pairs that the option `name` was given as NAME=YOURS. Raises ValueError for one without "="."""
     pairs = tuple(tuple(text.split("=", 1)) for text in texts)
     if any(len(pair) != 2 for pair in pairs):
         raise ValueError(f"--{name} {' '.join(texts)}: write NAME=YOURS, such as text=review")

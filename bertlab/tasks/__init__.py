@@ -8,7 +8,7 @@ from .annotations import (
     read_reading_test,
     split_words_and_tags,
 )
-from .base import PaddingCollate, Split, Task, compute_class_weights, count_row_tokens, run_model, split_examples
+from .base import Split, Task, compute_class_weights, split_examples
 from .classification import Classification, LabelledText, read_labelled_texts, score_classes
 from .finetuning import (
     FinetunePlan,
@@ -22,6 +22,7 @@ from .finetuning import (
     scale_learning_rates,
 )
 from .hub import read_hub_examples
+from .inputs import find_input_file, read_inputs
 from .metrics import (
     answer_f1,
     compute_bleu,
@@ -53,7 +54,14 @@ from .named import (
     load_titles,
     load_topics,
 )
-from .prediction import load_predictor, predict, print_predictions, read_inputs, write_predictions
+from .prediction import (
+    check_output_file,
+    load_predictor,
+    predict,
+    predict_inputs,
+    print_predictions,
+    write_predictions,
+)
 from .reading import (
     Question,
     Reading,
@@ -67,6 +75,7 @@ from .reading import (
 from .regression import Regression, ScoredText, read_scored_texts
 from .replies import ReplyChoice, find_rank
 from .report import format_scores, gather_seeds, read_recorded_runs
+from .rows import PaddingCollate, count_row_tokens, run_model
 from .silver.names import collect_known_names, list_open_articles, make_silver_names, tag_names
 from .silver.questions import make_silver_questions
 from .tables import BadRows, BadRowsError

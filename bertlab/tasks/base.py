@@ -1,25 +1,23 @@
-"""What all tasks share: `Task`, the split into three sides, rows to batches, and running a model over rows.
+"""What all tasks share: `Task`, `TextTask`, and the split into three sides.
 
-Dimension letters: B rows of a batch, T tokens, C classes.
+Dimension letters: C classes.
 """
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from .. import weights
-from ..batches import IGNORE
 from ..corpus import hash_to_fraction
-from ..heads import Classifier, Output
-from ..model import eval_mode
-from ..wordpiece import WordPiece, truncate_longest_first
-from .tables import BadRows, get_text_field, read_table
+from ..heads import Classifier
+from ..wordpiece import WordPiece
+from .rows import PaddingCollate, encode_texts, run_model
+from .tables import BadRows, get_text_field, read_table, split_input
 
 # ---- Examples --------------------------------------------------------------------------------------------------------
 
@@ -56,84 +54,6 @@ def compute_class_weights(labels: Sequence[str], observed: Sequence[str]) -> Ten
     return torch.tensor([counts.total() / (len(labels) * max(1, counts[label])) for label in labels])
 
 
-# ---- Rows and batches ------------------------------------------------------------------------------------------------
-
-
-class PaddingCollate:
-    """Rows to a batch: `collate(rows, rng)` gives a dict of tensors. It draws nothing from `rng`.
-
-    A row is a dict; of it are taken `input_ids` (T,), `token_type_ids` (T,), `labels` (a number or (T,)),
-    `start_positions` and `end_positions`. Lists are padded to the longest row: ids with `pad`, segments with 0, labels
-    with -100. `attention_mask` is there only when something is padded.
-    """
-
-    def __init__(self, pad: int):
-        self.fill = {"input_ids": pad, "token_type_ids": 0, "labels": IGNORE, "start_positions": IGNORE,
-                     "end_positions": IGNORE}  # fmt: skip
-
-    def __call__(self, rows: Sequence[dict], rng: np.random.Generator | None = None) -> dict[str, Tensor]:
-        sizes = [len(row["input_ids"]) for row in rows]
-        T = max(sizes)
-        batch = {}
-        for name, filler in self.fill.items():
-            if name in rows[0]:
-                values = [row[name] for row in rows]
-                if not isinstance(values[0], int | float):
-                    values = [[*value, *[filler] * (T - len(value))] for value in values]  # (B, T)
-                batch[name] = torch.tensor(values)
-        if min(sizes) < T:
-            batch["attention_mask"] = (torch.arange(T) < torch.tensor(sizes)[:, None]).long()  # (B, T)
-        return batch
-
-
-def encode_texts(
-    tokenizer: WordPiece, texts: Sequence[str], pairs: Sequence[str | None], length: int
-) -> tuple[list[dict], int]:
-    """Rows [CLS] text [SEP], or [CLS] text [SEP] pair [SEP] where there is a pair, and how many were truncated.
-
-    The longer text of a pair is cut first. Without any pair the rows have no `token_type_ids`.
-    """
-    first, second = tokenizer.encode_bulk(texts), tokenizer.encode_bulk([pair or "" for pair in pairs])
-    cls, sep = tokenizer.cls_id, tokenizer.sep_id
-    any_pair = any(pair is not None for pair in pairs)
-    rows, truncated = [], 0
-    for a, b, pair in zip(first, second, pairs, strict=True):
-        parts = [a] if pair is None else [a, b]
-        room = length - 1 - len(parts)
-        if sum(map(len, parts)) > room:
-            parts, truncated = truncate_longest_first(parts, room), truncated + 1
-        row = {"input_ids": [cls, *parts[0], sep]}
-        segments = [0] * len(row["input_ids"])
-        if pair is not None:
-            row["input_ids"] += [*parts[1], sep]
-            segments += [1] * (len(parts[1]) + 1)
-        rows.append(row | ({"token_type_ids": segments} if any_pair else {}))
-    return rows, truncated
-
-
-def count_row_tokens(rows: Sequence[dict]) -> list[int]:
-    """Tokens of each row, for `Batches(lengths=...)`."""
-    return [len(row["input_ids"]) for row in rows]
-
-
-def run_model(
-    model: nn.Module, rows: Sequence[dict], collate: Callable, tokens: int = 4096
-) -> Iterator[tuple[list[int], Output]]:
-    """(numbers of the rows, the model's output for them) until all rows were read, those of like length together, about
-    `tokens` at a time. The model does not see the labels. It is in eval mode meanwhile, without gradients."""
-    sizes = count_row_tokens(rows)
-    order = sorted(range(len(rows)), key=sizes.__getitem__)
-    device = next(model.parameters()).device
-    with eval_mode(model):
-        while order:
-            count = max(1, tokens // sizes[order[min(len(order), max(1, tokens // sizes[order[0]])) - 1]])
-            chosen, order = order[:count], order[count:]
-            batch = collate(
-                [{k: v for k, v in rows[i].items() if k in ("input_ids", "token_type_ids")} for i in chosen]
-            )
-            yield chosen, model(**{name: tensor.to(device) for name, tensor in batch.items()})
-
-
 # ---- Task ------------------------------------------------------------------------------------------------------------
 
 
@@ -154,6 +74,8 @@ class Task:
     default_epochs: ClassVar[float] = 2.0
     options: ClassVar[tuple[str, ...]] = ()  # the fields of `FinetunePlan` that this task heeds and others do not
     columns: ClassVar[tuple[str, ...]] = ()  # what --columns can name for its files
+    input_columns: ClassVar[dict[str, str]] = {}  # what `predict` reads of a table, and how these columns are called
+    file_columns: ClassVar[dict[str, str]] = {}  # how the columns of the training file were called
     texts_recur: ClassVar[bool] = False  # whether one text belongs to several examples by its nature
     labels: Sequence[str] = ()
 
@@ -198,10 +120,28 @@ class Task:
         """Examples from a data set of the hub. Raises ValueError for columns that are not there."""
         raise NotImplementedError
 
+    # What `predict` is given
+
     @classmethod
     def parse_input(cls, given) -> Any:
         """An example without an answer, from what `predict` was given. Raises ValueError."""
         raise NotImplementedError
+
+    @classmethod
+    def expand_row(cls, row: dict) -> list[dict]:
+        """The rows of a table that stand for one input each, where a row may hold several. Raises ValueError."""
+        return [row]
+
+    @classmethod
+    def parse_row(cls, row: dict, names: dict[str, str]) -> Any:
+        """The input in a row of a table: `names` are the columns of `input_columns` there. Raises ValueError."""
+        raise ValueError(f"a model of {cls.name} does not read tables: give a .txt file, a text a line")
+
+    def read_annotated_file(
+        self, path: Path, columns: dict[str, str], problems: BadRows, skip_bad_rows: bool, say: Callable
+    ) -> list[tuple] | None:
+        """(input, its columns) of each input in a file of a kind that only this task has; None for another file."""
+        return None
 
     @classmethod
     def get_text(cls, example) -> str:
@@ -240,7 +180,17 @@ class Task:
 
     def predict_inputs(self, model: nn.Module, inputs: Sequence, **options) -> list[dict]:
         """The same for what a user gives: texts, pairs of texts, lists of words."""
-        return self.predict(model, [self.parse_input(given) for given in inputs], **options)
+        return self.predict(model, self.parse_inputs(inputs), **options)
+
+    def parse_inputs(self, inputs: Sequence) -> list:
+        """`parse_input` of each. Raises ValueError with the number of the first one that the task cannot read."""
+        examples = []
+        for number, given in enumerate(inputs, 1):
+            try:
+                examples.append(self.parse_input(given))
+            except ValueError as error:
+                raise ValueError(f"input {number}: {error}") from None
+        return examples
 
     def score(self, examples: Sequence, predictions: Sequence[dict]) -> dict[str, float]:
         """The scores of predictions, by name."""
@@ -291,6 +241,7 @@ class TextTask(Task):
     example: ClassVar[type]
     problem_type: ClassVar[str]
     no_answer: ClassVar[Any] = ""  # stands for the answer where there is none yet
+    input_columns: ClassVar[dict[str, str]] = {"text": "text", "pair": "text_pair"}
 
     def __init__(self, tokenizer: WordPiece, labels: Sequence[str], length: int = 128):
         super().__init__(tokenizer, length)
@@ -312,7 +263,13 @@ class TextTask(Task):
 
     @classmethod
     def parse_input(cls, given) -> Any:
-        return cls.example(given, None, cls.no_answer) if isinstance(given, str) else cls.example(*given, cls.no_answer)
+        fields = split_input(given, 1, 2, "a text is needed, or two separated by a tab")
+        return cls.example(fields[0], fields[1] if len(fields) == 2 else None, cls.no_answer)
+
+    @classmethod
+    def parse_row(cls, row: dict, names: dict[str, str]) -> str | tuple[str, str]:
+        text = get_text_field(row, names["text"])
+        return (text, get_text_field(row, names["pair"])) if names["pair"] in row else text
 
     @classmethod
     def get_text(cls, example) -> str:
@@ -348,7 +305,7 @@ class TextTask(Task):
 
     @classmethod
     def read_rows(cls, path: str | Path, columns: dict[str, str], parse: Callable, skip_bad_rows: bool, say: Callable):
-        """Examples from the rows of a .csv, .tsv or .jsonl file; `parse(row)` gives the answer of a row, or raises
+        """Examples from the rows of a CSV, TSV or JSON file; `parse(row)` gives the answer of a row, or raises
         ValueError. `columns` names the columns text and pair."""
         problems, examples = BadRows(path), []
         for line, row in read_table(Path(path), problems):

@@ -110,7 +110,7 @@ def read_labelled_texts(
     skip_bad_rows: bool = False,
     say: Callable[[str], None] = print,
 ) -> list[LabelledText]:
-    """Labelled texts from a .csv, .tsv or .jsonl file with the columns `text`, `label` and perhaps `pair`, or from a
+    """Labelled texts from a CSV, TSV or JSON file with the columns `text`, `label` and perhaps `pair`, or from a
     folder that holds a folder of .txt files for each label.
 
     The whole file is read before anything is reported. Raises BadRowsError for rows without a text or label (unless

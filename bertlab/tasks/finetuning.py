@@ -22,9 +22,10 @@ from ..files import write_json, write_text
 from ..options import option
 from ..train import TrainConfig, train
 from ..wordpiece import WordPiece
-from .base import Split, Task, count_row_tokens, split_examples
+from .base import Split, Task, split_examples
 from .hub import read_hub_examples
 from .named import NAMED, TASKS, find_task
+from .rows import count_row_tokens
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ class FinetunePlan:
     dev: str = option("", "what the best weights are chosen by (default: a tenth of --train)", "data of your own",
                       metavar="FILE")  # fmt: skip
     columns: tuple[tuple[str, str], ...] = option(
-        (), "what your file calls its columns, such as text=review label=stars", "data of your own",
+        (), "what your file calls its columns, such as text=review label=stars; tag: their numbers, such as word=2 "
+        "tag=-1 (the last), or column=xpos of CoNLL-U", "data of your own",
         metavar="NAME=YOURS")  # fmt: skip
     skip_bad_rows: bool = option(False, "leave rows out that cannot be used, and say which", "data of your own")
     limit: int = option(0, "examples to learn from at most", "data of your own", shown="all")

@@ -11,17 +11,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
+ENTITY_TAG = re.compile(r"[BIESLUM]-(.+)", re.DOTALL)  # the type of the entity follows the hyphen
+
 
 def are_entity_tags(tags: set[str]) -> bool:
-    """Whether these are tags of entities: O, and others that begin with B-, I-, E-, S- (or the L- and U- of BILOU)."""
-    return len(tags) > 1 and all(tag == "O" or re.match("[BIESLU]-.", tag) for tag in tags)
+    """Whether these are tags of entities: O, and others that begin with B-, I-, E-, S- (or the L- and U- of BILOU, the
+    M- of BMES)."""
+    return len(tags) > 1 and all(tag == "O" or ENTITY_TAG.match(tag) for tag in tags)
 
 
 def find_entities(tags: Sequence[str]) -> list[tuple[int, int, str]]:
     """(first word, word after the last, type) of each entity, as in conlleval (Tjong Kim Sang and De Meulder 2003).
 
     An entity begins at B- (S-, U-), and also at an I- (E-, L-) that continues nothing or follows another type. So
-    IOB1, IOB2, BIOES and BILOU are all read correctly, and every sequence of tags that a model predicts has a meaning.
+    IOB1, IOB2, BIOES, BILOU and BMES are all read correctly, and every sequence of tags that a model predicts has a
+    meaning.
     """
     entities: list[tuple[int, int, str]] = []
     current: tuple[int, str] | None = None  # (first word, type) of the entity that is still open
@@ -57,12 +61,12 @@ def to_iob1(tags: Sequence[str]) -> list[str]:
 
 
 def detect_scheme(sentences: Sequence[Sequence[str]]) -> str:
-    """The tagging scheme of a file: "plain" (no entities; parts of speech, for example), "BIOES" (BILOU too), "IOB2",
-    "IOB1", or "mixed"."""
+    """The tagging scheme of a file: "plain" (no entities; parts of speech, for example), "BIOES" (BILOU and BMES too),
+    "IOB2", "IOB1", or "mixed"."""
     used = {tag for tags in sentences for tag in tags}
     if not are_entity_tags(used):
         return "plain"
-    if {tag[0] for tag in used} & set("ESLU"):
+    if {tag[0] for tag in used} & set("ESLUM"):
         return "BIOES"
     if all(to_iob2(tags) == list(tags) for tags in sentences):
         return "IOB2"

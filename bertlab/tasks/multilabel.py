@@ -138,15 +138,15 @@ def read_multilabel_texts(
     skip_bad_rows: bool = False,
     say: Callable[[str], None] = print,
 ) -> list[MultiLabelText]:
-    """Texts with any number of labels from a .csv, .tsv or .jsonl file.
+    """Texts with any number of labels from a CSV, TSV or JSON file.
 
-    The column `labels` holds a list in JSON lines, and labels separated by "|" in CSV and TSV; an empty one is a text
+    The column `labels` holds a list in JSON, and labels separated by "|" in CSV and TSV; an empty one is a text
     without a label. A file without that column may have a column of 0 and 1 for each label instead; columns that hold
     anything else are then an error. Errors as for `read_labelled_texts`.
     """
 
     def parse_labels(row: dict) -> tuple[str, ...]:
-        return split_labels(row[labels]) if labels in row else read_indicators(row, {text, pair, "id"})
+        return split_labels(row[labels]) if labels in row else read_indicators(row, {text, pair, "id", ""})
 
     return MultiLabel.read_rows(path, {"text": text, "pair": pair}, parse_labels, skip_bad_rows, say)
 
@@ -162,9 +162,10 @@ def split_labels(value) -> tuple[str, ...]:
 def read_indicators(row: dict, other: set[str]) -> tuple[str, ...]:
     """The names of the columns that are 1, of a row with a column of 0 and 1 for each label. Raises ValueError."""
     columns = {name: str(value).strip() for name, value in row.items() if name not in other}
-    wrong = {name: value for name, value in columns.items() if value not in ("0", "1", "False", "True")}
+    on, off = ("1", "1.0", "true"), ("0", "0.0", "false")
+    wrong = {name: value for name, value in columns.items() if value.lower() not in (*on, *off)}
     if wrong or len(columns) < 2:
         name = next(iter(wrong), "")
         seen = f"; {name!r} is {wrong[name]!r}" if wrong else ""
         raise ValueError(f"there is no column 'labels', and no columns of 0 and 1 in its place{seen}")
-    return tuple(name for name, value in columns.items() if value in ("1", "True"))
+    return tuple(name for name, value in columns.items() if value.lower() in on)

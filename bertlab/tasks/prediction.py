@@ -3,8 +3,10 @@
 import csv
 import io
 import json
-import sys
-from collections.abc import Sequence
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from torch import nn
@@ -30,7 +32,9 @@ def load_predictor(folder: str | Path) -> tuple[nn.Module, Task, dict]:
     if not (path / "results.json").exists():
         raise ValueError(f"the run in {folder} has not ended: go on with it (finetune --resume)")
     facts, results = (json.loads((path / name).read_text("utf-8")) for name in ("run.json", "results.json"))
-    task = make_task(parse_plan(facts), tokenizer, facts)
+    plan = parse_plan(facts)
+    task = make_task(plan, tokenizer, facts)
+    task.file_columns = {name: own for name, own in plan.columns if name in task.input_columns}
     options = {"threshold": results["threshold"]} if "threshold" in results else {}
     return weights.load(path, task.head), task, options
 
@@ -38,64 +42,102 @@ def load_predictor(folder: str | Path) -> tuple[nn.Module, Task, dict]:
 def predict(folder: str | Path, inputs: Sequence, **options) -> list[dict]:
     """The predictions of the model in `folder` for each input, as plain values.
 
-    A classifier takes texts, or pairs (text, text); a tagger takes texts (split into words and punctuation) or lists of
-    words; a reader takes (question, context); a replier takes (what was said, [replies]); a writer takes texts.
-    `options` go to the task's `predict`, such as beams=4. Raises ValueError for an input of another kind, and for an
-    option that the task does not have.
+    `inputs` is a list. A classifier takes texts, or pairs (text, text); a tagger takes texts (split into words and
+    punctuation) or lists of words; a reader takes (question, context); a replier takes (what was said, [replies]); a
+    writer takes texts. `options` go to the task's `predict`, such as beams=4. Raises ValueError for an input of another
+    kind, by its number, and for an option that the task does not have.
     """
+    if isinstance(inputs, str | bytes | dict) or not isinstance(inputs, Iterable):
+        raise ValueError(
+            f"the inputs are {inputs!r:.60}: give a list of them, such as predict(folder, ['a dull film'])"
+        )
     model, task, known = load_predictor(folder)
+    return predict_inputs(model, task, list(inputs), **known | options)
+
+
+def predict_inputs(model: nn.Module, task: Task, inputs: Sequence, **options) -> list[dict]:
+    """`predict` with what `load_predictor` gave."""
     unknown = [name for name in options if name in ("beams", "length_penalty") and name not in task.options]
     if unknown:
         raise ValueError(f"{', '.join(unknown)}: a model for {task.name} does not take this")
-    return task.predict_inputs(model, inputs, **known | options)
+    return task.predict_inputs(model, inputs, **options) if inputs else []
 
 
-def read_inputs(texts: Sequence[str], stdin=None) -> list:
-    """What the command line was given to predict: the texts, the lines of one file, or those of standard input. A tab
-    separates the two texts of a pair, and the replies to choose from. Raises ValueError when there is nothing."""
-    if len(texts) == 1 and Path(texts[0]).suffix in (".txt", ".tsv"):
-        lines = files.read_text(Path(texts[0])).removesuffix("\n").split("\n")
-    else:
-        lines = list(texts) or [line.rstrip("\n") for line in stdin or sys.stdin]
-    if not lines or lines == [""]:
-        raise ValueError("there is nothing to predict: give a text, a file, or lines on standard input")
-    parts = [line.split("\t") for line in lines]
-    return [part[0] if len(part) == 1 else tuple(part) for part in parts]
+def check_output_file(file: Path, source: Path | None = None) -> None:
+    """Raise OSError or ValueError when predictions cannot be written to a file: before the work, not after it.
+
+    It must not be the `source` that they are made from.
+    """
+    if file.suffix.lower() not in (".csv", ".jsonl"):
+        raise ValueError(f"{file}: predictions are written to a .csv or a .jsonl file")
+    if file.is_dir():
+        raise IsADirectoryError(f"{file} is a folder: give the name of a file")
+    folder = Path(os.path.realpath(file)).parent
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder for {file}")
+    if source is not None and file.exists() and file.samefile(source):
+        raise ValueError(f"{file} is the file that is read: write the predictions to another one")
+    if file.is_file() or not file.exists():  # what is written beside it first is renamed
+        try:
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError as error:
+            raise OSError(f"{file}: nothing can be written in {folder} ({error.strerror})") from error
 
 
-def print_predictions(task: type[Task], predictions: Sequence[dict]) -> None:
-    """Print one line a prediction."""
+def print_predictions(task: type[Task] | Task, predictions: Sequence[dict]) -> None:
+    """Print one line a prediction: line ends within it become spaces."""
     for prediction in predictions:
-        print(task.format_prediction(prediction))
+        print(" ".join(re.split(r"[\r\n]+", task.format_prediction(prediction))))
 
 
 def write_predictions(inputs: Sequence, predictions: Sequence[dict], file: Path) -> None:
-    """Write inputs and predictions to a .jsonl or .csv file; in a .csv a list is written as JSON, and each label's
-    probability gets a column. Raises ValueError for a file of another kind."""
-    rows = [
-        {"input": text if isinstance(text, str) else list(text)} | prediction
-        for text, prediction in zip(inputs, predictions, strict=True)
-    ]
-    if file.suffix == ".jsonl":
-        content = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    elif file.suffix == ".csv":
-        content = format_csv([flatten_prediction(row) for row in rows])
-    else:
+    """Write inputs and predictions to a .jsonl or .csv file: an input that is a dict as its columns, another one in a
+    column `input`.
+
+    In a .csv a list is written as JSON, and each label's probability gets a column. A column of a prediction whose name
+    the inputs have already gets "predicted_" before it, unless all of its values are the same. Raises ValueError for a
+    file of another kind.
+    """
+    if file.suffix.lower() not in (".csv", ".jsonl"):
         raise ValueError(f"{file}: predictions are written to a .csv or a .jsonl file")
-    files.write_text(file, content)
+    rows = [given if isinstance(given, dict) else {"input": given if isinstance(given, str) else list(given)}
+            for given in inputs]  # fmt: skip
+    if file.suffix.lower() == ".jsonl":
+        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in join_columns(rows, predictions))
+        content = "".join(lines)
+    else:
+        content = format_csv(join_columns(list(map(flatten_row, rows)), list(map(flatten_prediction, predictions))))
+    files.write_text(file, content.encode("utf-8", "backslashreplace").decode("utf-8"))  # half characters
 
 
-def flatten_prediction(row: dict) -> dict:
-    """A row for a CSV: lists as JSON, and a column p(LABEL) for the probability of each label."""
-    shares = {f"p({label})": p for label, p in row.get("probabilities", {}).items()}
-    plain = {name: value for name, value in row.items() if name != "probabilities"}
-    return {k: json.dumps(v, ensure_ascii=False) if isinstance(v, list) else v for k, v in plain.items()} | shares
+def join_columns(rows: Sequence[dict], predictions: Sequence[dict]) -> list[dict]:
+    """Each row with its prediction, whose names are changed as `write_predictions` says."""
+    taken, names = {name for row in rows for name in row}, {}
+    for name in {name: None for prediction in predictions for name in prediction}:
+        new, pairs = name, zip(rows, predictions, strict=True)
+        if not all(row.get(name) == prediction.get(name) for row, prediction in pairs):
+            while new in taken:
+                new = f"predicted_{new}"
+        names[name] = new
+    return [row | {names[name]: value for name, value in prediction.items()}
+            for row, prediction in zip(rows, predictions, strict=True)]  # fmt: skip
+
+
+def flatten_prediction(prediction: dict) -> dict:
+    """A prediction for a CSV: lists as JSON, and a column p(LABEL) for the probability of each label."""
+    shares = {f"p({label})": p for label, p in prediction.get("probabilities", {}).items()}
+    return flatten_row({name: value for name, value in prediction.items() if name != "probabilities"}) | shares
+
+
+def flatten_row(row: dict) -> dict:
+    """A row for a CSV: lists and objects as JSON."""
+    return {k: json.dumps(v, ensure_ascii=False) if isinstance(v, list | dict) else v for k, v in row.items()}
 
 
 def format_csv(rows: Sequence[dict]) -> str:
-    """Rows with the same keys as a CSV with a header."""
+    """Rows as a CSV with a header; a row may lack columns that others have."""
     written = io.StringIO()
-    writer = csv.DictWriter(written, list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(written, list({name: None for row in rows for name in row}), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return written.getvalue()

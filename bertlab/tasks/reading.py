@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -18,11 +18,12 @@ from torch import Tensor, nn
 from .. import files, sources
 from ..heads import SpanFinder
 from ..wordpiece import WordPiece
-from .base import Task, run_model
+from .base import Task
 from .hub import choose_column
 from .metrics import answer_f1, exact_match, split_words_and_punctuation
 from .report import draw_calibration_report
-from .tables import BadRows, get_text_field
+from .rows import run_model
+from .tables import BadRows, get_text_field, split_input
 
 
 class Question(NamedTuple):
@@ -96,6 +97,7 @@ class Reading(Task):
     name, head, metric = "read", SpanFinder, "f1"
     default_length = 256
     options = ("stride",)
+    input_columns: ClassVar[dict[str, str]] = {"question": "question", "context": "context"}
     texts_recur = True  # many questions have the same context
 
     def __init__(
@@ -136,9 +138,30 @@ class Reading(Task):
 
     @classmethod
     def parse_input(cls, given) -> Question:
-        if isinstance(given, str) or len(given) != 2:
-            raise ValueError(f"{given!r:.60}: a reader needs a question and a context, separated by a tab")
-        return Question("", *given, [])
+        question, context = split_input(given, 2, 2, "a reader needs a question and a context, separated by a tab")
+        return Question("", question, context, [])
+
+    @classmethod
+    def expand_row(cls, row: dict) -> list[dict]:
+        """The questions of an article or a paragraph in SQuAD's layout, with `id`, `question` and `context`."""
+        if not {"paragraphs", "qas"} & row.keys():
+            return [row]
+        rows = []
+        paragraphs = row.get("paragraphs", [row])
+        for paragraph in paragraphs if isinstance(paragraphs, list) else [paragraphs]:
+            questions = paragraph.get("qas") if isinstance(paragraph, dict) else None
+            if not isinstance(questions, list) or not all(isinstance(question, dict) for question in questions):
+                raise ValueError("a paragraph needs a 'context' and a list 'qas' of objects with a 'question'")
+            for qa in questions:
+                context = paragraph.get("context")
+                rows.append({"id": qa.get("id", ""), "question": qa.get("question"), "context": context})
+        return rows
+
+    @classmethod
+    def parse_row(cls, row: dict, names: dict[str, str]) -> tuple[str, str]:
+        """The context stays as it is: answers are positions in it."""
+        get_text_field(row, names["context"])
+        return get_text_field(row, names["question"]), row[names["context"]]
 
     @classmethod
     def get_text(cls, example: Question) -> str:

@@ -98,7 +98,7 @@ def read_scored_texts(
     skip_bad_rows: bool = False,
     say: Callable[[str], None] = print,
 ) -> list[ScoredText]:
-    """Texts with a number from a .csv, .tsv or .jsonl file with the columns `text`, `score` and perhaps `pair`. Errors
+    """Texts with a number from a CSV, TSV or JSON file with the columns `text`, `score` and perhaps `pair`. Errors
     as for `read_labelled_texts`; a number must be finite, with a point for the decimals."""
     columns = {"text": text, "pair": pair}
     return Regression.read_rows(
@@ -109,9 +109,9 @@ def read_scored_texts(
 def parse_number(value, name: str) -> float:
     """A finite number from a cell. Raises ValueError with what is wrong."""
     try:
-        number = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+        number = math.nan if isinstance(value, bool) or "_" in str(value) else float(value)
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
-        raise ValueError(f"{name} is {value!r}; it must be a number such as 3.5")
+        raise ValueError(f"{name} is {value!r:.60}; it must be a number such as 3.5")
     return number

@@ -10,10 +10,12 @@ from torch import Tensor, nn
 from .. import weights
 from ..heads import Classifier
 from ..wordpiece import WordPiece
-from .base import Task, encode_texts
+from .base import Task
 from .classification import Classification, LabelledText
 from .metrics import recall_at, split_words_and_punctuation
 from .report import draw_calibration_report
+from .rows import encode_texts
+from .tables import get_field, get_text_field, parse_json, parse_text, split_input
 from .writing import TextPair, Writing, read_text_pairs
 
 
@@ -22,7 +24,7 @@ class ReplyChoice(Task):
 
     name, head, metric = "reply", Classifier, "recall@1"
     default_length, default_epochs = 64, 4.0
-    columns = ("source", "target")
+    columns, input_columns = ("source", "target"), {"source": "source", "replies": "replies"}
     labels = ("other", "reply")
 
     def __init__(self, tokenizer: WordPiece, length: int = 128, wrong: int = 3, candidates: int = 10):
@@ -41,9 +43,21 @@ class ReplyChoice(Task):
 
     @classmethod
     def parse_input(cls, given) -> tuple[str, Sequence[str]]:
-        if isinstance(given, str) or len(given) < 2:
-            raise ValueError(f"{given!r:.60}: give what was said, and replies to choose from, separated by tabs")
-        return given[0], given[1:] if isinstance(given[1], str) else given[1]
+        if isinstance(given, list | tuple) and len(given) == 2 and isinstance(given[1], list | tuple):
+            given = [given[0], *given[1]]
+        needed = "give what was said, and replies to choose from, separated by tabs"
+        said, *replies = split_input(given, 2, 1_000_000, needed)
+        return said, replies
+
+    @classmethod
+    def parse_row(cls, row: dict, names: dict[str, str]) -> tuple[str, list[str]]:
+        """The replies are a list, which is written as JSON in a CSV."""
+        source, replies = get_text_field(row, names["source"]), get_field(row, names["replies"])
+        if isinstance(replies, str) and replies.lstrip().startswith("["):
+            replies = parse_json(replies)
+        if not isinstance(replies, list):
+            raise ValueError(f'{names["replies"]} is {replies!r:.60}; it must be a list, such as ["yes", "no"]')
+        return source, [parse_text(reply, "a reply") for reply in replies]
 
     @classmethod
     def get_text(cls, example: TextPair) -> str:
@@ -125,9 +139,10 @@ class ReplyChoice(Task):
 
     def predict_inputs(self, model: nn.Module, inputs: Sequence, **options) -> list[dict]:
         """For each (what was said, replies) the best `reply`, its `probability`, and the `ranking` of all."""
-        predictions = []
-        for source, replies in map(self.parse_input, inputs):
+        predictions, self.truncated = [], 0
+        for source, replies in self.parse_inputs(inputs):
             ranked = self.rank_replies(model, source, replies)
+            self.truncated += bool(self.classification.truncated)
             ranking = [[reply, share] for share, reply in ranked]
             predictions.append({"reply": ranked[0][1], "probability": ranked[0][0], "ranking": ranking})
         return predictions

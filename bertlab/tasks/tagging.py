@@ -1,9 +1,7 @@
-"""A tag for each word: parts of speech, names. Files in columns (CoNLL), CoNLL-U and JSON lines."""
+"""A tag for each word: parts of speech, names. Examples from files in columns and of JSON lines."""
 
-import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
-from itertools import groupby
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,11 +11,14 @@ from .. import files, weights
 from ..batches import IGNORE
 from ..heads import Tagger
 from ..wordpiece import WordPiece
-from .base import Task, compute_class_weights, list_sorted_labels, run_model
+from .base import Task, compute_class_weights, list_sorted_labels
+from .columns import read_column_file
+from .entity_tags import convert_tags
 from .hub import choose_column, make_label_reader
 from .metrics import are_entity_tags, score_entities, split_words_and_punctuation, to_iob2
 from .report import draw_label_report
-from .tables import BadRows, read_table
+from .rows import run_model
+from .tables import BadRows, get_text_field, parse_json, parse_label, parse_text, read_table, split_input
 
 
 class TaggedSentence(NamedTuple):
@@ -28,71 +29,80 @@ class TaggedSentence(NamedTuple):
 
 
 def read_tagged_sentences(
-    path: str | Path, column: str = "", skip_bad_rows: bool = False, say: Callable[[str], None] = print
+    path: str | Path,
+    column: str = "",
+    skip_bad_rows: bool = False,
+    say: Callable[[str], None] = print,
+    *,
+    word: str = "",
+    tag: str = "",
+    describe: bool = False,
 ) -> list[TaggedSentence]:
-    """Tagged sentences from CoNLL columns, CoNLL-U (.conllu) or JSON lines.
+    """Tagged sentences from columns (CoNLL, CoNLL-U, GermEval, MultiCoNER, WNUT) or JSON lines.
 
     Columns are separated by tabs or spaces: the word first, the tag last, a blank line after each sentence; -DOCSTART-
-    is left out. Of CoNLL-U the `column` is "upos" (the default) or "xpos"; lines of several words and empty nodes are
-    left out. A line of JSON holds lists `words` (or `tokens`) and `tags` (or `labels`). Tags of names may be IOB1, IOB2
-    or BIOES; they become IOB2 (`to_iob2`). Errors as for `read_labelled_texts`; a bad row is a sentence.
+    is left out. Other layouts are recognised by what the file holds (`columns.py`). `word` and `tag` are numbers of
+    columns, from 1, for those that are not. Of CoNLL-U the `column` is "upos" (the default) or "xpos"; lines of several
+    words and empty nodes are left out. A line of JSON holds lists `words` (or `tokens`) and `tags` (or `labels`).
+
+    Tags of names may be IOB1, IOB2, BIOES, BILOU or BMES; they become IOB2. A tag among them that is none is read as
+    what it surely means, or as O (`entity_tags.py`); `say` names it. `say` also tells of a layout that is not the usual
+    one, and with `describe` of any. Errors as for `read_labelled_texts`; a bad row is a sentence.
     """
     path = Path(path)
-    problems, sentences = BadRows(path), []
+    problems = BadRows(path)
     if path.suffix in (".jsonl", ".json"):
-        for line, row in read_table(path, problems):
-            words, tags = row.get("words", row.get("tokens")), row.get("tags", row.get("labels"))
-            if not isinstance(words, list) or not isinstance(tags, list):
-                problems.add(line, f"needs lists 'words' and 'tags'; there are {', '.join(row)}")
-            elif not words or len(words) != len(tags) or not all(isinstance(w, str) and w.strip() for w in words):
-                problems.add(line, f"{len(words)} words and {len(tags)} tags; each word needs one, and none is empty")
-            else:
-                sentences.append(TaggedSentence([w.strip() for w in words], [str(tag) for tag in tags]))
+        if column or word or tag:
+            raise ValueError(f"{path}: a file of JSON has no columns to name; its lists are called words and tags")
+        rows = list(read_tagged_json(path, problems))
+        sentences, lines, summary = [row for _, row in rows], [[line] * len(row.words) for line, row in rows], ""
     else:
-        tag_column = {"": 3, "upos": 3, "xpos": 4}.get(column.lower())
-        if tag_column is None:
-            raise ValueError(f"column is {column!r}; of CoNLL-U it is upos or xpos")
-        lines = enumerate(files.read_text(path).split("\n"), 1)
-        for blank, block in groupby(lines, lambda numbered: not numbered[1].strip()):
-            if not blank:
-                read_column_block(list(block), path.suffix == ".conllu", tag_column, problems, sentences)
+        tokens, layout, left_out = read_column_file(path, problems, say, column, word, tag)
+        sentences = [TaggedSentence([token.word for token in row], [token.tag for token in row]) for row in tokens]
+        lines = [[token.line for token in row] for row in tokens]
+        summary = layout.describe() + left_out
+        describe |= not layout.usual or bool(left_out and layout.name != "CoNLL-U")
     problems.raise_or_report(len(sentences), skip_bad_rows, say)
-    return convert_to_iob2(sentences)
+    tags, scheme = convert_tags([sentence.tags for sentence in sentences], lines, str(path), say)
+    if describe:
+        say(f"{path}: {summary}{'; ' if summary else ''}{scheme}")
+    return [TaggedSentence(sentence.words, own) for sentence, own in zip(sentences, tags, strict=True)]
 
 
-def convert_to_iob2(sentences: list[TaggedSentence]) -> list[TaggedSentence]:
-    """The same names in IOB2 where the tags are those of names; other tags stay as they are."""
-    if not are_entity_tags({tag for sentence in sentences for tag in sentence.tags}):
-        return sentences
-    return [TaggedSentence(words, to_iob2(tags)) for words, tags in sentences]
+def read_tagged_json(path: Path, problems: BadRows) -> Iterator[tuple[int, TaggedSentence]]:
+    """(line, sentence) of each row of a JSON file; what cannot be used goes to `problems`."""
+    for line, row in read_table(path, problems):
+        try:
+            yield line, parse_tagged_row(row)
+        except ValueError as error:
+            problems.add(line, str(error))
 
 
-def read_column_block(
-    lines: list[tuple[int, str]], conllu: bool, tag_column: int, problems: BadRows, sentences: list[TaggedSentence]
-) -> None:
-    """One sentence of a file in columns, as (number, line) pairs: it is added to `sentences`, or its fault to
-    `problems`."""
-    words, tags = [], []
-    for number, line in lines:
-        if conllu and line.startswith("#"):
-            continue
-        columns = line.strip().split("\t") if conllu or "\t" in line.strip() else line.split()
-        if columns[0] == "-DOCSTART-":
-            continue
-        if len(columns) != 10 if conllu else len(columns) < 2:
-            return problems.add(
-                number, f"{len(columns)} columns; {'CoNLL-U has 10' if conllu else 'at least 2'} are needed"
-            )
-        if conllu and not columns[0].isdigit():  # 3-4 joins two words that follow, 5.1 is a word left out
-            if not re.fullmatch(r"\d+[-.]\d+", columns[0]):
-                return problems.add(number, f"{columns[0]!r} is no number of a word")
-            continue
-        word, tag = (columns[1], columns[tag_column]) if conllu else (columns[0], columns[-1])
-        if not word.strip() or not tag.strip() or (conllu and tag == "_"):
-            return problems.add(number, "there is no word" if not word.strip() else f"{word!r} has no tag")
-        words.append(word.strip())
-        tags.append(tag.strip())
-    return sentences.append(TaggedSentence(words, tags)) if words else None
+def parse_tagged_row(row: dict) -> TaggedSentence:
+    """The sentence in a row of JSON. Raises ValueError for a word that is no text, and a tag that is no label."""
+    words, tags = row.get("words", row.get("tokens")), row.get("tags", row.get("labels"))
+    if not isinstance(words, list) or not isinstance(tags, list):
+        raise ValueError(f"needs lists 'words' and 'tags'; there are {', '.join(row)}")
+    if not words or len(words) != len(tags) or not all(word.strip() for word in words if isinstance(word, str)):
+        raise ValueError(f"{len(words)} words and {len(tags)} tags; each word needs one, and none is empty")
+    words = [parse_text(word, f"word {number}") for number, word in enumerate(words, 1)]
+    parsed = []
+    for number, tag in enumerate(tags, 1):
+        try:
+            parsed.append(parse_label(tag))
+        except ValueError as error:
+            raise ValueError(f"tag {number}: {error}") from None
+    return TaggedSentence(words, parsed)
+
+
+def convert_to_iob2(
+    sentences: list[TaggedSentence], origin: str = "the data", say: Callable[[str], None] = print
+) -> list[TaggedSentence]:
+    """The same names in IOB2 where the tags are those of names; other tags stay as they are. `say` names odd tags, with
+    the number of their sentence as the row of `origin`."""
+    rows = [[number] * len(sentence.tags) for number, sentence in enumerate(sentences, 1)]
+    tags, _ = convert_tags([sentence.tags for sentence in sentences], rows, origin, say, "row")
+    return [TaggedSentence(sentence.words, own) for sentence, own in zip(sentences, tags, strict=True)]
 
 
 class Tagging(Task):
@@ -100,7 +110,7 @@ class Tagging(Task):
 
     name, head = "tag", Tagger
     options = ("class_weights", "label_on")
-    columns = ("column",)
+    columns, input_columns = ("column", "word", "tag"), {"words": "words", "text": "text"}
 
     def __init__(self, tokenizer: WordPiece, labels: Sequence[str], length: int = 128, label_on: str = "first"):
         if label_on not in ("first", "last", "all"):
@@ -136,7 +146,9 @@ class Tagging(Task):
         if plan.class_weights:
             model.class_weights = compute_class_weights(self.labels, [tag for e in examples for tag in e.tags])
 
-    read_file = staticmethod(read_tagged_sentences)
+    @classmethod
+    def read_file(cls, path: str | Path, **options) -> list[TaggedSentence]:
+        return read_tagged_sentences(path, describe=True, **options)
 
     @classmethod
     def read_dataset(cls, dataset, name: str, columns: dict[str, str]) -> list[TaggedSentence]:
@@ -146,14 +158,42 @@ class Tagging(Task):
         sentences = [
             TaggedSentence(list(row[words]), [read_label(tag) for tag in row[tags]]) for row in dataset if row[words]
         ]
-        return convert_to_iob2(sentences)
+        return convert_to_iob2(sentences, name)
 
     @classmethod
     def parse_input(cls, given) -> TaggedSentence:
-        words = split_words_and_punctuation(given) if isinstance(given, str) else list(given)
+        fields = split_input(given, 0, 1_000_000, "a tagger needs a text, or its words in a list or separated by tabs")
+        words = split_words_and_punctuation(given) if isinstance(given, str) else fields
         if not words:
             raise ValueError("there is no word to tag")
+        words = [parse_text(word, f"word {number}") for number, word in enumerate(words, 1)]
         return TaggedSentence(words, [""] * len(words))
+
+    @classmethod
+    def parse_row(cls, row: dict, names: dict[str, str]) -> str | list[str]:
+        """A list of words (`words` or `tokens`), which is written as JSON in a CSV; or a text."""
+        words = row.get(names["words"], row.get("tokens"))
+        if isinstance(words, str) and words.lstrip().startswith("["):
+            words = parse_json(words)
+        if isinstance(words, list):
+            return [parse_text(word, f"word {number}") for number, word in enumerate(words, 1)]
+        return get_text_field(row, names["text"])
+
+    def read_annotated_file(self, path, columns, problems, skip_bad_rows, say) -> list[tuple] | None:
+        """Words in columns (CoNLL, CoNLL-U). A .txt or .tsv file is one if its lines end with tags of the model."""
+        kind = path.suffix.lower()
+        if kind in (".csv", ".jsonl", ".ndjson", ".json") or (kind in (".txt", ".tsv") and not self._has_tags(path)):
+            return None
+        if kind in (".txt", ".tsv"):
+            problems.note(f"{path}: its lines end with tags, so each is read as a word in columns")
+        columns = {name: value for name, value in columns.items() if name in self.columns}
+        sentences = self.read_file(path, skip_bad_rows=skip_bad_rows, say=say, **columns)
+        return [(sentence.words, sentence._asdict()) for sentence in sentences]
+
+    def _has_tags(self, path: Path) -> bool:
+        """Whether each line of a file is blank, a comment, or several columns of which the last is a tag."""
+        rows = [line.split() for line in files.read_text(path).split("\n") if line.strip() and line[0] != "#"]
+        return bool(rows) and all(len(row) > 1 and row[-1] in {*self.labels, "O"} for row in rows)
 
     @classmethod
     def get_text(cls, example: TaggedSentence) -> str:

@@ -15,10 +15,11 @@ from ..batches import IGNORE
 from ..model import eval_mode
 from ..wordpiece import WordPiece
 from ..writing import Writer
-from .base import PaddingCollate, Task
+from .base import Task
 from .hub import choose_column
 from .metrics import compute_bleu, compute_chrf, compute_rouge_l, split_words_and_punctuation
-from .tables import BadRows, get_text_field, read_table
+from .rows import PaddingCollate
+from .tables import BadRows, get_text_field, read_table, split_input
 
 # ---- Examples --------------------------------------------------------------------------------------------------------
 
@@ -37,7 +38,7 @@ def read_text_pairs(
     skip_bad_rows: bool = False,
     say: Callable[[str], None] = print,
 ) -> list[TextPair]:
-    """Sources and targets from a .tsv, .csv or .jsonl file. A TSV or CSV may have two columns and no header. Errors as
+    """Sources and targets from a TSV, CSV or JSON file. A TSV or CSV may have two columns and no header. Errors as
     for `read_labelled_texts`."""
     problems, pairs = BadRows(path), []
     for line, row in read_table(Path(path), problems, (source, target)):
@@ -60,7 +61,7 @@ class Writing(Task):
     selection = "dev_loss"
     default_epochs = 5.0
     options = ("beams", "length_penalty", "whole")
-    columns = ("source", "target")
+    columns, input_columns = ("source", "target"), {"source": "source"}
 
     def __init__(self, tokenizer: WordPiece, length: int = 128, beams: int = 1, length_penalty: float = 1.0):
         super().__init__(tokenizer, length)
@@ -85,7 +86,11 @@ class Writing(Task):
 
     @classmethod
     def parse_input(cls, given) -> TextPair:
-        return TextPair(given, "")
+        return TextPair(split_input(given, 1, 1, "a writer reads one text, without a tab")[0], "")
+
+    @classmethod
+    def parse_row(cls, row: dict, names: dict[str, str]) -> str:
+        return get_text_field(row, names["source"])
 
     @classmethod
     def get_text(cls, example: TextPair) -> str:
@@ -96,8 +101,10 @@ class Writing(Task):
         return example.target
 
     def encode_sources(self, examples: Sequence[TextPair]) -> list[list[int]]:
-        """[CLS] source [SEP] of each, cut to its half of the row."""
-        return [self._wrap_source(ids) for ids in self.tokenizer.encode_bulk([example.source for example in examples])]
+        """[CLS] source [SEP] of each, cut to its half of the row; `truncated` counts those that were cut."""
+        sources = self.tokenizer.encode_bulk([example.source for example in examples])
+        self.truncated = sum(len(ids) > self.length // 2 - 2 for ids in sources)
+        return [self._wrap_source(ids) for ids in sources]
 
     def _wrap_source(self, ids: Sequence[int]) -> list[int]:
         return [self.tokenizer.cls_id, *ids[: self.length // 2 - 2], self.tokenizer.sep_id]

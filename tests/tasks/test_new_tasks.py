@@ -32,7 +32,7 @@ from bertlab.tasks import (
     read_scored_texts,
     write_predictions,
 )
-from bertlab.tasks.base import encode_texts, run_model
+from bertlab.tasks.rows import encode_texts, run_model
 from bertlab.wordpiece import SPECIAL_TOKENS, WordPiece
 
 WORDS = "the cat dog mat film sat ran good bad fine poor was a . ? ##s"

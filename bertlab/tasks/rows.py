@@ -1,0 +1,90 @@
+"""Rows to batches, and running a model over rows: what most tasks do in the same way.
+
+Dimension letters: B rows of a batch, T tokens.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..batches import IGNORE
+from ..heads import Output
+from ..model import eval_mode
+from ..wordpiece import WordPiece, truncate_longest_first
+
+
+class PaddingCollate:
+    """Rows to a batch: `collate(rows, rng)` gives a dict of tensors. It draws nothing from `rng`.
+
+    A row is a dict; of it are taken `input_ids` (T,), `token_type_ids` (T,), `labels` (a number or (T,)),
+    `start_positions` and `end_positions`. Lists are padded to the longest row: ids with `pad`, segments with 0, labels
+    with -100. `attention_mask` is there only when something is padded.
+    """
+
+    def __init__(self, pad: int):
+        self.fill = {"input_ids": pad, "token_type_ids": 0, "labels": IGNORE, "start_positions": IGNORE,
+                     "end_positions": IGNORE}  # fmt: skip
+
+    def __call__(self, rows: Sequence[dict], rng: np.random.Generator | None = None) -> dict[str, Tensor]:
+        sizes = [len(row["input_ids"]) for row in rows]
+        T = max(sizes)
+        batch = {}
+        for name, filler in self.fill.items():
+            if name in rows[0]:
+                values = [row[name] for row in rows]
+                if not isinstance(values[0], int | float):
+                    values = [[*value, *[filler] * (T - len(value))] for value in values]  # (B, T)
+                batch[name] = torch.tensor(values)
+        if min(sizes) < T:
+            batch["attention_mask"] = (torch.arange(T) < torch.tensor(sizes)[:, None]).long()  # (B, T)
+        return batch
+
+
+def encode_texts(
+    tokenizer: WordPiece, texts: Sequence[str], pairs: Sequence[str | None], length: int
+) -> tuple[list[dict], int]:
+    """Rows [CLS] text [SEP], or [CLS] text [SEP] pair [SEP] where there is a pair, and how many were truncated.
+
+    The longer text of a pair is cut first. Without any pair the rows have no `token_type_ids`.
+    """
+    first, second = tokenizer.encode_bulk(texts), tokenizer.encode_bulk([pair or "" for pair in pairs])
+    cls, sep = tokenizer.cls_id, tokenizer.sep_id
+    any_pair = any(pair is not None for pair in pairs)
+    rows, truncated = [], 0
+    for a, b, pair in zip(first, second, pairs, strict=True):
+        parts = [a] if pair is None else [a, b]
+        room = length - 1 - len(parts)
+        if sum(map(len, parts)) > room:
+            parts, truncated = truncate_longest_first(parts, room), truncated + 1
+        row = {"input_ids": [cls, *parts[0], sep]}
+        segments = [0] * len(row["input_ids"])
+        if pair is not None:
+            row["input_ids"] += [*parts[1], sep]
+            segments += [1] * (len(parts[1]) + 1)
+        rows.append(row | ({"token_type_ids": segments} if any_pair else {}))
+    return rows, truncated
+
+
+def count_row_tokens(rows: Sequence[dict]) -> list[int]:
+    """Tokens of each row, for `Batches(lengths=...)`."""
+    return [len(row["input_ids"]) for row in rows]
+
+
+def run_model(
+    model: nn.Module, rows: Sequence[dict], collate: Callable, tokens: int = 4096
+) -> Iterator[tuple[list[int], Output]]:
+    """(numbers of the rows, the model's output for them) until all rows were read, those of like length together, about
+    `tokens` at a time. The model does not see the labels. It is in eval mode meanwhile, without gradients."""
+    sizes = count_row_tokens(rows)
+    order = sorted(range(len(rows)), key=sizes.__getitem__)
+    device = next(model.parameters()).device
+    with eval_mode(model):
+        while order:
+            count = max(1, tokens // sizes[order[min(len(order), max(1, tokens // sizes[order[0]])) - 1]])
+            chosen, order = order[:count], order[count:]
+            batch = collate(
+                [{k: v for k, v in rows[i].items() if k in ("input_ids", "token_type_ids")} for i in chosen]
+            )
+            yield chosen, model(**{name: tensor.to(device) for name, tensor in batch.items()})
