@@ -187,7 +187,7 @@ class Tagging(Task):
         if kind in (".txt", ".tsv"):
             problems.note(f"{path}: its lines end with tags, so each is read as a word in columns")
         columns = {name: value for name, value in columns.items() if name in self.columns}
-        sentences = self.read_file(path, skip_bad_rows=skip_bad_rows, say=say, **columns)
+        sentences = read_tagged_sentences(path, skip_bad_rows=skip_bad_rows, say=say, **columns)
         return [(sentence.words, sentence._asdict()) for sentence in sentences]
 
     def _has_tags(self, path: Path) -> bool:

@@ -216,7 +216,7 @@ def test_odd_tags_of_json_lines(tmp_path):
         read(file, tag="2")
     for tag in ("null", "false", "[]", "1.5", '" "'):
         file.write_text(f'{{"words": ["a"], "tags": [{tag}]}}\n')
-        with pytest.raises(BadRowsError, match="a.jsonl, line 1: tags: label "):
+        with pytest.raises(BadRowsError, match="a.jsonl, line 1: tag 1: label "):
             read(file)
 
 

@@ -84,7 +84,7 @@ def test_files_of_each_kind(name, file, runs):
     inputs, shown = read_inputs(make_task(name), file=INPUTS / file, say=said.append)
     assert expected is None or inputs == expected
     assert len(shown) == len(inputs)
-    assert len(said) == (file in ("no_header.tsv", "names.txt"))
+    assert len(said) == (file in ("no_header.tsv", "names.txt", "names.conll"))
     assert len(predict(runs / name, inputs)) == len(inputs)
 
 
