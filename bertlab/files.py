@@ -31,6 +31,16 @@ def read_text(path: Path) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+def read_json(path: Path) -> object:
+    """The value in a JSON file. Raises ValueError with what is wrong with it, for a caller that names the file."""
+    if not path.is_file():
+        raise ValueError("it is no file")
+    try:
+        return json.loads(read_text(path))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all: a reader finds the old text or the new one. Lines end in \\n on any system."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.being-written")

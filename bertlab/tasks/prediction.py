@@ -23,6 +23,7 @@ def load_predictor(folder: str | Path) -> tuple[nn.Module, Task, dict]:
     tokenizer = WordPiece.load(path)
     if not (path / "run.json").exists():
         model = weights.load(path)
+        weights.check_vocabulary(tokenizer, model, folder)
         for kind in TASKS.values():
             if task := kind.from_model(model, tokenizer):
                 return model, task, {}
@@ -32,7 +33,9 @@ def load_predictor(folder: str | Path) -> tuple[nn.Module, Task, dict]:
     facts, results = (json.loads((path / name).read_text("utf-8")) for name in ("run.json", "results.json"))
     task = make_task(parse_plan(facts), tokenizer, facts)
     options = {"threshold": results["threshold"]} if "threshold" in results else {}
-    return weights.load(path, task.head), task, options
+    model = weights.load(path, task.head)
+    weights.check_vocabulary(tokenizer, model, folder)
+    return model, task, options
 
 
 def predict(folder: str | Path, inputs: Sequence, **options) -> list[dict]:
