@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -29,6 +30,11 @@ def read_text(path: Path) -> str:
             "save the file as UTF-8 (or convert it: iconv -f ENCODING -t UTF-8)"
         ) from None
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def is_complete_text(text: str) -> bool:
+    """Whether a text can be written: JSON can hold half a character, a lone surrogate such as \\ud800."""
+    return re.search("[\ud800-\udfff]", text) is None
 
 
 def read_json(path: Path) -> object:
