@@ -20,9 +20,10 @@ from ..heads import SpanFinder
 from ..wordpiece import WordPiece
 from .base import Task, run_model
 from .hub import choose_column
-from .metrics import answer_f1, exact_match, split_words_and_punctuation
+from .metrics import answer_f1, exact_match
 from .report import draw_calibration_report
 from .tables import BadRows, get_text_field
+from .words import split_words_and_punctuation
 
 
 class Question(NamedTuple):

@@ -15,9 +15,10 @@ from ..heads import Tagger
 from ..wordpiece import WordPiece
 from .base import Task, compute_class_weights, list_sorted_labels, run_model
 from .hub import choose_column, make_label_reader
-from .metrics import are_entity_tags, score_entities, split_words_and_punctuation, to_iob2
+from .metrics import are_entity_tags, score_entities, to_iob2
 from .report import draw_label_report
 from .tables import BadRows, read_table
+from .words import split_words_and_punctuation
 
 
 class TaggedSentence(NamedTuple):
