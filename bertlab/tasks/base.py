@@ -5,7 +5,7 @@ Dimension letters: B rows of a batch, T tokens, C classes.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -19,7 +19,8 @@ from ..corpus import hash_to_fraction
 from ..heads import Classifier, Output
 from ..model import eval_mode
 from ..wordpiece import WordPiece, truncate_longest_first
-from .tables import BadRows, get_text_field, read_table
+from .examples import check_fields
+from .tables import BadRows, get_text_field, parse_rows, read_table
 
 # ---- Examples --------------------------------------------------------------------------------------------------------
 
@@ -154,6 +155,8 @@ class Task:
     default_epochs: ClassVar[float] = 2.0
     options: ClassVar[tuple[str, ...]] = ()  # the fields of `FinetunePlan` that this task heeds and others do not
     columns: ClassVar[tuple[str, ...]] = ()  # what --columns can name for its files
+    hub_columns: ClassVar[tuple[str, ...]] = ()  # and for data sets of the hub, where those differ
+    example: ClassVar[type | None] = None  # the type of its examples
     texts_recur: ClassVar[bool] = False  # whether one text belongs to several examples by its nature
     labels: Sequence[str] = ()
 
@@ -194,9 +197,17 @@ class Task:
         raise NotImplementedError
 
     @classmethod
-    def read_dataset(cls, dataset, name: str, columns: dict[str, str]) -> list:
-        """Examples from a data set of the hub. Raises ValueError for columns that are not there."""
+    def read_dataset(
+        cls, dataset, name: str, columns: dict[str, str], skip_bad_rows: bool = False, say: Callable = print
+    ) -> list:
+        """Examples from a data set of the hub. Raises ValueError for columns that are not there, BadRowsError."""
         raise NotImplementedError
+
+    @classmethod
+    def check_example(cls, example, name: str) -> None:
+        """Raise ValueError, with the `name` of the example, for one that a Python caller built wrongly."""
+        if cls.example is not None:
+            check_fields(example, cls.example, name)
 
     @classmethod
     def parse_input(cls, given) -> Any:
@@ -288,7 +299,6 @@ class TextTask(Task):
     """
 
     head = Classifier
-    example: ClassVar[type]
     problem_type: ClassVar[str]
     no_answer: ClassVar[Any] = ""  # stands for the answer where there is none yet
 
@@ -350,14 +360,22 @@ class TextTask(Task):
     def read_rows(cls, path: str | Path, columns: dict[str, str], parse: Callable, skip_bad_rows: bool, say: Callable):
         """Examples from the rows of a .csv, .tsv or .jsonl file; `parse(row)` gives the answer of a row, or raises
         ValueError. `columns` names the columns text and pair."""
-        problems, examples = BadRows(path), []
-        for line, row in read_table(Path(path), problems):
-            try:
-                pair = get_text_field(row, columns["pair"]) if columns["pair"] in row else None
-                examples.append(cls.example(get_text_field(row, columns["text"]), pair, parse(row)))
-            except ValueError as error:
-                problems.add(line, str(error))
-        problems.raise_or_report(len(examples), skip_bad_rows, say)
+        problems = BadRows(path)
+        rows = read_table(Path(path), problems)
+        return cls.parse_rows(rows, columns, parse, problems, skip_bad_rows, say)
+
+    @classmethod
+    def parse_rows(
+        cls, rows: Iterable, columns: dict[str, str], parse: Callable, problems: BadRows, skip: bool, say: Callable
+    ) -> list:
+        """The same from (line, row) pairs of a file or a data set, whose faults go to `problems`."""
+
+        def parse_row(row: dict):
+            pair = get_text_field(row, columns["pair"]) if columns["pair"] in row else None
+            return cls.example(get_text_field(row, columns["text"]), pair, parse(row))
+
+        examples = [example for _, example in parse_rows(rows, parse_row, problems)]
+        problems.raise_or_report(len(examples), skip, say)
         return examples
 
 

@@ -3,8 +3,9 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from .. import files
 from ..suggestions import suggest_name
@@ -18,18 +19,24 @@ class BadRows:
     """Collects what is wrong with the rows of a file, so that all of it can be reported at once."""
 
     def __init__(self, path: str | Path):
-        self.path, self.messages = path, []
+        self.path, self.messages, self.notes = path, [], []
 
     def add(self, line: int | str, problem: str) -> None:
         """Note a problem of a line, or of something with another name than a line number ("question 3")."""
         location = f"line {line}" if isinstance(line, int) else line
         self.messages.append(f"{self.path}, {location}: {problem}")
 
+    def note(self, doubt: str) -> None:
+        """Keep what is to be said of the file though its rows can be used: what was guessed."""
+        self.notes.append(doubt)
+
     def raise_or_report(self, good: int, skip: bool, say: Callable[[str], None], most: int = 10) -> None:
         """Raise BadRowsError if there are bad rows; with `skip`, only `say` which ones are left out (at most `most`).
 
-        `good` is the number of usable rows: without any, the error is raised in either case.
+        `good` is the number of usable rows: without any, the error is raised in either case. The notes are said first.
         """
+        for doubt in self.notes:
+            say(doubt)
         bad = len(self.messages)
         listed = "\n".join(self.messages[:most]) + (f"\n... and {bad - most} more" if bad > most else "")
         if bad and not skip:
@@ -41,11 +48,30 @@ class BadRows:
             raise BadRowsError(f"{self.path} holds no row that can be used" + (f":\n{listed}" if listed else ""))
 
 
+def parse_rows(
+    rows: Iterable[tuple[int | str, dict]], parse: Callable[[dict], Any], problems: BadRows
+) -> Iterator[tuple[int | str, Any]]:
+    """What `parse` makes of each row of a file or a data set, with its line; a ValueError goes to `problems`."""
+    for line, row in rows:
+        try:
+            yield line, parse(row)
+        except ValueError as error:
+            problems.add(line, str(error))
+
+
+def parse_json(text: str):
+    """A value in JSON. Raises ValueError."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
 def read_json_lines(text: str, problems: BadRows) -> Iterator[tuple[int, dict]]:
     """(line number, row) of each line that holds a JSON object; other lines that are not blank go to `problems`."""
     for number, line in enumerate(text.split("\n"), 1):
         try:
-            row = json.loads(line) if line.strip() else None
+            row = parse_json(line) if line.strip() else None
         except ValueError as error:
             problems.add(number, f"not JSON ({error})")
             continue

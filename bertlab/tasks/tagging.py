@@ -14,10 +14,10 @@ from ..batches import IGNORE
 from ..heads import Tagger
 from ..wordpiece import WordPiece
 from .base import Task, compute_class_weights, list_sorted_labels, run_model
-from .hub import choose_column, make_label_reader
+from .hub import choose_column, make_class_reader, number_rows
 from .metrics import are_entity_tags, score_entities, to_iob2
 from .report import draw_label_report
-from .tables import BadRows, read_table
+from .tables import BadRows, parse_label, parse_rows, read_table
 from .words import split_words_and_punctuation
 
 
@@ -41,14 +41,7 @@ def read_tagged_sentences(
     path = Path(path)
     problems, sentences = BadRows(path), []
     if path.suffix in (".jsonl", ".json"):
-        for line, row in read_table(path, problems):
-            words, tags = row.get("words", row.get("tokens")), row.get("tags", row.get("labels"))
-            if not isinstance(words, list) or not isinstance(tags, list):
-                problems.add(line, f"needs lists 'words' and 'tags'; there are {', '.join(row)}")
-            elif not words or len(words) != len(tags) or not all(isinstance(w, str) and w.strip() for w in words):
-                problems.add(line, f"{len(words)} words and {len(tags)} tags; each word needs one, and none is empty")
-            else:
-                sentences.append(TaggedSentence([w.strip() for w in words], [str(tag) for tag in tags]))
+        sentences = [sentence for _, sentence in parse_rows(read_table(path, problems), parse_tagged_row, problems)]
     else:
         tag_column = {"": 3, "upos": 3, "xpos": 4}.get(column.lower())
         if tag_column is None:
@@ -59,6 +52,25 @@ def read_tagged_sentences(
                 read_column_block(list(block), path.suffix == ".conllu", tag_column, problems, sentences)
     problems.raise_or_report(len(sentences), skip_bad_rows, say)
     return convert_to_iob2(sentences)
+
+
+def parse_tagged_row(row: dict) -> TaggedSentence:
+    """The sentence in a row of JSON or of a data set. Raises ValueError for a word that is no text, and a tag that is
+    no label."""
+    words, tags = row.get("words", row.get("tokens")), row.get("tags", row.get("labels"))
+    if not isinstance(words, list) or not isinstance(tags, list):
+        raise ValueError(f"needs lists 'words' and 'tags'; there are {', '.join(row)}")
+    if not words or len(words) != len(tags) or not all(word.strip() for word in words if isinstance(word, str)):
+        raise ValueError(f"{len(words)} words and {len(tags)} tags; each word needs one, and none is empty")
+    if wrong := [f"word {n} is {word!r:.60}, not a text" for n, word in enumerate(words, 1) if type(word) is not str]:
+        raise ValueError(wrong[0])
+    parsed = []
+    for number, tag in enumerate(tags, 1):
+        try:
+            parsed.append(parse_label(tag))
+        except ValueError as error:
+            raise ValueError(f"tag {number}: {error}") from None
+    return TaggedSentence([word.strip() for word in words], parsed)
 
 
 def convert_to_iob2(sentences: list[TaggedSentence]) -> list[TaggedSentence]:
@@ -99,9 +111,9 @@ def read_column_block(
 class Tagging(Task):
     """A tag for each word. `label_on` says which piece carries the label of a word: "first", "last" or "all"."""
 
-    name, head = "tag", Tagger
+    name, head, example = "tag", Tagger, TaggedSentence
     options = ("class_weights", "label_on")
-    columns = ("column",)
+    columns, hub_columns = ("column",), ("words", "tags")
 
     def __init__(self, tokenizer: WordPiece, labels: Sequence[str], length: int = 128, label_on: str = "first"):
         if label_on not in ("first", "last", "all"):
@@ -140,14 +152,29 @@ class Tagging(Task):
     read_file = staticmethod(read_tagged_sentences)
 
     @classmethod
-    def read_dataset(cls, dataset, name: str, columns: dict[str, str]) -> list[TaggedSentence]:
-        words = choose_column(dataset, name, columns, "words tokens")
-        tags = choose_column(dataset, name, columns, "tags ner_tags upos xpos pos_tags labels")
-        read_label = make_label_reader(dataset.features[tags])
-        sentences = [
-            TaggedSentence(list(row[words]), [read_label(tag) for tag in row[tags]]) for row in dataset if row[words]
-        ]
+    def read_dataset(
+        cls, dataset, name: str, columns: dict[str, str], skip_bad_rows: bool = False, say: Callable = print
+    ) -> list[TaggedSentence]:
+        words = choose_column(dataset, name, columns, "words", "words tokens")
+        tags = choose_column(dataset, name, columns, "tags", "tags ner_tags upos xpos pos_tags labels")
+        read_classes, problems = make_class_reader(dataset.features[tags]), BadRows(name)
+        rows = list(number_rows(dataset, (words, tags)))
+        filled = [(location, row) for location, row in rows if row[words] != [] or row[tags]]
+        if len(filled) < len(rows):
+            problems.note(f"{len(rows) - len(filled):,} of {len(rows):,} rows of {name} have no words: left out")
+
+        def parse_row(row: dict) -> TaggedSentence:
+            return parse_tagged_row({"words": row[words], "tags": read_classes(row[tags])})
+
+        sentences = [sentence for _, sentence in parse_rows(filled, parse_row, problems)]
+        problems.raise_or_report(len(sentences), skip_bad_rows, say)
         return convert_to_iob2(sentences)
+
+    @classmethod
+    def check_example(cls, example: TaggedSentence, name: str) -> None:
+        super().check_example(example, name)
+        if len(example.words) != len(example.tags):
+            raise ValueError(f"{name} has {len(example.words)} words and {len(example.tags)} tags; each word needs one")
 
     @classmethod
     def parse_input(cls, given) -> TaggedSentence:
