@@ -57,19 +57,19 @@ def understand_tags(counts: Counter[str]) -> dict[str, str] | None:
     return odd if begins and "O" in meanings and all(meanings) else None
 
 
-def describe_position(tag: str, sentences: Sequence[Sequence[str]], lines: Sequence[Sequence[int]], unit: str) -> str:
-    """Where a tag is: "line 3", or "line 3 and 4 more"; `unit` is the word for a line."""
+def describe_position(tag: str, sentences: Sequence[Sequence[str]], lines: Sequence[Sequence[int | str]]) -> str:
+    """Where a tag is: "line 3", or "line 3 and 4 more"; a line that is no number has a name of its own ("row 3")."""
     found = [line for tags, numbers in zip(sentences, lines, strict=True)
              for other, line in zip(tags, numbers, strict=True) if other == tag]  # fmt: skip
-    return f"{unit} {found[0]}" + (f" and {len(found) - 1} more" if len(found) > 1 else "")
+    first = f"line {found[0]}" if isinstance(found[0], int) else found[0]
+    return first + (f" and {len(found) - 1} more" if len(found) > 1 else "")
 
 
 def convert_tags(
     sentences: Sequence[list[str]],
-    lines: Sequence[Sequence[int]],
+    lines: Sequence[Sequence[int | str]],
     origin: str,
     say: Callable[[str], None],
-    unit: str = "line",
 ) -> tuple[list[list[str]], str]:
     """(tags of the sentences in IOB2, what they were: "IOB1 turned into IOB2"). Tags that are not those of entities
     stay as they are. `say` names each odd tag, with its line and with what it is read as."""
@@ -78,11 +78,11 @@ def convert_tags(
     if meanings is None:
         strange = [tag for tag in counts if tag != "O" and not ENTITY_TAG.fullmatch(tag)]
         if "O" in counts and len(strange) < len(counts) - 1:  # names, and too many tags that are none
-            listed = ", ".join(f"{tag!r} ({describe_position(tag, sentences, lines, unit)})" for tag in strange[:10])
+            listed = ", ".join(f"{tag!r} ({describe_position(tag, sentences, lines)})" for tag in strange[:10])
             say(f"{origin}: all tags are taken as plain ones, not as names, because of {listed}")
         return [list(tags) for tags in sentences], f"plain tags, {len(counts)} different"
     for tag, meaning in list(meanings.items())[:10]:
-        at = describe_position(tag, sentences, lines, unit)
+        at = describe_position(tag, sentences, lines)
         say(f"{origin}: the tag {tag!r} ({at}) " + (f"is read as {meaning}" if meaning else "means nothing; read as O"))
     if len(meanings) > 10:
         say(f"{origin}: ... and {len(meanings) - 10} more such tags")

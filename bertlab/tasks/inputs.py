@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .. import files
 from .base import Task
+from .hub import check_column_names
 from .tables import BadRows, get_field, read_table
 
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json")
@@ -81,10 +82,7 @@ def read_inputs(
     for what the task cannot read, by file and line, ValueError when there is nothing, OSError.
     """
     columns = columns or {}
-    unknown = [name for name in columns if name not in (*task.input_columns, *task.columns)]
-    if unknown:
-        known = ", ".join(dict.fromkeys((*task.input_columns, *task.columns))) or "none"
-        raise ValueError(f"a {task.name} has no columns {', '.join(unknown)} to name; there are {known}")
+    check_column_names(columns, task.name, dict.fromkeys((*task.input_columns, *task.columns)))
     if columns and file is None:
         raise ValueError("columns are those of a file: there is none")
     if file is None and texts:

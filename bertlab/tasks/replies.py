@@ -12,17 +12,18 @@ from ..heads import Classifier
 from ..wordpiece import WordPiece
 from .base import Task
 from .classification import Classification, LabelledText
-from .metrics import recall_at, split_words_and_punctuation
+from .metrics import recall_at
 from .report import draw_calibration_report
 from .rows import encode_texts
 from .tables import get_field, get_text_field, parse_json, parse_text, split_input
+from .words import WORD, split_words_and_punctuation
 from .writing import TextPair, Writing, read_text_pairs
 
 
 class ReplyChoice(Task):
     """Which of some replies goes with what was said before: each pair is read by a `Classifier` of two classes."""
 
-    name, head, metric = "reply", Classifier, "recall@1"
+    name, head, metric, example = "reply", Classifier, "recall@1", TextPair
     default_length, default_epochs = 64, 4.0
     columns, input_columns = ("source", "target"), {"source": "source", "replies": "replies"}
     labels = ("other", "reply")
@@ -157,7 +158,7 @@ class ReplyChoice(Task):
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         candidates = self.list_candidates(test)
-        vectors = TfidfVectorizer(token_pattern=r"\b\w+\b").fit([e.source for e in train] + [e.target for e in train])
+        vectors = TfidfVectorizer(token_pattern=WORD).fit([e.source for e in train] + [e.target for e in train])
         by_words, by_tfidf = [], []
         for example, replies in zip(test, candidates, strict=True):
             said, right = set(split_words_and_punctuation(example.source.lower())), replies.index(example.target)

@@ -191,7 +191,7 @@ def test_odd_tags_are_named_with_their_lines():
 )
 def test_odd_tags(tags, expected, said):
     messages: list[str] = []
-    found, _ = convert_tags([tags.split()], [[1] * len(tags.split())], "a", messages.append, "row")
+    found, _ = convert_tags([tags.split()], [["row 1"] * len(tags.split())], "a", messages.append)
     assert " ".join(found[0]) == expected
     assert said in messages[0] if said else not messages
 
