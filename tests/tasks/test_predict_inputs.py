@@ -18,6 +18,7 @@ from bertlab.wordpiece import SPECIAL_TOKENS, WordPiece
 from bertlab.writing import Writer
 
 from ..conftest import ROOT
+from .test_table_inputs import LONG, spoil
 
 INPUTS = ROOT / "tests" / "inputs" / "predict"
 WORDS = "the cat dog film sat good bad was ada in rome . ? , who"
@@ -258,11 +259,10 @@ def test_an_input_of_another_kind_is_named(name, bad, message, runs):
         predict(runs / name, [good, bad])
 
 
-def test_spoiled_inputs_are_read_or_refused(tmp_path):
-    from .test_table_inputs import spoil
-
+@pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=LONG)])
+def test_spoiled_inputs_are_read_or_refused(count, tmp_path):
     rng, read = random.Random(0), 0
-    for _ in range(300):
+    for _ in range(count):
         original, task = rng.choice(sorted(INPUTS.iterdir())), make_task(rng.choice(list(HEADS)))
         file = tmp_path / f"spoiled{original.suffix}"
         file.write_bytes(spoil(original.read_bytes(), rng))
@@ -274,6 +274,7 @@ def test_spoiled_inputs_are_read_or_refused(tmp_path):
             read += 1
             message = str(file) * (len(inputs) == len(shown) > 0 and all(map(task.parse_input, inputs)))
         assert str(file) in message
-    assert 60 < read < 240
+    assert count / 5 < read < count * 4 / 5
+    print(f"{read:,} of {count:,} read")  # shown by pytest -s
     with pytest.raises(BadRowsError, match="standard input, line 1"):
         read_inputs(make_task("read"), stdin=io.StringIO("the cat\n"))
