@@ -133,10 +133,12 @@ def add_fill_options(parser: argparse.ArgumentParser) -> None:
 def run_fill(options: argparse.Namespace) -> None:
     from .heads import Pretraining
     from .pretrain import fill_masks
-    from .weights import find_model_folder, load
+    from .weights import check_vocabulary, find_model_folder, load
     from .wordpiece import WordPiece
 
-    model, tokenizer = load(options.model, Pretraining), WordPiece.load(find_model_folder(options.model))
+    folder = find_model_folder(options.model)
+    model, tokenizer = load(folder, Pretraining), WordPiece.load(folder)
+    check_vocabulary(tokenizer, model, folder)
     for number, predictions in enumerate(fill_masks(model, tokenizer, options.text, options.top), 1):
         print(f"[MASK] {number}: " + ", ".join(f"{word} {100 * p:.1f}%" for word, p in predictions))
 
@@ -165,6 +167,7 @@ def run_attention(options: argparse.Namespace) -> None:
         raise IsADirectoryError(f"{options.out} is a folder: give the name of a file, {options.out / 'page.html'}")
     folder = weights.find_model_folder(options.model)
     model, tokenizer = weights.load(folder), WordPiece.load(folder)
+    weights.check_vocabulary(tokenizer, model, folder)
     view = views.show_attention(model, tokenizer, options.text, options.pair, layer=options.layer, head=options.head)
     size = view.save(options.out).stat().st_size
     (L, H), T = view.shape, len(view.tokens)

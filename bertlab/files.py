@@ -42,6 +42,16 @@ def decode_text(data: bytes, path: Path | str) -> str:
         ) from None
 
 
+def read_json(path: Path) -> object:
+    """The value in a JSON file. Raises ValueError with what is wrong with it, for a caller that names the file."""
+    if not path.is_file():
+        raise ValueError("it is no file")
+    try:
+        return json.loads(read_text(path))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all: a reader finds the old text or the new one. Lines end in \\n on any system.
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .batches import IGNORE
-from .model import Bert, BertConfig, can_check_values
+from .model import ACTIVATIONS, Bert, BertConfig, can_check_values
 
 
 @dataclass
@@ -51,9 +51,10 @@ class MLMHead(nn.Module):
         self.dense = nn.Linear(config.hidden_size, config.hidden_size)
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.bias = nn.Parameter(torch.zeros(config.vocab_size))
+        self.activation = ACTIVATIONS[config.hidden_act]
 
     def forward(self, hidden: Tensor, words: Tensor) -> Tensor:
-        return F.linear(self.norm(F.gelu(self.dense(hidden))), words, self.bias)
+        return F.linear(self.norm(self.activation(self.dense(hidden))), words, self.bias)
 
 
 class Pretraining(nn.Module):

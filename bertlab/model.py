@@ -4,9 +4,10 @@ Dimension letters: B batch, T tokens, Q requested tokens, D hidden size, H heads
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -14,12 +15,25 @@ from torch import Tensor, nn
 
 from .suggestions import suggest_name
 
+# The functions of the feed-forward layers and of the masked-word head, under Hugging Face's names: exact GELU (erf), as
+# in BERT, GELU by tanh, and the two others that BERTs were trained with.
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu": F.gelu,
+    "gelu_python": F.gelu,
+    "gelu_new": partial(F.gelu, approximate="tanh"),
+    "gelu_pytorch_tanh": partial(F.gelu, approximate="tanh"),
+    "relu": F.relu,
+    "silu": F.silu,
+    "swish": F.silu,
+}
+
 
 @dataclass(frozen=True)
 class BertConfig:
     """The size of a BERT. The names are those of Hugging Face's `config.json`; the defaults are bert-base's.
 
-    Raises ValueError for a size that is not positive, or a hidden size that the number of heads does not divide.
+    Raises ValueError for a size that is not positive, a number that is out of its range, an unknown activation, or a
+    hidden size that the number of heads does not divide.
     """
 
     vocab_size: int = 30522
@@ -34,22 +48,29 @@ class BertConfig:
     layer_norm_eps: float = 1e-12
     initializer_range: float = 0.02
     pad_token_id: int = 0
+    hidden_act: str = "gelu"
 
     def __post_init__(self):
         for name in ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
                      "max_position_embeddings", "type_vocab_size"):  # fmt: skip
             value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise ValueError(f"{name} is {value!r}; it must be a whole number of at least 1")
         for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; it must be at least 0 and below 1")
+        if not 0 < self.layer_norm_eps < math.inf:
+            raise ValueError(f"layer_norm_eps is {self.layer_norm_eps!r}; it must be above 0, such as 1e-12")
+        if not 0 <= self.initializer_range < math.inf:
+            raise ValueError(f"initializer_range is {self.initializer_range!r}; it must be at least 0, such as 0.02")
+        if not isinstance(self.hidden_act, str) or self.hidden_act not in ACTIVATIONS:
+            raise ValueError(f"hidden_act is {self.hidden_act!r}; bertlab's BERT has only {', '.join(ACTIVATIONS)}")
         if self.hidden_size % self.num_attention_heads:
             raise ValueError(
                 f"hidden_size {self.hidden_size} is not divisible by num_attention_heads {self.num_attention_heads}: "
                 f"every head has the same size"
             )
-        if not 0 <= self.pad_token_id < self.vocab_size:
+        if not isinstance(self.pad_token_id, int) or not 0 <= self.pad_token_id < self.vocab_size:
             raise ValueError(f"pad_token_id {self.pad_token_id} is not in a vocabulary of {self.vocab_size}")
 
     @classmethod
@@ -125,15 +146,17 @@ class Attention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Four times wider, GELU, and back, for each token separately. GELU is exact (erf), as first in Google's code."""
+    """Four times wider, GELU, and back, for each token separately. GELU is exact (erf), as first in Google's code,
+    unless the config names another function."""
 
     def __init__(self, config: BertConfig):
         super().__init__()
         self.expand = nn.Linear(config.hidden_size, config.intermediate_size)
         self.contract = nn.Linear(config.intermediate_size, config.hidden_size)
+        self.activation = ACTIVATIONS[config.hidden_act]
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.contract(F.gelu(self.expand(x)))
+        return self.contract(self.activation(self.expand(x)))
 
 
 class Layer(nn.Module):

@@ -349,7 +349,8 @@ def fill_masks(model: Pretraining, tokenizer: WordPiece, text: str, top: int = 5
     with eval_mode(model):
         logits = model(ids).mlm_logits[0]  # (T, V)
     masked = logits[ids[0] == tokenizer.mask_id].float()
-    probabilities, words = masked.softmax(-1).topk(min(top, len(tokenizer)))
+    # Some models have more rows than words.
+    probabilities, words = masked.softmax(-1)[:, : len(tokenizer)].topk(min(top, len(tokenizer)))
     return [
         [(tokenizer.vocab[word], probability) for probability, word in zip(*row, strict=True)]
         for row in zip(probabilities.tolist(), words.tolist(), strict=True)

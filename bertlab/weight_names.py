@@ -63,12 +63,14 @@ def to_hf_names(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 def from_hf_names(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """Rename weights with Hugging Face's names to ours, all with `bert.`; the tensors are shared.
 
-    Accepts the names of a `BertModel`, which do not begin with `bert.`, and the old gamma and beta of a LayerNorm.
+    Accepts the names of a `BertModel`, which do not begin with `bert.`, the old gamma and beta of a LayerNorm, and what
+    DataParallel, torch.compile and training programs put before all names.
     Leaves out the numbered positions of old files. Raises ValueError for a name that is not in the table, for a weight
     that occurs twice, and for a tied copy that does not equal its original.
     """
     ours: dict[str, Tensor] = {}
     unknown = []
+    weights = drop_wrapper_prefixes(weights)
     for name, tensor in weights.items():
         if name.endswith("embeddings.position_ids") or name in TIED_COPIES:
             continue
@@ -87,6 +89,20 @@ def from_hf_names(weights: dict[str, Tensor]) -> dict[str, Tensor]:
         if copy in weights and not torch.equal(weights[copy], ours.setdefault(original, weights[copy])):
             raise ValueError(f"{copy} differs from {translate_name(original, OUR_TO_HF)}: bertlab's BERT ties them")
     return ours
+
+
+def drop_wrapper_prefixes(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights without the names of the modules around the model: `module.bert...`, `model._orig_mod.bert...`.
+
+    Raises ValueError for a weight that occurs twice then.
+    """
+    plain: dict[str, Tensor] = {}
+    for name, tensor in weights.items():
+        short = re.sub(r"^((module|model|_orig_mod)\.)+", "", name)
+        if short in plain:
+            raise ValueError(f"{name} occurs twice, with and without the prefix of a wrapper")
+        plain[short] = tensor
+    return plain
 
 
 def list_first_names(names: Iterable[str], most: int = 4) -> str:

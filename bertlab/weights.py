@@ -2,18 +2,19 @@
 
 import json
 import re
+import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from .files import finish_replacement, replace_files
 from .heads import Classifier, Pretraining, SpanFinder, Tagger
 from .model import Bert, BertConfig
+from .model_files import ONLY_VALUES, read_config, read_weights
 from .weight_names import OUR_TO_HF, from_hf_names, list_first_names, to_hf_names, translate_name
 from .writing import Writer
 
@@ -26,16 +27,6 @@ ARCHITECTURES = {
     Writer: "BertForMaskedLM",  # has the same parts; only the attention mask differs, and config.json cannot say that
 }
 LABELLED_HEADS = (Classifier, Tagger)  # heads whose classes have names
-
-# The only values of these fields of config.json that bertlab supports. They are also the values of missing fields.
-ONLY_VALUES = {
-    "model_type": "bert",
-    "hidden_act": "gelu",
-    "position_embedding_type": "absolute",
-    "is_decoder": False,
-    "add_cross_attention": False,
-    "tie_word_embeddings": True,
-}
 
 
 # ---- The files of a model --------------------------------------------------------------------------------------------
@@ -67,11 +58,14 @@ def download_from_hub(name: str, revision: str | None) -> Path:
     """The cached folder with the files of a model on the Hugging Face hub. Raises OSError."""
     from huggingface_hub import snapshot_download
 
-    small_files = ["config.json", "vocab.txt", "tokenizer.json", "tokenizer_config.json"]
+    small_files = ["config.json", "vocab.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+                   "added_tokens.json"]  # fmt: skip
+    whole = [["model.safetensors"], ["pytorch_model.bin"]]
+    shards = [[f"{name}.index.json", f"{name.replace('.', '-*-of-*.')}"] for [name] in whole]
     try:
-        for weights in ("model.safetensors", "pytorch_model.bin"):
-            folder = snapshot_download(name, revision=revision, allow_patterns=[*small_files, weights], etag_timeout=5)
-            if (Path(folder) / weights).exists():
+        for weights in (*whole, *shards):
+            folder = snapshot_download(name, revision=revision, allow_patterns=[*small_files, *weights], etag_timeout=5)
+            if (Path(folder) / weights[0]).exists():
                 break
     except Exception as error:  # offline, no such name, gated, a full disk: its own message says which
         raise OSError(
@@ -85,50 +79,6 @@ def download_from_hub(name: str, revision: str | None) -> Path:
 def get_first_line(error: Exception) -> str:
     """The first line of an error's message, or its type if it has none."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-def read_config(file: Path) -> tuple[BertConfig, dict]:
-    """Read config.json: the sizes, and all settings. Raises ValueError for a value that bertlab does not support."""
-    if not file.exists():
-        raise FileNotFoundError(f"there is no {file}: give a folder that `bertlab.save` or transformers wrote")
-    try:
-        settings = json.loads(file.read_text("utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{file} is not JSON: {error}") from None
-    if not isinstance(settings, dict):
-        raise ValueError(f"{file} holds no settings, but {settings!r:.40}")
-    for name, only in ONLY_VALUES.items():
-        if settings.get(name, only) != only:
-            raise ValueError(f"{file}: {name} is {settings[name]!r}; bertlab's BERT has only {only!r}")
-    sizes = {f.name: settings[f.name] for f in fields(BertConfig) if f.name in settings}
-    for name, value in sizes.items():
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError(f"{file}: {name} is {value!r}; it must be a number")
-    try:
-        return BertConfig(**sizes), settings
-    except ValueError as error:
-        raise ValueError(f"{file}: {error}") from None
-
-
-def read_weights(folder: Path) -> tuple[Path, dict[str, Tensor]]:
-    """The weights file of a folder, and its tensors by name. Nothing but tensors is ever unpickled."""
-    file = folder / "model.safetensors"
-    if file.exists():
-        try:
-            return file, load_file(file)
-        except (SafetensorError, ValueError) as error:
-            raise ValueError(f"{file} is damaged or cut short ({error}): download or save it again") from None
-    file = folder / "pytorch_model.bin"
-    if file.exists():
-        try:
-            weights = torch.load(file, map_location="cpu", weights_only=True)
-        except Exception as error:  # a pickle can fail in any way
-            raise ValueError(f"{file} is damaged, or holds more than weights ({get_first_line(error)})") from None
-        if not isinstance(weights, dict) or not all(isinstance(tensor, Tensor) for tensor in weights.values()):
-            raise ValueError(f"{file} holds no table of weights by name")
-        return file, weights
-    names = list_first_names(sorted(path.name for path in folder.iterdir()))
-    raise FileNotFoundError(f"{folder} has no model.safetensors and no pytorch_model.bin, only {names}")
 
 
 # ---- Load ------------------------------------------------------------------------------------------------------------
@@ -176,10 +126,15 @@ def load(
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from None
     if kind in LABELLED_HEADS:
-        names = settings.get("id2label") or {}
-        names = names if len(names) == model.num_labels else {}
-        model.labels = tuple(names.get(str(i), f"LABEL_{i}") for i in range(model.num_labels))
-        if settings.get("classifier_dropout") is not None:
+        names, count = settings["id2label"], model.num_labels
+        if names and "output.weight" in weights and sorted(names) != list(range(count)):
+            raise ValueError(
+                f"{folder / 'config.json'}: id2label names the classes {list_first_names(map(str, names))}, but the "
+                f"classifier in {file.name} has {count}, from 0 to {count - 1}: correct id2label, or leave it out"
+            )
+        names = names if len(names) == count else {}
+        model.labels = tuple(names.get(i, f"LABEL_{i}") for i in range(count))
+        if "classifier_dropout" in settings and settings["classifier_dropout"] is not None:
             model.dropout.p = settings["classifier_dropout"]
     return model
 
@@ -252,6 +207,7 @@ def build_model(
     kind: type, config: BertConfig, head: dict, weights: dict[str, Tensor], new_heads: bool, dtype: torch.dtype | None
 ) -> nn.Module:
     """A model of this kind with these weights, in eval mode. Raises ValueError for weights that do not fit it."""
+    check_sizes(config, weights)
     random = torch.get_rng_state()
     with torch.device("cpu"):
         model = kind(config, **head)
@@ -274,6 +230,24 @@ def build_model(
     return model.eval()
 
 
+def check_sizes(config: BertConfig, weights: dict[str, Tensor]) -> None:
+    """Raise ValueError if the weights do not have the sizes of the config: before memory is asked for those."""
+    D, expand = config.hidden_size, "bert.layers.{}.feed_forward.expand.weight"
+    shapes = {
+        "bert.embeddings.words.weight": (config.vocab_size, D),
+        "bert.embeddings.positions.weight": (config.max_position_embeddings, D),
+        "bert.embeddings.segments.weight": (config.type_vocab_size, D),
+        expand.format(0): (config.intermediate_size, D),
+    }
+    check_shapes({name: weights[name] for name in shapes if name in weights}, shapes)
+    missing = [name for name in shapes if name not in weights]
+    numbers = [int(name.split(".")[2]) for name in weights if name.startswith("bert.layers.")]
+    if config.num_hidden_layers > max(numbers, default=0) + 1:
+        missing.append(expand.format(max(numbers, default=0) + 1))
+    if missing:
+        raise ValueError(f"missing weights: {list_first_names(translate_name(name, OUR_TO_HF) for name in missing)}")
+
+
 def check_weights(weights: dict[str, Tensor], shapes: dict[str, torch.Size], new: set[str]) -> None:
     """Raise ValueError for a weight that the model does not have, one that is missing outside the `new` heads, or one
     of another shape."""
@@ -282,12 +256,37 @@ def check_weights(weights: dict[str, Tensor], shapes: dict[str, torch.Size], new
     missing = [name for name in shapes if name not in weights and get_part(name) not in new]
     if missing:
         raise ValueError(f"missing weights: {list_first_names(translate_name(name, OUR_TO_HF) for name in missing)}")
+    check_shapes(weights, shapes)
+    for name, tensor in weights.items():
+        their_name = translate_name(name, OUR_TO_HF)
+        if not tensor.is_floating_point():
+            raise ValueError(f"{their_name} holds {tensor.dtype}: quantised weights are not supported")
+        if not tensor.isfinite().all():
+            raise ValueError(
+                f"{their_name} holds nan or infinity: the training that wrote it failed. Take another file"
+            )
+
+
+def check_shapes(weights: dict[str, Tensor], shapes: dict[str, Sequence[int]]) -> None:
+    """Raise ValueError for a weight of another shape."""
     for name, tensor in weights.items():
         their_name, shape, expected = translate_name(name, OUR_TO_HF), tuple(tensor.shape), tuple(shapes[name])
         if shape != expected:
             raise ValueError(f"{their_name} has shape {shape}; by config.json it must be {expected}")
-        if not tensor.is_floating_point():
-            raise ValueError(f"{their_name} holds {tensor.dtype}: quantised weights are not supported")
+
+
+def check_vocabulary(tokenizer, model: nn.Module, folder: str | Path) -> None:
+    """Raise ValueError if the vocabulary has more words than the model: then it is another model's. Print a line on
+    standard error if it has fewer, as some files do, whose last rows are not used."""
+    words, rows = len(tokenizer), model.config.vocab_size
+    if words > rows:
+        raise ValueError(
+            f"{folder}: the vocabulary has {words:,} words, the model {rows:,}: one of them is another model's"
+        )
+    if words < rows:
+        print(
+            f"{folder}: the vocabulary has {words:,} words, the model {rows:,}; the rest is not used", file=sys.stderr
+        )
 
 
 def list_parts(names: Iterable[str]) -> set[str]:

@@ -14,7 +14,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .files import finish_replacement, read_text, replace_files
+from .files import replace_files
 from .unicode_tables import accent_class, decompose_accents, is_chinese, is_punctuation, unicode_category
 
 if TYPE_CHECKING:
@@ -27,30 +27,31 @@ MAX_WORD_LENGTH = 100  # characters; a longer word becomes one [UNK]
 
 
 @lru_cache(10_000)
-def clean_character(char: str) -> str:
-    """Drop control characters, make white space a space, and put spaces around Chinese characters."""
+def clean_character(char: str, chinese: bool = True) -> str:
+    """Drop control characters, make white space a space, and, with `chinese`, put spaces around Chinese characters."""
     if char in "\t\n\r" or unicode_category(char).startswith("Z"):
         return " "
     if char == "\ufffd" or unicode_category(char) in ("Cc", "Cf", "Co", "Cs"):
         return ""  # unassigned characters ("Cn") are kept
-    return f" {char} " if is_chinese(char) else char
+    return f" {char} " if chinese and is_chinese(char) else char
 
 
-def normalize_text(text: str, lower: bool = True) -> tuple[str, list[int]]:
+def normalize_text(
+    text: str, lower: bool = True, strip_accents: bool | None = None, chinese: bool = True
+) -> tuple[str, list[int]]:
     """Return the cleaned text, and for each of its characters the index in `text` that it came from.
 
     With `lower`, accents are dropped and letters made lower case: "Été" becomes "ete". This is done letter by letter,
-    so that a final sigma becomes an ordinary one. Without `lower`, letters and accents stay as they are.
+    so that a final sigma becomes an ordinary one. Without `lower`, letters and accents stay as they are. A model can
+    differ from that: `strip_accents` says whether accents are dropped, whatever `lower` is, and without `chinese`,
+    Chinese characters are no words of their own.
     """
-    chars = [(kept, index) for index, char in enumerate(text) for kept in clean_character(char)]
-    if lower:
+    chars = [(kept, index) for index, char in enumerate(text) for kept in clean_character(char, chinese)]
+    if lower if strip_accents is None else strip_accents:
         chars = [(part, index) for char, index in chars for part in decompose_accents(char)]
-        chars = [
-            (small, index)
-            for char, index in sort_accents(chars)
-            if unicode_category(char) != "Mn"
-            for small in char.lower()
-        ]
+        chars = [(char, index) for char, index in sort_accents(chars) if unicode_category(char) != "Mn"]
+    if lower:
+        chars = [(small, index) for char, index in chars for small in char.lower()]
     return "".join(char for char, _ in chars), [index for _, index in chars]
 
 
@@ -97,16 +98,37 @@ class Encoding:
 class WordPiece:
     """A tokenizer with a fixed vocabulary: `vocab[i]` is the token with id i, and `index[token]` its id.
 
-    With `lower`, case and accents are dropped, as in "uncased" models.
-    Raises ValueError if the vocabulary is empty, holds a token twice, or lacks one of the special tokens.
+    With `lower`, case and accents are dropped, as in "uncased" models; `strip_accents` and `chinese` are explained at
+    `normalize_text`. A model whose files call a special token otherwise has the usual name here, and its own in
+    `names`: {"[MASK]": "<mask>"}. In a text both are recognised.
+    Raises ValueError if the vocabulary is empty, holds a token twice or something that is no text, or lacks one of the
+    special tokens.
     """
 
-    def __init__(self, vocab: list[str], lower: bool = True):
+    def __init__(
+        self,
+        vocab: list[str],
+        lower: bool = True,
+        *,
+        strip_accents: bool | None = None,
+        chinese: bool = True,
+        names: dict[str, str] | None = None,
+    ):
         self.vocab = list(vocab)
-        self.lower = lower
-        self.index = {token: i for i, token in enumerate(self.vocab)}
+        self.lower, self.chinese = lower, chinese
+        self.strip_accents = None if strip_accents == lower else strip_accents
+        self.names = {token: (names or {}).get(token, token) for token in SPECIAL_TOKENS}
+        self._by_name = {name: token for token, name in self.names.items()} | {token: token for token in SPECIAL_TOKENS}
+        longest_first = sorted(self._by_name, key=len, reverse=True)
+        self._special = re.compile(f"({'|'.join(map(re.escape, longest_first))})")
         if not self.vocab:
             raise ValueError("The vocabulary is empty. Learn one with learn_vocabulary, or load another file.")
+        for number, token in enumerate(self.vocab):
+            if not isinstance(token, str):
+                raise ValueError(
+                    f"Entry {number} of the vocabulary is {token!r:.40}, not a text. Each token is a text."
+                )
+        self.index = {token: i for i, token in enumerate(self.vocab)}
         if len(self.index) < len(self.vocab):
             token, count = Counter(self.vocab).most_common(1)[0]
             raise ValueError(f"The vocabulary holds {token!r} {count} times. Remove all but one.")
@@ -121,7 +143,9 @@ class WordPiece:
         return len(self.vocab)
 
     def __repr__(self) -> str:
-        return f"WordPiece({len(self)} tokens, lower={self.lower})"
+        more = "" if self.strip_accents is None else f", strip_accents={self.strip_accents}"
+        more += "" if self.chinese else ", chinese=False"
+        return f"WordPiece({len(self)} tokens, lower={self.lower}{more})"
 
     def split_word(self, word: str) -> list[tuple[str, int, int]]:
         """Cut one cleaned word into pieces: (token, start, end) of each.
@@ -149,11 +173,11 @@ class WordPiece:
         A special token in the text, such as "[MASK]", is recognised and stays whole.
         """
         pieces, part_start = [], 0
-        for part in re.split(r"(\[(?:PAD|UNK|CLS|SEP|MASK)\])", text):
-            if part in SPECIAL_TOKENS:
-                pieces.append((part, part_start, part_start + len(part)))
+        for part in self._special.split(text):
+            if part in self._by_name:
+                pieces.append((self._by_name[part], part_start, part_start + len(part)))
             else:
-                cleaned, origin = normalize_text(part, self.lower)
+                cleaned, origin = normalize_text(part, self.lower, self.strip_accents, self.chinese)
                 for word_start, word_end in split_words(cleaned):
                     for token, start, end in self.split_word(cleaned[word_start:word_end]):
                         first, last = origin[word_start + start], origin[word_start + end - 1]
@@ -226,19 +250,20 @@ class WordPiece:
         `max_length` is the largest number of tokens that the model takes. The files replace former ones all together or
         not at all. Raises ValueError, and writes nothing, if a token is empty or contains a line break.
         """
-        for token in self.vocab:
+        tokens = [self.names.get(token, token) for token in self.vocab]
+        for token in tokens:
             if not token or re.search(r"[\n\r]", token):
                 raise ValueError(f"The token {token!r} cannot be a line of vocab.txt. Remove it.")
         config = {
             "tokenizer_class": "BertTokenizer",
             "do_lower_case": self.lower,
-            "strip_accents": None,  # the same as do_lower_case
-            "tokenize_chinese_chars": True,
+            "strip_accents": self.strip_accents,  # None: the same as do_lower_case
+            "tokenize_chinese_chars": self.chinese,
             "model_max_length": max_length,
         }
-        config |= {f"{token.strip('[]').lower()}_token": token for token in SPECIAL_TOKENS}
+        config |= {f"{token.strip('[]').lower()}_token": name for token, name in self.names.items()}
         texts = {
-            "vocab.txt": "".join(token + "\n" for token in self.vocab),
+            "vocab.txt": "".join(token + "\n" for token in tokens),
             "tokenizer.json": self.to_rust().to_str(pretty=True) + "\n",
             "tokenizer_config.json": json.dumps(config, indent=2) + "\n",
         }
@@ -250,27 +275,16 @@ class WordPiece:
     def load(cls, path: str | Path) -> "WordPiece":
         """Read a folder that `save` or transformers wrote, or a vocab.txt (one token per line, id 0 first).
 
-        As in transformers, tokenizer.json takes precedence over vocab.txt, and `do_lower_case` in tokenizer_config.json
-        over the setting in tokenizer.json. With neither, the text is lower-cased.
+        As in transformers, tokenizer.json takes precedence over vocab.txt, and tokenizer_config.json over the settings
+        in tokenizer.json. With neither, the text is lower-cased. A setting that BERT's rules do not have, another class
+        of tokenizer and added tokens are refused.
         Raises FileNotFoundError, or ValueError if the files are damaged or are not those of a BERT tokenizer.
         """
-        path = Path(path)
-        folder = path if path.is_dir() else path.parent
-        finish_replacement(folder)
-        tokenizer_file = path if path.suffix == ".json" else path / "tokenizer.json"
-        vocab_file = path / "vocab.txt" if path.is_dir() else path
-        if tokenizer_file.exists():
-            vocab, lower = read_tokenizer_file(tokenizer_file)
-        elif vocab_file.exists():
-            vocab, lower = read_vocab_file(vocab_file), True
-        else:
-            raise FileNotFoundError(f"{path} is not a vocab.txt, or a folder with a vocab.txt or tokenizer.json.")
-        if (folder / "tokenizer_config.json").exists():
-            config = read_json_object(folder / "tokenizer_config.json")
-            lower = config.get("do_lower_case", lower)
-            check_rules(folder / "tokenizer_config.json", config, "tokenize_chinese_chars", lower)
+        from .tokenizer_files import read_tokenizer
+
+        vocab, settings = read_tokenizer(Path(path))
         try:
-            return cls(vocab, lower)
+            return cls(vocab, **settings)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
 
@@ -283,15 +297,17 @@ class WordPiece:
         """
         from tokenizers import Tokenizer, decoders, models, processors
 
-        rust = Tokenizer(models.WordPiece(self.index, unk_token="[UNK]", max_input_chars_per_word=MAX_WORD_LENGTH))
-        rust.normalizer, rust.pre_tokenizer = make_rust_rules(self.lower)
+        index = {self.names.get(token, token): i for token, i in self.index.items()}
+        _, unknown, cls, sep, _ = self.names.values()
+        rust = Tokenizer(models.WordPiece(index, unk_token=unknown, max_input_chars_per_word=MAX_WORD_LENGTH))
+        rust.normalizer, rust.pre_tokenizer = make_rust_rules(self.lower, self.strip_accents, self.chinese)
         rust.decoder = decoders.WordPiece(prefix="##")
         rust.post_processor = processors.TemplateProcessing(
-            single="[CLS]:0 $A:0 [SEP]:0",
-            pair="[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1",
-            special_tokens=[("[CLS]", self.cls_id), ("[SEP]", self.sep_id)],
+            single=[f"{cls}:0", "$A:0", f"{sep}:0"],
+            pair=[f"{cls}:0", "$A:0", f"{sep}:0", "$B:1", f"{sep}:1"],
+            special_tokens=[(cls, self.cls_id), (sep, self.sep_id)],
         )
-        rust.add_special_tokens(SPECIAL_TOKENS)  # already in the vocabulary; now they are recognised in a text
+        rust.add_special_tokens(list(self.names.values()))  # in the vocabulary; now they are recognised in a text
         return rust
 
     def encode_bulk(self, texts: Iterable[str]) -> list[list[int]]:
@@ -300,6 +316,8 @@ class WordPiece:
         Uses all cores, or one if TOKENIZERS_PARALLELISM=false is set. May be called after a fork.
         """
         texts = check_texts(texts)
+        if any(token != name for token, name in self.names.items()):  # Rust knows only the names of the files
+            texts = [self._special.sub(lambda found: self.names[self._by_name[found[0]]], text) for text in texts]
         rust = self.to_rust()
         ids = []
         for first in range(0, len(texts), 1000):  # a thousand at a time: less memory
@@ -317,11 +335,13 @@ def truncate_longest_first(parts: list[list], room: int) -> list[list]:
     return [part[:length] for part, length in zip(parts, lengths, strict=True)]
 
 
-def make_rust_rules(lower: bool) -> tuple:
-    """BERT's cleaning and splitting into words, as objects of `tokenizers`."""
+def make_rust_rules(lower: bool, strip_accents: bool | None = None, chinese: bool = True) -> tuple:
+    """BERT's cleaning and splitting into words, as objects of `tokenizers`; the options are those of
+    `normalize_text`."""
     from tokenizers import normalizers, pre_tokenizers
 
-    return normalizers.BertNormalizer(lowercase=lower), pre_tokenizers.BertPreTokenizer()
+    normalizer = normalizers.BertNormalizer(lowercase=lower, strip_accents=strip_accents, handle_chinese_chars=chinese)
+    return normalizer, pre_tokenizers.BertPreTokenizer()
 
 
 def check_texts(texts: Iterable[str]) -> list[str]:
@@ -337,47 +357,3 @@ def check_texts(texts: Iterable[str]) -> list[str]:
         except UnicodeEncodeError as error:
             raise ValueError(f"Text {number}, character {error.start}: half a character. Decode it again.") from None
     return texts
-
-
-def read_json_object(path: Path) -> dict:
-    try:
-        content = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not complete JSON ({error}). Save or download it again.") from None
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} is not a JSON object. Save or download it again.")
-    return content
-
-
-def read_vocab_file(path: Path) -> list[str]:
-    """The tokens of a vocab.txt. Only \\n and \\r end a line: other line breaks of Unicode are tokens."""
-    lines = read_text(path).removesuffix("\n").split("\n")
-    if lines == [""]:
-        return []
-    if "" in lines:
-        raise ValueError(f"{path}: line {lines.index('') + 1} is empty. Each line must hold one token.")
-    return lines
-
-
-def read_tokenizer_file(path: Path) -> tuple[list[str], bool]:
-    """The vocabulary of a tokenizer.json, by id, and whether its text is lower-cased."""
-    content = read_json_object(path)
-    model, rules = content.get("model") or {}, content.get("normalizer") or {}
-    kinds = model.get("type"), rules.get("type"), model.get("continuing_subword_prefix")
-    if kinds != ("WordPiece", "BertNormalizer", "##"):
-        raise ValueError(f"{path} is not a BERT tokenizer: model, normalizer and prefix are {kinds}.")
-    index = model["vocab"]
-    added = [token["content"] for token in content.get("added_tokens") or [] if token["content"] not in SPECIAL_TOKENS]
-    if added:
-        raise ValueError(f"{path} has added tokens that BERT does not know: {' '.join(added)}. Remove them.")
-    vocab = sorted(index, key=index.get)
-    if [index[token] for token in vocab] != list(range(len(vocab))):
-        raise ValueError(f"{path}: the ids of {len(vocab)} tokens must be 0 to {len(vocab) - 1}, each once.")
-    check_rules(path, rules, "handle_chinese_chars", rules.get("lowercase", True))
-    return vocab, rules.get("lowercase", True)
-
-
-def check_rules(path: Path, rules: dict, chinese: str, lower: bool) -> None:
-    """Raise ValueError for two options that change ids and that BERT itself never used."""
-    if rules.get("strip_accents") not in (None, lower) or not rules.get(chinese, True):
-        raise ValueError(f"{path} sets strip_accents or {chinese} in a way that WordPiece does not follow.")

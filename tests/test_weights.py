@@ -516,7 +516,7 @@ def test_labels_of_a_tagger(tmp_path):
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("model_type", "roberta"), ("hidden_act", "relu"), ("hidden_act", "gelu_new"), ("is_decoder", True),
+        ("model_type", "roberta"), ("hidden_act", "mish"), ("hidden_act", "gelu_fast"), ("is_decoder", True),
         ("position_embedding_type", "relative_key"), ("add_cross_attention", True), ("tie_word_embeddings", False),
     ],
 )  # fmt: skip

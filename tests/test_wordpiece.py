@@ -416,8 +416,8 @@ def test_bad_files(tmp_path, small):
 
     broken(lambda file: file["model"].update(type="BPE"), "not a BERT tokenizer")
     broken(lambda file: file.update(normalizer=None), "not a BERT tokenizer")
-    broken(lambda file: file["normalizer"].update(strip_accents=False), "strip_accents")
-    broken(lambda file: file["normalizer"].update(handle_chinese_chars=False), "handle_chinese_chars")
+    broken(lambda file: file["normalizer"].update(strip_accents=0), "strip_accents is 0; it must be true or false")
+    broken(lambda file: file["normalizer"].update(handle_chinese_chars="no"), "handle_chinese_chars is 'no'; it must")
     broken(lambda file: file["model"]["vocab"].update(a=7000), "each once")
     broken(lambda file: file["added_tokens"].append({"id": 99, "content": "[E1]"}), r"added tokens .* \[E1\]")
     whole.write_text(json.dumps(good)[:-10])

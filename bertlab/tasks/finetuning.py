@@ -146,6 +146,7 @@ def finetune(
     settings = find_task(plan.task).derive_settings(data.train)
     task = make_task(plan, tokenizer, settings)
     model = load_task_model(plan, task, start, data.train)
+    weights.check_vocabulary(tokenizer, model, plan.model)
     data = leave_out_cut(plan, task, data, say) if plan.whole else data
     batches, config = prepare_training(plan, task, data, say)
     folder.mkdir(parents=True, exist_ok=True)

@@ -25,6 +25,7 @@ def load_predictor(folder: str | Path) -> tuple[nn.Module, Task, dict]:
     tokenizer = WordPiece.load(path)
     if not (path / "run.json").exists():
         model = weights.load(path)
+        weights.check_vocabulary(tokenizer, model, folder)
         for kind in TASKS.values():
             if task := kind.from_model(model, tokenizer):
                 return model, task, {}
@@ -36,7 +37,9 @@ def load_predictor(folder: str | Path) -> tuple[nn.Module, Task, dict]:
     task = make_task(plan, tokenizer, facts)
     task.file_columns = {name: own for name, own in plan.columns if name in task.input_columns}
     options = {"threshold": results["threshold"]} if "threshold" in results else {}
-    return weights.load(path, task.head), task, options
+    model = weights.load(path, task.head)
+    weights.check_vocabulary(tokenizer, model, folder)
+    return model, task, options
 
 
 def predict(folder: str | Path, inputs: Sequence, **options) -> list[dict]:
