@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -40,6 +41,11 @@ def decode_text(data: bytes, path: Path | str) -> str:
             f"{path}: byte {offset} (0x{data[offset]:02x}, line {line}) is not UTF-8; "
             "save the file as UTF-8 (or convert it: iconv -f ENCODING -t UTF-8)"
         ) from None
+
+
+def is_complete_text(text: str) -> bool:
+    """Whether a text can be written: JSON can hold half a character, a lone surrogate such as \\ud800."""
+    return re.search("[\ud800-\udfff]", text) is None
 
 
 def read_json(path: Path) -> object:

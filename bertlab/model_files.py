@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from .files import read_json
+from .files import is_complete_text, read_json
 from .model import BertConfig
 from .weight_names import list_first_names
 
@@ -91,6 +91,8 @@ def read_label_names(settings: dict) -> dict[int, str]:
             raise ValueError(f"id2label has the key {key!r:.60}; each must be the number of a class, from 0")
         if not isinstance(name, str):
             raise ValueError(f"id2label[{key}] is {name!r:.60}; the name of a class must be a text")
+        if not is_complete_text(name):
+            raise ValueError(f"id2label[{key}] is {name!r:.60}, half a character: correct it")
         if name in names.values():
             raise ValueError(f"id2label has the name {name!r:.60} twice; every class needs its own")
         names[int(key)] = name

@@ -136,6 +136,8 @@ class Writing(Task):
     def predict(self, model: Writer, examples: Sequence[TextPair], batch_size: int = 32, **search) -> list[dict]:
         """For each source the `text`, and its `score`: log p by length. `search` are options of `beam_search`."""
         options = {"beams": self.beams, "length_penalty": self.length_penalty} | search
+        unused = range(len(self.tokenizer), model.config.vocab_size)  # some models have more rows than words
+        never = [*self.never, *unused]
         ids = self.encode_sources(examples)
         order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
         device = next(model.parameters()).device
@@ -146,7 +148,7 @@ class Writing(Task):
                 batch = self.collate([{"input_ids": ids[i]} for i in chosen])
                 batch = {name: tensor.to(device) for name, tensor in batch.items()}
                 texts = model.generate(
-                    **batch, end=self.tokenizer.sep_id, max_tokens=self.length // 2, never=self.never, **options
+                    **batch, end=self.tokenizer.sep_id, max_tokens=self.length // 2, never=never, **options
                 )
                 for i, ranked in zip(chosen, texts, strict=True):
                     score, written = ranked[0]
