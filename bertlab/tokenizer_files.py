@@ -188,8 +188,11 @@ def check_id(file: Path, token: str, id_: object) -> None:
 
 
 def rename_special_tokens(path: Path, vocab: list[str], names: dict[str, str]) -> list[str]:
-    """The vocabulary with bertlab's names of the special tokens. Raises ValueError if it has both names of one."""
+    """The vocabulary with bertlab's names of the special tokens. Raises ValueError if it has both names of one,
+    or only bertlab's."""
     ours = {name: token for token, name in names.items() if name != token}
+    if missing := [name for name in ours if name not in vocab]:
+        raise ValueError(f"{path}: the vocabulary lacks {missing[0]}, the {ours[missing[0]]} of the settings. Add it")
     if both := [token for name, token in ours.items() if token in vocab and name in vocab]:
         raise ValueError(f"{path}: the vocabulary has {both[0]} and {names[both[0]]}, which has its part. Remove one")
     return [ours.get(token, token) for token in vocab]

@@ -14,7 +14,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .files import replace_files
+from .files import is_complete_text, replace_files
 from .unicode_tables import accent_class, decompose_accents, is_chinese, is_punctuation, unicode_category
 
 if TYPE_CHECKING:
@@ -128,6 +128,9 @@ class WordPiece:
                 raise ValueError(
                     f"Entry {number} of the vocabulary is {token!r:.40}, not a text. Each token is a text."
                 )
+        if not is_complete_text("".join(self.vocab)):
+            token = next(token for token in self.vocab if not is_complete_text(token))
+            raise ValueError(f"The vocabulary holds {token!r:.40}, half a character. Correct or remove it.")
         self.index = {token: i for i, token in enumerate(self.vocab)}
         if len(self.index) < len(self.vocab):
             token, count = Counter(self.vocab).most_common(1)[0]
