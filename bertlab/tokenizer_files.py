@@ -8,6 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from .files import finish_replacement, read_json, read_text
+from .unicode_tables import is_punctuation
 from .wordpiece import MAX_WORD_LENGTH, SPECIAL_TOKENS
 
 ROLES = {f"{token.strip('[]').lower()}_token": token for token in SPECIAL_TOKENS}  # "mask_token": "[MASK]"
@@ -123,6 +124,8 @@ def read_special_tokens(folder: Path, config_file: Path, config: dict) -> dict[s
         for field, value in settings.items():
             if field in ROLES:
                 name = read_token(file, field, value)
+                if not any(is_punctuation(char) for char in name):  # it would also be a piece of a word
+                    raise ValueError(f"{file}: {field} is {name!r:.60}; it must have a sign, as {ROLES[field]} has")
                 if names.setdefault(ROLES[field], name) != name:
                     raise ValueError(f"{file}: {field} is {name!r:.60}, and in {config_file.name} it is another one")
     names = {token: names.get(token, token) for token in SPECIAL_TOKENS}

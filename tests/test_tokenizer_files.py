@@ -24,6 +24,9 @@ VOCAB = [
     "<mask>",
     "[unused1]",
     "foo",
+    "<pad>",
+    "<unk>",
+    "</s>",
 ]
 TEXTS = ["a [MASK] bad Éc, ABC", "中文 a中b é e\u0301", "<mask>a [mask] foo-bar [unused1]", "", "[CLS] a [SEP][PAD]"]
 
@@ -35,10 +38,10 @@ TOKENIZER_FIELDS = {
     "strip_accents": (HONOURED, False),
     "tokenize_chinese_chars": (HONOURED, False),
     "mask_token": (HONOURED, "<mask>"),
-    "pad_token": (HONOURED, "a"),
-    "unk_token": (HONOURED, "foo"),
+    "pad_token": (HONOURED, "<pad>"),
+    "unk_token": (HONOURED, "<unk>"),
     "cls_token": (HONOURED, "."),
-    "sep_token": (HONOURED, "<mask>"),
+    "sep_token": (HONOURED, "</s>"),
     "bos_token": (REFUSED, "[unused1]"),
     "eos_token": (REFUSED, "foo"),
     "image_token": (REFUSED, "foo"),
@@ -189,7 +192,7 @@ def test_settings_without_effect(name, tmp_path):
         ({"additional_special_tokens": ["[CLS]"], "added_tokens_decoder": {"4": {"content": "[MASK]"}}}, {}),
         ({"mask_token": {"content": "[MASK]", "lstrip": True, "normalized": False, "__type": "AddedToken"}}, {}),
         ({}, {"special_tokens_map": {"mask_token": "[MASK]", "pad_token": {"content": "[PAD]"}}}),
-        ({}, {"special_tokens_map": {}, "added_tokens": {"[MASK]": 4}}),
+        ({}, {"special_tokens_map": {"mask_token": "[MASK]"}, "added_tokens": {"[MASK]": 4}}),
         ({}, {"config": {"model_type": "bert", "tokenizer_class": "BertTokenizer"}}),
     ],
 )
@@ -341,7 +344,7 @@ def change_part(*path, value):
         (change_part("model", "vocab", "a", value=True), "tokenizer.json: the id of 'a' is True; it must be a whole"),
         (
             change_part("model", "vocab", "a", value=6),
-            "tokenizer.json: the ids of 30 tokens must be 0 to 29, each once",
+            r"tokenizer.json: the ids of 3\d tokens must be 0 to 3\d, each once",
         ),
         (
             change_part("model", "unk_token", value="a"),
@@ -373,6 +376,7 @@ def change_part(*path, value):
         ({"tokenizer_config": {"do_lower_case": None}}, "do_lower_case is None; it must be true or false"),
         ({"tokenizer_config": {"do_lower_case": "false"}}, "do_lower_case is 'false'; it must be true or false"),
         ({"tokenizer_config": {"strip_accents": 1}}, "strip_accents is 1; it must be true or false"),
+        ({"tokenizer_config": {"mask_token": "a"}}, r"mask_token is 'a'; it must have a sign, as \[MASK\] has"),
         ({"tokenizer_config": {"mask_token": None}}, r"mask_token is None; it must be a token, such as '\[MASK\]'"),
         ({"tokenizer_config": {"mask_token": "[CLS]"}}, "two of .* are the same token; BERT needs five different ones"),
         ({"tokenizer_config": {"mask_token": "<mask>"}}, r"the vocabulary has \[MASK\] and <mask>, which has its part"),
@@ -390,12 +394,12 @@ def change_part(*path, value):
         ({"tokenizer_config": {"added_tokens_decoder": {"x": "[PAD]"}}}, r"the id of '\[PAD\]' is 'x'; it must be a"),
         ({"tokenizer_config": {"added_tokens_decoder": {"3": "[PAD]"}}}, r"'\[PAD\]' has the id 3, and in the vocabu"),
         ({"tokenizer_config": [1]}, "tokenizer_config.json is not a JSON object"),
-        ({"added_tokens": {"<new>": 31}}, "added_tokens.json has added tokens that BERT does not know: <new>. Remove"),
+        ({"added_tokens": {"<new>": 40}}, "added_tokens.json has added tokens that BERT does not know: <new>. Remove"),
         ({"added_tokens": {"[PAD]": "0"}}, r"added_tokens.json: the id of '\[PAD\]' is '0'; it must be a whole number"),
         ({"special_tokens_map": {"pad_token": 5}}, "special_tokens_map.json: pad_token is 5; it must be a token"),
         (
-            {"special_tokens_map": {"pad_token": "a"}, "tokenizer_config": {"pad_token": "[PAD]"}},
-            "special_tokens_map.json: pad_token is 'a', and in tokenizer_config.json it is another one",
+            {"special_tokens_map": {"pad_token": "."}, "tokenizer_config": {"pad_token": "[PAD]"}},
+            "special_tokens_map.json: pad_token is '.', and in tokenizer_config.json it is another one",
         ),
         ({"config": {"tokenizer_class": "AlbertTokenizer"}}, "config.json: tokenizer_class is 'AlbertTokenizer'"),
     ],
