@@ -515,6 +515,7 @@ def try_folder(folder: Path) -> str:
     return "loaded"
 
 
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("count", [400, pytest.param(10_000, marks=pytest.mark.skipif(not LONG, reason="long"))])
 def test_mutated_files(count, folder, tmp_path, monkeypatch):
     """A loaded model that can be used and saved, or a ValueError or OSError: nothing else."""

@@ -381,8 +381,8 @@ def change_part(*path, value):
         ({"tokenizer_config": {"mask_token": "[CLS]"}}, "two of .* are the same token; BERT needs five different ones"),
         ({"tokenizer_config": {"mask_token": "<mask>"}}, r"the vocabulary has \[MASK\] and <mask>, which has its part"),
         (
-            {"tokenizer_config": {"pad_token": "<pad>"}},
-            r"the vocabulary lacks <pad>, the \[PAD\] of the settings. Add it",
+            {"tokenizer_config": {"pad_token": "<p>"}},
+            r"the vocabulary lacks <p>, the \[PAD\] of the settings. Add it",
         ),
         ({"tokenizer_config": {"extra_special_tokens": 7}}, "extra_special_tokens is 7; it must be a list of tokens"),
         ({"tokenizer_config": {"extra_special_tokens": [7]}}, "extra_special_tokens is 7; it must be a token"),
