@@ -36,7 +36,6 @@ from .metrics import (
     normalize_answer,
     recall_at,
     score_entities,
-    split_words_and_punctuation,
     to_iob1,
     to_iob2,
 )
@@ -80,4 +79,5 @@ from .silver.names import collect_known_names, list_open_articles, make_silver_n
 from .silver.questions import make_silver_questions
 from .tables import BadRows, BadRowsError
 from .tagging import TaggedSentence, Tagging, read_tagged_sentences
+from .words import split_words_and_punctuation
 from .writing import EncoderDecoderCollate, TextPair, Writing, read_text_pairs

@@ -13,6 +13,7 @@ from .base import TextTask, compute_class_weights, list_sorted_labels
 from .hub import choose_column, make_label_reader
 from .report import draw_label_report
 from .tables import BadRows, get_field, get_text_field, parse_label
+from .words import WORD
 
 
 class LabelledText(NamedTuple):
@@ -146,5 +147,5 @@ def make_tfidf_pipeline(estimator):
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.pipeline import make_pipeline
 
-    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\b\w+\b")
+    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=WORD)
     return make_pipeline(vectorizer, estimator)

@@ -5,12 +5,14 @@ scikit-learn and scipy compute what they have; the rest follows the definition t
 
 import math
 import re
-import string
 from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 
+from .words import ATTACHED, is_punctuation_of_answers, split_words_and_punctuation
+
+ARTICLE = re.compile(rf"(?<![\w{ATTACHED}])(?:a|an|the)(?![\w{ATTACHED}])")
 ENTITY_TAG = re.compile(r"[BIESLUM]-(.+)", re.DOTALL)  # the type of the entity follows the hyphen
 
 
@@ -86,8 +88,8 @@ def score_entities(expected: Sequence[Sequence[str]], predicted: Sequence[Sequen
 
 def normalize_answer(text: str) -> str:
     """An answer as SQuAD compares it: lower case, without punctuation and without a, an, the, single spaces."""
-    text = "".join(char for char in text.lower() if char not in string.punctuation)
-    return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split())
+    text = "".join(char for char in text.lower() if not is_punctuation_of_answers(char))
+    return " ".join(ARTICLE.sub(" ", text).split())
 
 
 def exact_match(predicted: str, expected: Sequence[str]) -> float:
@@ -113,11 +115,6 @@ def answer_f1(predicted: str, expected: Sequence[str]) -> float:
 def recall_at(k: int, ranks: Sequence[int]) -> float:
     """The share of cases in which the correct candidate is among the first k. `ranks` are its ranks, from 0."""
     return sum(rank < k for rank in ranks) / len(ranks)
-
-
-def split_words_and_punctuation(text: str) -> list[str]:
-    """The words of a text and its punctuation marks, each mark by itself."""
-    return re.findall(r"\w+|[^\w\s]", text)
 
 
 def count_ngrams(items: Sequence, n: int) -> Counter:

@@ -20,10 +20,11 @@ from ..heads import SpanFinder
 from ..wordpiece import WordPiece
 from .base import Task
 from .hub import choose_column
-from .metrics import answer_f1, exact_match, split_words_and_punctuation
+from .metrics import answer_f1, exact_match
 from .report import draw_calibration_report
 from .rows import run_model
 from .tables import BadRows, get_text_field, split_input
+from .words import split_words_and_punctuation
 
 
 class Question(NamedTuple):

@@ -12,10 +12,11 @@ from ..heads import Classifier
 from ..wordpiece import WordPiece
 from .base import Task
 from .classification import Classification, LabelledText
-from .metrics import recall_at, split_words_and_punctuation
+from .metrics import recall_at
 from .report import draw_calibration_report
 from .rows import encode_texts
 from .tables import get_field, get_text_field, parse_json, parse_text, split_input
+from .words import WORD, split_words_and_punctuation
 from .writing import TextPair, Writing, read_text_pairs
 
 
@@ -157,7 +158,7 @@ class ReplyChoice(Task):
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         candidates = self.list_candidates(test)
-        vectors = TfidfVectorizer(token_pattern=r"\b\w+\b").fit([e.source for e in train] + [e.target for e in train])
+        vectors = TfidfVectorizer(token_pattern=WORD).fit([e.source for e in train] + [e.target for e in train])
         by_words, by_tfidf = [], []
         for example, replies in zip(test, candidates, strict=True):
             said, right = set(split_words_and_punctuation(example.source.lower())), replies.index(example.target)

@@ -15,10 +15,11 @@ from .base import Task, compute_class_weights, list_sorted_labels
 from .columns import read_column_file
 from .entity_tags import convert_tags
 from .hub import choose_column, make_label_reader
-from .metrics import are_entity_tags, score_entities, split_words_and_punctuation, to_iob2
+from .metrics import are_entity_tags, score_entities, to_iob2
 from .report import draw_label_report
 from .rows import run_model
 from .tables import BadRows, get_text_field, parse_json, parse_label, parse_text, read_table, split_input
+from .words import split_words_and_punctuation
 
 
 class TaggedSentence(NamedTuple):

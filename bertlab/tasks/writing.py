@@ -17,9 +17,10 @@ from ..wordpiece import WordPiece
 from ..writing import Writer
 from .base import Task
 from .hub import choose_column
-from .metrics import compute_bleu, compute_chrf, compute_rouge_l, split_words_and_punctuation
+from .metrics import compute_bleu, compute_chrf, compute_rouge_l
 from .rows import PaddingCollate
 from .tables import BadRows, get_text_field, read_table, split_input
+from .words import split_words_and_punctuation
 
 # ---- Examples --------------------------------------------------------------------------------------------------------
 
