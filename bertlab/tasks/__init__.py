@@ -62,14 +62,11 @@ from .prediction import (
     write_predictions,
 )
 from .reading import (
-    Question,
     Reading,
     answer_by_overlap,
     find_answer_tokens,
     find_best_spans,
     find_best_threshold,
-    parse_articles,
-    read_questions,
 )
 from .regression import Regression, ScoredText, read_scored_texts
 from .replies import ReplyChoice, find_rank
@@ -77,6 +74,7 @@ from .report import format_scores, gather_seeds, read_recorded_runs
 from .rows import PaddingCollate, count_row_tokens, run_model
 from .silver.names import collect_known_names, list_open_articles, make_silver_names, tag_names
 from .silver.questions import make_silver_questions
+from .squad import Question, parse_articles, read_questions
 from .tables import BadRows, BadRowsError
 from .tagging import TaggedSentence, Tagging, read_tagged_sentences
 from .words import split_words_and_punctuation

@@ -5,7 +5,7 @@ Dimension letters: C classes.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -16,8 +16,9 @@ from .. import weights
 from ..corpus import hash_to_fraction
 from ..heads import Classifier
 from ..wordpiece import WordPiece
+from .examples import check_fields
 from .rows import PaddingCollate, encode_texts, run_model
-from .tables import BadRows, get_text_field, read_table, split_input
+from .tables import BadRows, get_text_field, parse_rows, read_table, split_input
 
 # ---- Examples --------------------------------------------------------------------------------------------------------
 
@@ -74,8 +75,10 @@ class Task:
     default_epochs: ClassVar[float] = 2.0
     options: ClassVar[tuple[str, ...]] = ()  # the fields of `FinetunePlan` that this task heeds and others do not
     columns: ClassVar[tuple[str, ...]] = ()  # what --columns can name for its files
+    hub_columns: ClassVar[tuple[str, ...]] = ()  # and for data sets of the hub, where those differ
     input_columns: ClassVar[dict[str, str]] = {}  # what `predict` reads of a table, and how these columns are called
     file_columns: ClassVar[dict[str, str]] = {}  # how the columns of the training file were called
+    example: ClassVar[type | None] = None  # the type of its examples
     texts_recur: ClassVar[bool] = False  # whether one text belongs to several examples by its nature
     labels: Sequence[str] = ()
 
@@ -116,9 +119,17 @@ class Task:
         raise NotImplementedError
 
     @classmethod
-    def read_dataset(cls, dataset, name: str, columns: dict[str, str]) -> list:
-        """Examples from a data set of the hub. Raises ValueError for columns that are not there."""
+    def read_dataset(
+        cls, dataset, name: str, columns: dict[str, str], skip_bad_rows: bool = False, say: Callable = print
+    ) -> list:
+        """Examples from a data set of the hub. Raises ValueError for columns that are not there, BadRowsError."""
         raise NotImplementedError
+
+    @classmethod
+    def check_example(cls, example, name: str) -> None:
+        """Raise ValueError, with the `name` of the example, for one that a Python caller built wrongly."""
+        if cls.example is not None:
+            check_fields(example, cls.example, name)
 
     # What `predict` is given
 
@@ -238,7 +249,6 @@ class TextTask(Task):
     """
 
     head = Classifier
-    example: ClassVar[type]
     problem_type: ClassVar[str]
     no_answer: ClassVar[Any] = ""  # stands for the answer where there is none yet
     input_columns: ClassVar[dict[str, str]] = {"text": "text", "pair": "text_pair"}
@@ -307,14 +317,22 @@ class TextTask(Task):
     def read_rows(cls, path: str | Path, columns: dict[str, str], parse: Callable, skip_bad_rows: bool, say: Callable):
         """Examples from the rows of a CSV, TSV or JSON file; `parse(row)` gives the answer of a row, or raises
         ValueError. `columns` names the columns text and pair."""
-        problems, examples = BadRows(path), []
-        for line, row in read_table(Path(path), problems):
-            try:
-                pair = get_text_field(row, columns["pair"]) if columns["pair"] in row else None
-                examples.append(cls.example(get_text_field(row, columns["text"]), pair, parse(row)))
-            except ValueError as error:
-                problems.add(line, str(error))
-        problems.raise_or_report(len(examples), skip_bad_rows, say)
+        problems = BadRows(path)
+        rows = read_table(Path(path), problems)
+        return cls.parse_rows(rows, columns, parse, problems, skip_bad_rows, say)
+
+    @classmethod
+    def parse_rows(
+        cls, rows: Iterable, columns: dict[str, str], parse: Callable, problems: BadRows, skip: bool, say: Callable
+    ) -> list:
+        """The same from (line, row) pairs of a file or a data set, whose faults go to `problems`."""
+
+        def parse_row(row: dict):
+            pair = get_text_field(row, columns["pair"]) if columns["pair"] in row else None
+            return cls.example(get_text_field(row, columns["text"]), pair, parse(row))
+
+        examples = [example for _, example in parse_rows(rows, parse_row, problems)]
+        problems.raise_or_report(len(examples), skip, say)
         return examples
 
 

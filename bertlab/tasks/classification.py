@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from .. import files
 from ..batches import IGNORE
 from .base import TextTask, compute_class_weights, list_sorted_labels
-from .hub import choose_column, make_label_reader
+from .hub import choose_column, make_class_reader, number_rows
 from .report import draw_label_report
 from .tables import BadRows, get_field, get_text_field, parse_label
 from .words import WORD
@@ -50,15 +50,27 @@ class Classification(TextTask):
         return read_labelled_texts(path, **options)
 
     @classmethod
-    def read_dataset(cls, dataset, name: str, columns: dict[str, str]) -> list[LabelledText]:
-        text = choose_column(dataset, name, columns, "text sentence sentence1 premise content")
-        pair = choose_column(dataset, name, columns, "text_pair sentence2 hypothesis", needed=False)
-        label = choose_column(dataset, name, columns, "label labels")
-        read_label = make_label_reader(dataset.features[label])
-        labelled = [row for row in dataset if row[label] != -1]
+    def read_dataset(
+        cls, dataset, name: str, columns: dict[str, str], skip_bad_rows: bool = False, say: Callable = print
+    ) -> list[LabelledText]:
+        text = choose_column(dataset, name, columns, "text", "text sentence sentence1 premise content")
+        pair = choose_column(dataset, name, columns, "pair", "text_pair sentence2 hypothesis", needed=False)
+        label = choose_column(dataset, name, columns, "label", "label labels")
+        read_class, problems = make_class_reader(dataset.features[label]), BadRows(name)
+        rows = list(number_rows(dataset, (text, pair, label)))
+        labelled = [(location, row) for location, row in rows if row[label] != -1]
         if not labelled:
             raise ValueError(f"no row of {name} has a label: take another split, such as @validation")
-        return [LabelledText(row[text], row[pair] if pair else None, read_label(row[label])) for row in labelled]
+        if len(labelled) < len(rows):
+            problems.note(f"{len(rows) - len(labelled):,} of {len(rows):,} rows of {name} have no label (-1): left out")
+        return cls.parse_rows(
+            labelled,
+            {"text": text, "pair": pair},
+            lambda row: parse_label(read_class(row[label])),
+            problems,
+            skip_bad_rows,
+            say,
+        )
 
     @classmethod
     def get_labels(cls, example: LabelledText) -> Sequence[str]:

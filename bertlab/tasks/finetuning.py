@@ -23,7 +23,7 @@ from ..options import option
 from ..train import TrainConfig, train
 from ..wordpiece import WordPiece
 from .base import Split, Task, split_examples
-from .hub import read_hub_examples
+from .hub import check_column_names, read_hub_examples
 from .named import NAMED, TASKS, find_task
 from .rows import count_row_tokens
 
@@ -243,11 +243,8 @@ def read_examples(plan: FinetunePlan, origin: str, split: str, say: Callable[[st
     if origin.startswith("hub:"):
         origin, _, other = origin.partition("@")
         name, _, config = origin.removeprefix("hub:").partition(":")
-        return read_hub_examples(task, name, other or split, config or None, **columns)
-    unknown = [name for name in columns if name not in task.columns]
-    if unknown:
-        known = f"there are {', '.join(task.columns)}" if task.columns else "there are none"
-        raise ValueError(f"a {task.name} has no columns {', '.join(unknown)} to name; {known}")
+        return read_hub_examples(task, name, other or split, config or None, plan.skip_bad_rows, say, **columns)
+    check_column_names(columns, task.name, task.columns)
     return task.read_file(origin, skip_bad_rows=plan.skip_bad_rows, say=say, **columns)
 
 
@@ -255,6 +252,7 @@ def check_data(plan: FinetunePlan, data: Split, say: Callable[[str], None] = pri
     """ValueError for data that nothing can be learned from; `say` what is doubtful: labels that training does not have,
     texts that are on both sides."""
     task = find_task(plan.task)
+    check_examples(task, data)
     for name, side in data._asdict().items():
         if not side:
             raise ValueError(f"no example is left for {name}: give more data, or a file of its own (--eval, --dev)")
@@ -268,6 +266,17 @@ def check_data(plan: FinetunePlan, data: Split, say: Callable[[str], None] = pri
         if counts:
             listed = ", ".join(f"{label!r} ({count})" for label, count in sorted(counts.items()))
             say(f"{name} has labels that the training data does not have, and counts them as wrong: {listed}")
+
+
+def check_examples(task: type[Task], data: Split) -> None:
+    """Raise ValueError for data that is no Split of lists of the task's examples, as a Python caller may give it."""
+    if not isinstance(data, Split):
+        raise ValueError(f"data is a {type(data).__name__}, not a Split of train, dev and test")
+    for name, side in data._asdict().items():
+        if not isinstance(side, list | tuple):
+            raise ValueError(f"data.{name} is a {type(side).__name__}, not a list of examples")
+        for i, example in enumerate(side):
+            task.check_example(example, f"data.{name}[{i}]")
 
 
 def make_task(plan: FinetunePlan, tokenizer: WordPiece, settings: dict) -> Task:

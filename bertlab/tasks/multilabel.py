@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from ..wordpiece import WordPiece
 from .base import TextTask, sort_labels
 from .classification import make_tfidf_pipeline
-from .hub import choose_column, make_label_reader
+from .hub import choose_column, make_class_reader, number_rows
 from .metrics import score_multilabel
 from .report import draw_calibration_report
-from .tables import parse_label
+from .tables import BadRows, parse_label
 
 
 class MultiLabelText(NamedTuple):
@@ -56,11 +56,21 @@ class MultiLabel(TextTask):
         return read_multilabel_texts(path, **options)
 
     @classmethod
-    def read_dataset(cls, dataset, name: str, columns: dict[str, str]) -> list[MultiLabelText]:
-        text = choose_column(dataset, name, columns, "text sentence content comment_text")
-        labels = choose_column(dataset, name, columns, "labels label tags")
-        read_label = make_label_reader(dataset.features[labels])
-        return [MultiLabelText(row[text], None, tuple(map(read_label, row[labels]))) for row in dataset]
+    def read_dataset(
+        cls, dataset, name: str, columns: dict[str, str], skip_bad_rows: bool = False, say: Callable = print
+    ) -> list[MultiLabelText]:
+        text = choose_column(dataset, name, columns, "text", "text sentence content comment_text")
+        pair = choose_column(dataset, name, columns, "pair", "text_pair", needed=False)
+        labels = choose_column(dataset, name, columns, "labels", "labels label tags")
+        read_classes = make_class_reader(dataset.features[labels])
+        return cls.parse_rows(
+            number_rows(dataset, (text, pair, labels)),
+            {"text": text, "pair": pair},
+            lambda row: split_labels(read_classes(row[labels])),
+            BadRows(name),
+            skip_bad_rows,
+            say,
+        )
 
     @classmethod
     def get_labels(cls, example: MultiLabelText) -> Sequence[str]:

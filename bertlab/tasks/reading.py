@@ -1,101 +1,35 @@
-"""The answer to a question as a span of a text: files as SQuAD lays them out, windows over long texts, no-answer.
+"""The answer to a question as a span of a text: windows over long texts, no-answer, baselines and scores.
 
 Dimension letters: B rows of a batch, T tokens.
 """
 
-import json
 import math
-import re
 from collections.abc import Callable, Sequence
 from itertools import groupby
-from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .. import files, sources
+from .. import sources
 from ..heads import SpanFinder
 from ..wordpiece import WordPiece
 from .base import Task
-from .hub import choose_column
+from .hub import choose_column, number_rows
 from .metrics import answer_f1, exact_match
 from .report import draw_calibration_report
 from .rows import run_model
+from .squad import Question, add_id, describe_wrong_start, parse_questions, read_questions
 from .tables import BadRows, get_text_field, split_input
 from .words import split_words_and_punctuation
-
-
-class Question(NamedTuple):
-    """A question on a context. `answers` are (first character, text); none: the context does not hold one."""
-
-    id: str
-    question: str
-    context: str
-    answers: list[tuple[int, str]]
-
-
-def read_questions(path: str | Path, skip_bad_rows: bool = False, say: Callable[[str], None] = print) -> list[Question]:
-    """Questions from a file in the format of SQuAD 1.1 or 2.0 (Rajpurkar et al. 2016, 2018).
-
-    Raises BadRowsError for a question without a text, or whose answer is not in its context at the character that it
-    names.
-    """
-    problems = BadRows(path)
-    try:
-        articles = json.loads(files.read_text(Path(path)))["data"]
-        if not isinstance(articles, list):
-            raise TypeError
-    except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(
-            f"{path} is not laid out as SQuAD: an object with a list 'data' is needed ({error!r})"
-        ) from None
-    questions = parse_articles(articles, problems)
-    problems.raise_or_report(len(questions), skip_bad_rows, say)
-    return questions
-
-
-def parse_articles(articles: list, problems: BadRows) -> list[Question]:
-    """The questions of SQuAD's `data`; faults are added to `problems`, by the question's id."""
-    questions, seen = [], set()
-    for number, article in enumerate(articles, 1):
-        try:
-            pairs = [(paragraph["context"], qa) for paragraph in article["paragraphs"] for qa in paragraph["qas"]]
-        except (KeyError, TypeError) as error:
-            problems.add(f"article {number}", f"there is no {error}")
-            continue
-        for context, qa in pairs:
-            name = str(qa.get("id", "")) if isinstance(qa, dict) else ""
-            try:
-                if not name or name in seen:
-                    raise ValueError("its id is that of another one" if name else "it has no id")
-                answers = [] if qa.get("is_impossible") else [parse_answer(a, context) for a in qa.get("answers", [])]
-                if not answers and not qa.get("is_impossible") and "is_impossible" in qa:
-                    raise ValueError("there is no answer, and is_impossible is false")
-                if not answers and "is_impossible" not in qa:
-                    raise ValueError("there is no answer, and no is_impossible as in SQuAD 2.0")
-                questions.append(Question(name, get_text_field(qa, "question"), context, answers))
-                seen.add(name)
-            except (ValueError, TypeError, KeyError) as error:
-                problems.add(f"question {name or number}", str(error))
-    return questions
-
-
-def parse_answer(answer: dict, context: str) -> tuple[int, str]:
-    """(first character, text) of an answer. Raises ValueError when it is not there."""
-    start, text = answer["answer_start"], answer["text"]
-    if not isinstance(start, int) or not text or context[max(0, start) : start + len(text)] != text:
-        starts = [match.start() for match in re.finditer(re.escape(text), context)] if text else []
-        hint = f"it is at {', '.join(map(str, starts[:3]))}" if starts else "it is not in the context at all"
-        raise ValueError(f"the answer {text!r} is not at character {start}: {hint}")
-    return start, text
 
 
 class Reading(Task):
     """An answer as a span of the context. A context that is too long is read in windows that overlap."""
 
-    name, head, metric = "read", SpanFinder, "f1"
+    name, head, metric, example = "read", SpanFinder, "f1", Question
+    hub_columns = ("id", "question", "context", "answers")
     default_length = 256
     options = ("stride",)
     input_columns: ClassVar[dict[str, str]] = {"question": "question", "context": "context"}
@@ -127,15 +61,26 @@ class Reading(Task):
     read_file = staticmethod(read_questions)
 
     @classmethod
-    def read_dataset(cls, dataset, name: str, columns: dict[str, str]) -> list[Question]:
-        id_, question, context, answers = (
-            choose_column(dataset, name, columns, column) for column in ("id", "question", "context", "answers")
-        )
-        return [
-            Question(row[id_], row[question], row[context],
-                     list(zip(row[answers]["answer_start"], row[answers]["text"], strict=True)))
-            for row in dataset
-        ]  # fmt: skip
+    def read_dataset(
+        cls, dataset, name: str, columns: dict[str, str], skip_bad_rows: bool = False, say: Callable = print
+    ) -> list[Question]:
+        chosen = {key: choose_column(dataset, name, columns, key, key, needed=key not in ("id", "is_impossible"))
+                  for key in ("id", "question", "context", "answers", "is_impossible")}  # fmt: skip
+        problems = BadRows(name)
+        rows = [
+            (location, add_id({key: row[column] for key, column in chosen.items() if column}, location))
+            for location, row in number_rows(dataset, chosen.values())
+        ]
+        questions = parse_questions(rows, problems)
+        problems.raise_or_report(len(questions), skip_bad_rows, say)
+        return questions
+
+    @classmethod
+    def check_example(cls, example: Question, name: str) -> None:
+        super().check_example(example, name)
+        for start, text in example.answers:
+            if start < 0 or not text or example.context[start : start + len(text)] != text:
+                raise ValueError(f"{name}: {describe_wrong_start(text, start, example.context)}")
 
     @classmethod
     def parse_input(cls, given) -> Question:

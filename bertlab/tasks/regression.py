@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from .base import TextTask
 from .classification import make_tfidf_pipeline
-from .hub import choose_column
+from .hub import choose_column, number_rows
 from .metrics import score_numbers
 from .report import draw_number_report
-from .tables import get_field
+from .tables import BadRows, get_field
 
 
 class ScoredText(NamedTuple):
@@ -51,11 +51,28 @@ class Regression(TextTask):
         return read_scored_texts(path, **options)
 
     @classmethod
-    def read_dataset(cls, dataset, name: str, columns: dict[str, str]) -> list[ScoredText]:
-        text = choose_column(dataset, name, columns, "text sentence sentence1 premise content")
-        pair = choose_column(dataset, name, columns, "text_pair sentence2 hypothesis", needed=False)
-        score = choose_column(dataset, name, columns, "score label similarity_score stars")
-        return [ScoredText(row[text], row[pair] if pair else None, parse_number(row[score], score)) for row in dataset]
+    def read_dataset(
+        cls, dataset, name: str, columns: dict[str, str], skip_bad_rows: bool = False, say: Callable = print
+    ) -> list[ScoredText]:
+        text = choose_column(dataset, name, columns, "text", "text sentence sentence1 premise content")
+        pair = choose_column(dataset, name, columns, "pair", "text_pair sentence2 hypothesis", needed=False)
+        score = choose_column(dataset, name, columns, "score", "score label similarity_score stars")
+        rows = list(number_rows(dataset, (text, pair, score)))
+        if rows and all(row[score] == -1 for _, row in rows):
+            raise ValueError(f"no row of {name} has a score (all are -1): take another split, such as @validation")
+        return cls.parse_rows(
+            rows,
+            {"text": text, "pair": pair},
+            lambda row: parse_number(row[score], score),
+            BadRows(name),
+            skip_bad_rows,
+            say,
+        )
+
+    @classmethod
+    def check_example(cls, example: ScoredText, name: str) -> None:
+        super().check_example(example, name)
+        parse_number(example.score, f"{name}.score")
 
     def encode_answer(self, example: ScoredText) -> float:
         return float(example.score)

@@ -23,7 +23,7 @@ from .writing import TextPair, Writing, read_text_pairs
 class ReplyChoice(Task):
     """Which of some replies goes with what was said before: each pair is read by a `Classifier` of two classes."""
 
-    name, head, metric = "reply", Classifier, "recall@1"
+    name, head, metric, example = "reply", Classifier, "recall@1", TextPair
     default_length, default_epochs = 64, 4.0
     columns, input_columns = ("source", "target"), {"source": "source", "replies": "replies"}
     labels = ("other", "reply")

@@ -3,8 +3,9 @@
 import contextlib
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from .. import files
 from ..suggestions import suggest_name
@@ -46,6 +47,17 @@ class BadRows:
             say(f"{bad} of {bad + good} rows left out:\n{listed}")
         if not good:
             raise BadRowsError(f"{self.path} holds no row that can be used" + (f":\n{listed}" if listed else ""))
+
+
+def parse_rows(
+    rows: Iterable[tuple[int | str, dict]], parse: Callable[[dict], Any], problems: BadRows
+) -> Iterator[tuple[int | str, Any]]:
+    """What `parse` makes of each row of a file or a data set, with its line; a ValueError goes to `problems`."""
+    for line, row in rows:
+        try:
+            yield line, parse(row)
+        except ValueError as error:
+            problems.add(line, str(error))
 
 
 def parse_json(text: str):

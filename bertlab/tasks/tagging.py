@@ -1,9 +1,9 @@
 """A tag for each word: parts of speech, names. Examples from files in columns and of JSON lines."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from torch import nn
 
@@ -14,11 +14,11 @@ from ..wordpiece import WordPiece
 from .base import Task, compute_class_weights, list_sorted_labels
 from .columns import read_column_file
 from .entity_tags import convert_tags
-from .hub import choose_column, make_label_reader
+from .hub import choose_column, make_class_reader, number_rows
 from .metrics import are_entity_tags, score_entities, to_iob2
 from .report import draw_label_report
 from .rows import run_model
-from .tables import BadRows, get_text_field, parse_json, parse_label, parse_text, read_table, split_input
+from .tables import BadRows, get_text_field, parse_json, parse_label, parse_rows, parse_text, read_table, split_input
 from .words import split_words_and_punctuation
 
 
@@ -55,7 +55,7 @@ def read_tagged_sentences(
     if path.suffix in (".jsonl", ".json"):
         if column or word or tag:
             raise ValueError(f"{path}: a file of JSON has no columns to name; its lists are called words and tags")
-        rows = list(read_tagged_json(path, problems))
+        rows = list(parse_rows(read_table(path, problems), parse_tagged_row, problems))
         sentences, lines, summary = [row for _, row in rows], [[line] * len(row.words) for line, row in rows], ""
     else:
         tokens, layout, left_out = read_column_file(path, problems, say, column, word, tag)
@@ -70,17 +70,9 @@ def read_tagged_sentences(
     return [TaggedSentence(sentence.words, own) for sentence, own in zip(sentences, tags, strict=True)]
 
 
-def read_tagged_json(path: Path, problems: BadRows) -> Iterator[tuple[int, TaggedSentence]]:
-    """(line, sentence) of each row of a JSON file; what cannot be used goes to `problems`."""
-    for line, row in read_table(path, problems):
-        try:
-            yield line, parse_tagged_row(row)
-        except ValueError as error:
-            problems.add(line, str(error))
-
-
 def parse_tagged_row(row: dict) -> TaggedSentence:
-    """The sentence in a row of JSON. Raises ValueError for a word that is no text, and a tag that is no label."""
+    """The sentence in a row of JSON or of a data set. Raises ValueError for a word that is no text, and a tag that is
+    no label."""
     words, tags = row.get("words", row.get("tokens")), row.get("tags", row.get("labels"))
     if not isinstance(words, list) or not isinstance(tags, list):
         raise ValueError(f"needs lists 'words' and 'tags'; there are {', '.join(row)}")
@@ -96,22 +88,13 @@ def parse_tagged_row(row: dict) -> TaggedSentence:
     return TaggedSentence(words, parsed)
 
 
-def convert_to_iob2(
-    sentences: list[TaggedSentence], origin: str = "the data", say: Callable[[str], None] = print
-) -> list[TaggedSentence]:
-    """The same names in IOB2 where the tags are those of names; other tags stay as they are. `say` names odd tags, with
-    the number of their sentence as the row of `origin`."""
-    rows = [[number] * len(sentence.tags) for number, sentence in enumerate(sentences, 1)]
-    tags, _ = convert_tags([sentence.tags for sentence in sentences], rows, origin, say, "row")
-    return [TaggedSentence(sentence.words, own) for sentence, own in zip(sentences, tags, strict=True)]
-
-
 class Tagging(Task):
     """A tag for each word. `label_on` says which piece carries the label of a word: "first", "last" or "all"."""
 
-    name, head = "tag", Tagger
+    name, head, example = "tag", Tagger, TaggedSentence
     options = ("class_weights", "label_on")
-    columns, input_columns = ("column", "word", "tag"), {"words": "words", "text": "text"}
+    columns, hub_columns = ("column", "word", "tag"), ("words", "tags")
+    input_columns: ClassVar[dict[str, str]] = {"words": "words", "text": "text"}
 
     def __init__(self, tokenizer: WordPiece, labels: Sequence[str], length: int = 128, label_on: str = "first"):
         if label_on not in ("first", "last", "all"):
@@ -152,14 +135,31 @@ class Tagging(Task):
         return read_tagged_sentences(path, describe=True, **options)
 
     @classmethod
-    def read_dataset(cls, dataset, name: str, columns: dict[str, str]) -> list[TaggedSentence]:
-        words = choose_column(dataset, name, columns, "words tokens")
-        tags = choose_column(dataset, name, columns, "tags ner_tags upos xpos pos_tags labels")
-        read_label = make_label_reader(dataset.features[tags])
-        sentences = [
-            TaggedSentence(list(row[words]), [read_label(tag) for tag in row[tags]]) for row in dataset if row[words]
-        ]
-        return convert_to_iob2(sentences, name)
+    def read_dataset(
+        cls, dataset, name: str, columns: dict[str, str], skip_bad_rows: bool = False, say: Callable = print
+    ) -> list[TaggedSentence]:
+        words = choose_column(dataset, name, columns, "words", "words tokens")
+        tags = choose_column(dataset, name, columns, "tags", "tags ner_tags upos xpos pos_tags labels")
+        read_classes, problems = make_class_reader(dataset.features[tags]), BadRows(name)
+        rows = list(number_rows(dataset, (words, tags)))
+        filled = [(location, row) for location, row in rows if row[words] != [] or row[tags]]
+        if len(filled) < len(rows):
+            problems.note(f"{len(rows) - len(filled):,} of {len(rows):,} rows of {name} have no words: left out")
+
+        def parse_row(row: dict) -> TaggedSentence:
+            return parse_tagged_row({"words": row[words], "tags": read_classes(row[tags])})
+
+        sentences = list(parse_rows(filled, parse_row, problems))
+        problems.raise_or_report(len(sentences), skip_bad_rows, say)
+        numbers = [[int(location.removeprefix("row "))] * len(sentence.tags) for location, sentence in sentences]
+        tags, _ = convert_tags([sentence.tags for _, sentence in sentences], numbers, name, say, "row")
+        return [TaggedSentence(sentence.words, own) for (_, sentence), own in zip(sentences, tags, strict=True)]
+
+    @classmethod
+    def check_example(cls, example: TaggedSentence, name: str) -> None:
+        super().check_example(example, name)
+        if len(example.words) != len(example.tags):
+            raise ValueError(f"{name} has {len(example.words)} words and {len(example.tags)} tags; each word needs one")
 
     @classmethod
     def parse_input(cls, given) -> TaggedSentence:

@@ -3,7 +3,7 @@
 Dimension letters: B rows of a batch, S tokens of a source, T tokens of a target.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,10 +16,10 @@ from ..model import eval_mode
 from ..wordpiece import WordPiece
 from ..writing import Writer
 from .base import Task
-from .hub import choose_column
+from .hub import choose_column, number_rows
 from .metrics import compute_bleu, compute_chrf, compute_rouge_l
 from .rows import PaddingCollate
-from .tables import BadRows, get_text_field, read_table, split_input
+from .tables import BadRows, get_text_field, parse_rows, read_table, split_input
 from .words import split_words_and_punctuation
 
 # ---- Examples --------------------------------------------------------------------------------------------------------
@@ -41,14 +41,39 @@ def read_text_pairs(
 ) -> list[TextPair]:
     """Sources and targets from a TSV, CSV or JSON file. A TSV or CSV may have two columns and no header. Errors as
     for `read_labelled_texts`."""
-    problems, pairs = BadRows(path), []
-    for line, row in read_table(Path(path), problems, (source, target)):
-        try:
-            pairs.append(TextPair(get_text_field(row, source), get_text_field(row, target)))
-        except ValueError as error:
-            problems.add(line, str(error))
+    problems = BadRows(path)
+    rows = read_table(Path(path), problems, (source, target))
+    return parse_text_pairs(rows, source, target, problems, skip_bad_rows, say)
+
+
+def parse_text_pairs(
+    rows: Iterable, source: str, target: str, problems: BadRows, skip_bad_rows: bool, say: Callable[[str], None]
+) -> list[TextPair]:
+    """The same from (line, row) pairs of a file or a data set, whose faults go to `problems`."""
+
+    def parse_row(row: dict) -> TextPair:
+        return TextPair(get_text_field(row, source), get_text_field(row, target))
+
+    pairs = [pair for _, pair in parse_rows(rows, parse_row, problems)]
     problems.raise_or_report(len(pairs), skip_bad_rows, say)
     return pairs
+
+
+def choose_languages(rows: Sequence, name: str, columns: dict[str, str], problems: BadRows) -> tuple[str, str]:
+    """The languages to translate from and into, of the `translation` of each row: those that `columns` names, else the
+    first two. Raises ValueError for one that is not there."""
+    languages = list(next((row["translation"] for _, row in rows if row["translation"]), {}))
+    for language in columns.values():
+        if language not in languages:
+            raise ValueError(f"{name} has no language {language!r}, only {', '.join(languages) or 'none'}")
+    left = [language for language in languages if language not in columns.values()]
+    source = columns.get("source") or (left or [""]).pop(0)
+    target = columns.get("target") or next((language for language in left if language != source), "")
+    if not source or not target:
+        raise ValueError(f"{name} needs two languages; there are {', '.join(languages) or 'none'}")
+    if len(columns) < 2:
+        problems.note(f"{name}: from {source} into {target} (others: --columns source=... target=...)")
+    return source, target
 
 
 # ---- The task --------------------------------------------------------------------------------------------------------
@@ -57,7 +82,7 @@ def read_text_pairs(
 class Writing(Task):
     """A text from a text. Source and target may each take half of the `length`; the rest is cut."""
 
-    name, head, metric = "write", Writer, "chrf"
+    name, head, metric, example = "write", Writer, "chrf", TextPair
     units = dict.fromkeys(("chrf", "bleu", "rouge_l"), "points")
     selection = "dev_loss"
     default_epochs = 5.0
@@ -76,14 +101,19 @@ class Writing(Task):
     read_file = staticmethod(read_text_pairs)
 
     @classmethod
-    def read_dataset(cls, dataset, name: str, columns: dict[str, str]) -> list[TextPair]:
+    def read_dataset(
+        cls, dataset, name: str, columns: dict[str, str], skip_bad_rows: bool = False, say: Callable = print
+    ) -> list[TextPair]:
+        problems = BadRows(name)
         if "translation" in dataset.column_names:
-            named = columns.get("source"), columns.get("target")
-            languages = named if all(named) else list(dataset[0]["translation"])[:2]
-            return [TextPair(*(row["translation"][language] for language in languages)) for row in dataset]
-        source = choose_column(dataset, name, columns, "source article document text dialogue")
-        target = choose_column(dataset, name, columns, "target highlights summary title")
-        return [TextPair(row[source], row[target]) for row in dataset]
+            rows = list(number_rows(dataset, ["translation"]))
+            source, target = choose_languages(rows, name, columns, problems)
+            rows = [(location, row["translation"] or {}) for location, row in rows]
+        else:
+            source = choose_column(dataset, name, columns, "source", "source article document text dialogue")
+            target = choose_column(dataset, name, columns, "target", "target highlights summary title")
+            rows = number_rows(dataset, (source, target))
+        return parse_text_pairs(rows, source, target, problems, skip_bad_rows, say)
 
     @classmethod
     def parse_input(cls, given) -> TextPair:

@@ -212,7 +212,7 @@ def test_squad_1_and_2(tmp_path):
         (qa(start=5), "question 1: the answer 'cat' is not at character 5: it is at 4, 26"),
         (qa(text="cow"), "the answer 'cow' is not at character 4: it is not in the context at all"),
         (qa(start=-3), "is not at character -3"),
-        (qa(start="4"), "is not at character 4"),
+        (qa(start="x"), "answers\\[0\\].answer_start is .x., not the number of a character"),
         (qa(text=""), "the answer '' is not at"),
         (qa(question=" "), "question is empty"),
         (qa("2"), "question 2: its id is that of another one"),

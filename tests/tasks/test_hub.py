@@ -86,7 +86,10 @@ for name, split in (("we/script", "train"), ("we/nothing", "train"), ("we/films"
         found.append(str(error))
 print(json.dumps(found))
 """
-    films, pairs, squad, names, german, english, *errors = json.loads(python(hub, tmp_path, "-c", code))
+    *said, answer = python(hub, tmp_path, "-c", code).splitlines()
+    assert said == ["1 of 9 rows of 'we/films' (split 'test') have no label (-1): left out",
+                    "'we/wmt' (split 'train'): from de into en (others: --columns source=... target=...)"]  # fmt: skip
+    films, pairs, squad, names, german, english, *errors = json.loads(answer)
     assert films[0] == ["good , good 6", None, "positive"]
     assert "x" not in [text for text, *_ in films], "a row without a label"
     assert pairs == [["a", "two", "1"]]
