@@ -57,16 +57,19 @@ def understand_tags(counts: Counter[str]) -> dict[str, str] | None:
     return odd if begins and "O" in meanings and all(meanings) else None
 
 
-def describe_position(tag: str, sentences: Sequence[Sequence[str]], lines: Sequence[Sequence[int]], unit: str) -> str:
-    """Where a tag is: "line 3", or "line 3 and 4 more"; `unit` is the word for a line."""
+def describe_position(
+    tag: str, sentences: Sequence[Sequence[str]], lines: Sequence[Sequence[int | str]], unit: str
+) -> str:
+    """Where a tag is: "line 3", or "line 3 and 4 more"; `unit` is the word for a line that is only a number."""
     found = [line for tags, numbers in zip(sentences, lines, strict=True)
              for other, line in zip(tags, numbers, strict=True) if other == tag]  # fmt: skip
-    return f"{unit} {found[0]}" + (f" and {len(found) - 1} more" if len(found) > 1 else "")
+    first = found[0] if isinstance(found[0], str) else f"{unit} {found[0]}"
+    return first + (f" and {len(found) - 1} more" if len(found) > 1 else "")
 
 
 def convert_tags(
     sentences: Sequence[list[str]],
-    lines: Sequence[Sequence[int]],
+    lines: Sequence[Sequence[int | str]],
     origin: str,
     say: Callable[[str], None],
     unit: str = "line",

@@ -151,8 +151,8 @@ class Tagging(Task):
 
         sentences = list(parse_rows(filled, parse_row, problems))
         problems.raise_or_report(len(sentences), skip_bad_rows, say)
-        numbers = [[int(location.removeprefix("row "))] * len(sentence.tags) for location, sentence in sentences]
-        tags, _ = convert_tags([sentence.tags for _, sentence in sentences], numbers, name, say, "row")
+        locations = [[location] * len(sentence.tags) for location, sentence in sentences]
+        tags, _ = convert_tags([sentence.tags for _, sentence in sentences], locations, name, say)
         return [TaggedSentence(sentence.words, own) for (_, sentence), own in zip(sentences, tags, strict=True)]
 
     @classmethod

@@ -320,6 +320,14 @@ def test_classes_of_a_data_set_have_names(tmp_path):
     assert "row 3: -1 is the number of no class: there are 2, from 0" in said[1]
 
 
+def test_an_odd_tag_of_a_data_set_is_told_by_its_row(tmp_path):
+    rows = [{"tokens": ["Ada", "sat"], "tags": tags} for tags in (["B-PER", "O"], ["B-PER", None], ["B_PER", "O"])]
+    folder, said = keep_dataset(tmp_path, rows), []
+    found = read_hub_examples(TASKS["tag"], folder, "train", skip_bad_rows=True, say=said.append)
+    assert [sentence.tags for sentence in found] == [["B-PER", "O"]] * 2
+    assert "the tag 'B_PER' (row 3) is read as B-PER" in said[1]
+
+
 def test_columns_that_a_data_set_does_not_have(tmp_path):
     rows = [{"translation": {"de": "die Katze", "en": "the cat"}}] * 2
     folder, said = keep_dataset(tmp_path, rows), []
