@@ -18,7 +18,7 @@ NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 0, 1 with one line on what was wrong, 130 after Ctrl-C."""
+    """Run one command and return its exit status: 0, 2 with one line on what was wrong, 130 after Ctrl-C."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     options = make_parser(arguments[0] if arguments else "").parse_args(arguments)
     try:
@@ -32,10 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FileNotFoundError as error:
         missing = f"there is no file or folder {error.filename!r}" if error.filename else error
         print(f"bertlab: {missing}", file=sys.stderr)
-        return 1
+        return 2
     except (OSError, ValueError, FloatingPointError) as error:
         print(f"bertlab: {error}", file=sys.stderr)
-        return 1
+        return 2
     return 0
 
 

@@ -105,7 +105,7 @@ def test_what_is_misspelt_gets_a_hint(arguments, hint, capsys, tmp_path, monkeyp
 
 
 def test_minutes_and_steps_exclude_each_other(capsys):
-    assert main(["pretrain", "--out", "x", "--steps", "1", "--minutes", "1"]) == 1
+    assert main(["pretrain", "--out", "x", "--steps", "1", "--minutes", "1"]) == 2
     assert "give one of them" in capsys.readouterr().err
 
 

@@ -208,11 +208,11 @@ def test_the_folder_opens_in_transformers_and_predicts(text, tmp_path, capsys):
 
 def test_fill_explains_errors(text, tmp_path, capsys):
     pretrain(plan(text, steps=1), tmp_path / "run", watch=quiet)
-    assert main(["fill", "no mask", "--model", str(tmp_path / "run")]) == 1
+    assert main(["fill", "no mask", "--model", str(tmp_path / "run")]) == 2
     assert "no [MASK]" in capsys.readouterr().err
-    assert main(["fill", "[MASK] " * 300, "--model", str(tmp_path / "run")]) == 1
+    assert main(["fill", "[MASK] " * 300, "--model", str(tmp_path / "run")]) == 2
     assert "302" in capsys.readouterr().err
-    assert main(["fill", "[MASK]", "--model", str(tmp_path / "none")]) == 1
+    assert main(["fill", "[MASK]", "--model", str(tmp_path / "none")]) == 2
     assert "none" in capsys.readouterr().err
 
 
@@ -253,7 +253,7 @@ def test_a_run_is_not_overwritten_and_its_text_must_not_change(text, tmp_path):
 def test_bad_options_are_one_line(text, tmp_path, capsys, arguments, message):
     given = ["pretrain", "--out", str(tmp_path / "run"), "--preset", "tiny", "--vocab-size", "80", "--length", "24"]
     text_too = [] if "--text" in arguments else ["--text", str(text)]
-    assert main([*given, *text_too, *arguments]) == 1
+    assert main([*given, *text_too, *arguments]) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("bertlab: ")
     assert message in error

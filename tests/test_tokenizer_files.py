@@ -267,7 +267,7 @@ def test_the_command_line_says_it(tmp_path, capsys):
         capsys.readouterr()
         file.write_text(json.dumps(good | change))
         for command in (["fill", "a [MASK]"], ["attention", "a", "--out", str(tmp_path / "page.html")]):
-            assert main([*command, "--model", str(folder)]) == 1
+            assert main([*command, "--model", str(folder)]) == 2
             assert f"bertlab: {file}: {message}" in capsys.readouterr().err
 
 

@@ -23,7 +23,7 @@ from .examples import write_random_text
      (["--curves", "0"], "minutes is 0"), (["--curves", "1", "--rounds", "2"], "--rounds does not go with --curves")],
 )  # fmt: skip
 def test_bad_options_are_one_line(capsys, arguments, message):
-    assert main(["bench", *arguments]) == 1
+    assert main(["bench", *arguments]) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("bertlab: ")
     assert message in error
@@ -31,7 +31,7 @@ def test_bad_options_are_one_line(capsys, arguments, message):
 
 def test_too_little_text_is_one_line(tmp_path, capsys):
     text = write_random_text(tmp_path, 3)
-    assert main(["bench", "--only", "8k", "--text", text, "--preset", "tiny", "--batch-size", "500"]) == 1
+    assert main(["bench", "--only", "8k", "--text", text, "--preset", "tiny", "--batch-size", "500"]) == 2
     assert "do not fill one batch of 500" in capsys.readouterr().err
 
 

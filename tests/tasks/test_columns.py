@@ -360,11 +360,11 @@ def test_columns_by_command(small, tmp_path, capsys):
     assert "f1" in said.lower()
     assert main([*arguments, "--columns", "word=2", "tag=3", "--out", str(tmp_path / "parts")]) == 0
     assert f"{file}: 4 numbered columns: word 2, tag 3; plain tags, 2 different\n" in capsys.readouterr().out
-    assert main([*arguments, "--columns", "tag=5", "--out", str(tmp_path / "none")]) == 1
+    assert main([*arguments, "--columns", "tag=5", "--out", str(tmp_path / "none")]) == 2
     assert "a.conll, line 1: 4 columns; there is no column 5" in capsys.readouterr().err
-    assert main([*arguments, "--columns", "words=2", "--out", str(tmp_path / "none")]) == 1
+    assert main([*arguments, "--columns", "words=2", "--out", str(tmp_path / "none")]) == 2
     assert "a tag has no columns words to name; there are column, word, tag" in capsys.readouterr().err
     urls = ["finetune", "tag", "--train", str(INPUTS / "error_urls.tsv"), "--model", str(small)]
-    assert main([*urls, "--out", str(tmp_path / "none")]) == 1
+    assert main([*urls, "--out", str(tmp_path / "none")]) == 2
     assert "is an address" in capsys.readouterr().err
     assert not (tmp_path / "none").exists()

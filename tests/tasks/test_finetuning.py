@@ -341,7 +341,7 @@ def test_finetune_and_predict_by_command(small, tmp_path, capsys):
     assert "TF-IDF + logistic regression" in printed
     assert (tmp_path / "said.png").read_bytes().startswith(b"\x89PNG")
     assert f"python -m bertlab predict --model {out} TEXT" in printed
-    assert main(["finetune", "classify", "--train", train, "--out", out]) == 1
+    assert main(["finetune", "classify", "--train", train, "--out", out]) == 2
     assert "holds a run already" in capsys.readouterr().err
 
     assert main(["predict", "--model", out, "the film was bad ."]) == 0
@@ -357,12 +357,12 @@ def test_finetune_and_predict_by_command(small, tmp_path, capsys):
     assert main(["predict", "--model", out, str(lines), "--out", str(tmp_path / "said.jsonl")]) == 0
     said = [json.loads(line) for line in (tmp_path / "said.jsonl").read_text().splitlines()]
     assert [one["probabilities"]["neg"] for one in said] == pytest.approx([float(row["p(neg)"]) for row in rows])
-    assert main(["predict", "--model", out, str(lines), "--out", str(tmp_path / "said.xls")]) == 1
+    assert main(["predict", "--model", out, str(lines), "--out", str(tmp_path / "said.xls")]) == 2
     assert "written to a .csv or a .jsonl file" in capsys.readouterr().err
 
     piped = command("predict", "--model", out, stdin="the film was bad .\nthe film was good .\n")
     assert [line.split()[1] for line in piped.stdout.splitlines()] == ["neg", "pos"]
-    assert command("predict", "--model", out).returncode == 1
+    assert command("predict", "--model", out).returncode == 2
 
 
 def test_seeds_of_one_task_are_gathered_and_shown_with_their_spread():
@@ -385,17 +385,17 @@ def test_the_runs_that_the_notebooks_show_come_from_commands_that_there_are():
 
 
 def test_a_file_that_is_not_there_by_command(tmp_path, capsys):
-    assert main(["finetune", "classify", "--train", str(tmp_path / "a.csv"), "--out", str(tmp_path / "run")]) == 1
+    assert main(["finetune", "classify", "--train", str(tmp_path / "a.csv"), "--out", str(tmp_path / "run")]) == 2
     assert f"there is no file or folder '{tmp_path / 'a.csv'}'" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
 
 def test_a_picture_that_cannot_be_is_refused_before_training(tmp_path, capsys):
     arguments = ["finetune", "bible", "--out", str(tmp_path / "run"), "--picture"]
-    assert main([*arguments, str(tmp_path / "a.png")]) == 1
+    assert main([*arguments, str(tmp_path / "a.png")]) == 2
     assert "there is nothing to draw" in capsys.readouterr().err
     arguments[1] = "sentiment"
-    assert main([*arguments, str(tmp_path / "none" / "a.png")]) == 1
+    assert main([*arguments, str(tmp_path / "none" / "a.png")]) == 2
     assert "there is no folder for" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
@@ -406,14 +406,14 @@ def test_spoiled_rows_by_command(small, tmp_path, capsys):
     file.write_text(file.read_text() + "only text\n")
     arguments = ["finetune", "classify", "--train", str(file), "--model", str(small), "--out", str(tmp_path / "run"),
                  "--length", "32", "--epochs", "0.5", "--evaluations", "0"]  # fmt: skip
-    assert main(arguments) == 1
+    assert main(arguments) == 2
     assert "a.csv, line 66: 1 columns instead of 2 (text, label)" in capsys.readouterr().err
     assert main([*arguments, "--skip-bad-rows"]) == 0
     assert "1 of 65 rows left out" in capsys.readouterr().out
-    assert main(["finetune", "classify", "--train", str(file), "--columns", "text", "--out", "x"]) == 1
+    assert main(["finetune", "classify", "--train", str(file), "--columns", "text", "--out", "x"]) == 2
     assert "write NAME=YOURS, such as text=review" in capsys.readouterr().err
     arguments = ["finetune", "read", "--train", str(file), "--columns", "text=a", "--out", "x"]
-    assert main(arguments) == 1
+    assert main(arguments) == 2
     assert "a read has no columns text to name; there are none" in capsys.readouterr().err
 
 

@@ -144,9 +144,9 @@ def test_a_table_by_command_keeps_its_columns(runs, tmp_path, capsys):
     for columns, message in (("txt=id", "has no columns txt to name; there are text, pair, label"),
                              ("text=od", 'line 2: there is no \'od\', only id, review, label'),
                              ("text", "write NAME=YOURS")):  # fmt: skip
-        assert main([*model, str(INPUTS / "reviews.csv"), "--columns", columns]) == 1
+        assert main([*model, str(INPUTS / "reviews.csv"), "--columns", columns]) == 2
         assert message in capsys.readouterr().err
-    assert main([*model, "the film", "--columns", "text=id"]) == 1
+    assert main([*model, "the film", "--columns", "text=id"]) == 2
     assert "columns are those of a file" in capsys.readouterr().err
 
 
@@ -159,13 +159,13 @@ def test_names_of_files_that_are_none(runs, tmp_path, capsys, monkeypatch):
                           ("data/reviews", "there is no file"), (f"{tmp_path}/", "is a folder: give a file"),
                           ("film.xlsx", "there is no file"), ("notes", "the name must end in"),
                           ("pipe.csv", "is not a regular file")):  # fmt: skip
-        assert main([*model, name]) == 1
+        assert main([*model, name]) == 2
         error = capsys.readouterr().err
         assert message in error
         assert "with --text it is taken as a text" in error
         assert main([*model, "--text", name]) == 0
         assert len(capsys.readouterr().out.splitlines()) == 1
-    assert main([*model, "the cat", "notes"]) == 1
+    assert main([*model, "the cat", "notes"]) == 2
     assert "'notes' names a file: give one file alone" in capsys.readouterr().err
 
 
@@ -201,7 +201,7 @@ def test_the_output_is_checked_before_the_work(runs, tmp_path, capsys, monkeypat
     file.write_text("text\nthe cat\n")
     for out, message in (("a.xls", "written to a .csv or a .jsonl file"), ("none/a.csv", "there is no folder for"),
                          ("folder.csv", "is a folder"), ("mine.csv", "is the file that is read")):  # fmt: skip
-        assert main(["predict", "--model", str(runs / "classify"), str(file), "--out", str(tmp_path / out)]) == 1
+        assert main(["predict", "--model", str(runs / "classify"), str(file), "--out", str(tmp_path / out)]) == 2
         assert message in capsys.readouterr().err
     assert file.read_text() == "text\nthe cat\n"
 

@@ -98,7 +98,7 @@ def test_every_input_has_its_right_value():
 
 def test_the_command_line_names_both_lines_of_an_open_quotation_mark(tmp_path, capsys):
     file = INPUTS / "open_quote.csv"
-    assert main(["finetune", "classify", "--train", str(file), "--out", str(tmp_path / "run")]) == 1
+    assert main(["finetune", "classify", "--train", str(file), "--out", str(tmp_path / "run")]) == 2
     assert f"{file}, line 3: " in (error := capsys.readouterr().err)
     assert "is closed in line 7: it would swallow lines 4 to 7" in error
     assert not (tmp_path / "run").exists()

@@ -323,6 +323,6 @@ def test_the_command_says_what_is_wrong(tmp_path, capsys):
         (["cat", *model, "--out", str(tmp_path / "none" / "page.html")], "there is no folder for"),
         (["cat", *model, "--out", str(tmp_path)], "is a folder: give the name of a file"),
     ):
-        assert main(["attention", *arguments]) == 1
+        assert main(["attention", *arguments]) == 2
         assert words in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
