@@ -38,6 +38,7 @@ _MODULES = [
     "tokenizer_files",
     "vocabulary",
     "corpus",
+    "coverage",
     "masking",
     "model",
     "heads",

@@ -5,6 +5,7 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
@@ -17,12 +18,15 @@ from torch import nn
 from . import sources, weights
 from .baselines import Bigram, fit_unigram, score_baseline, score_pretraining
 from .batches import Batches
-from .corpus import EncodedCorpus, encode_documents, pair_rows, split_documents
+from .corpus import OVERFLOWS, EncodedCorpus, encode_documents, pair_rows, split_documents
+from .coverage import report_coverage
 from .files import read_text, write_json
 from .heads import Pretraining
 from .masking import Masking, PretrainingCollate
 from .model import PRESETS, Bert, BertConfig, eval_mode, make_sinusoid_table
 from .options import option
+from .sources.layouts import LAYOUTS
+from .sources.prose import PROSE
 from .train import TrainConfig, estimate_steps, evaluate, train
 from .vocabulary import learn_vocabulary
 from .wordpiece import WordPiece
@@ -46,6 +50,11 @@ class PretrainPlan:
     times: int = option(1, "go through the text so often, with other pairs each time, before rows come again", "text")
     same_source: bool = option(
         False, "take a random B from the same text as A: its kind alone does not give it away", "text")  # fmt: skip
+    sentences: str = option("auto", "in texts of yours: lines (one sentence a line), marks (running prose), or auto, "
+                            "which looks at each file", "text", metavar="LAYOUT")  # fmt: skip
+    overflow: str = option("auto", "tokens that do not fit into a row: keep (for the next), drop (as Google did), or "
+                           "auto: keep, but drop where all texts are named sources, as in the published results",
+                           "text", metavar="HOW")  # fmt: skip
     held_out: float = option(0.05, "share of the documents to be judged by", "text")
     preset: str = option("tiny", f"size: {', '.join(PRESETS)}", "model", metavar="SIZE")
     unigrams: bool = option(True, "start the MLM bias at zero, not at the log frequencies of the words", "model")
@@ -78,6 +87,13 @@ class PretrainPlan:
         if not self.text:
             raise ValueError("no text: name a source (python -m bertlab data lists them), a .txt file or a folder")
         TrainConfig(optimizer=self.optimizer)
+        for name, choices in (("sentences", LAYOUTS), ("overflow", ("auto", *OVERFLOWS))):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; it is one of {', '.join(choices)}")
+        if self.sentences != "auto" and all(name in PROSE for name in self.text):
+            raise ValueError("sentences is for texts of yours: the named sources have their own sentences")
+        if self.length < 5:
+            raise ValueError(f"length {self.length} leaves no room for words next to [CLS] and twice [SEP]: at least 5")
         if self.times < 1:
             raise ValueError(f"times is {self.times}; the corpus is gone through once at least")
         if self.steps < 0:
@@ -108,23 +124,24 @@ def pretrain(
     if not recorded and not (plan.steps or minutes):
         raise ValueError("how long? Give steps or minutes")
     if recorded:
-        plan = PretrainPlan(**{**recorded["plan"], "text": tuple(recorded["plan"]["text"])})
+        plan = PretrainPlan(**add_former_settings(recorded["plan"]))
         say(f"going on with the run in {folder.name}: {plan.steps:,} steps")
     folder.mkdir(parents=True, exist_ok=True)
 
-    training, held_out, kinds = split_plan_documents(plan)
+    training, held_out, kinds = split_plan_documents(plan, say)
     tokenizer = WordPiece.load(folder) if recorded else learn_and_save_vocabulary(training, plan, folder)
     text, held_out_text = encode_documents(training, tokenizer), encode_documents(held_out, tokenizer)
-    say(
-        f"{len(text):,} documents of {len(text.ids):,} wordpieces to learn from, "
-        f"{len(held_out_text):,} of {len(held_out_text.ids):,} held out; vocabulary {len(tokenizer):,}"
-    )
     digest = sha256(text.ids.tobytes() + held_out_text.ids.tobytes()).hexdigest()
     if recorded and recorded["text_sha256"] != digest:
         raise ValueError(f"the text is not the one that the run in {folder} began with: give it back, or start anew")
 
     batches = make_training_batches(text, tokenizer, plan, kinds[0])
     held_out_batches = make_held_out_batches(held_out_text, tokenizer, plan, kinds[1])
+    say(f"a vocabulary of {len(tokenizer):,} wordpieces")
+    reach = {
+        "training": report_coverage(training, text, batches.rows, tokenizer, say),
+        "held_out": report_coverage(held_out, held_out_text, held_out_batches.rows, tokenizer, say, held_out=True),
+    }
     model = make_pretraining_model(plan, tokenizer, text)
     if not plan.steps:
         plan = replace(plan, steps=estimate_steps(minutes, model, batches, make_pretraining_config(plan)))
@@ -145,7 +162,7 @@ def pretrain(
         watch=watch,
     )
     results = compare_with_baselines(model, text, held_out_batches)
-    results |= {"steps": plan.steps, "tokens": log[-1]["tokens"]}
+    results |= {"steps": plan.steps, "tokens": log[-1]["tokens"], "text": reach}
     weights.save(model, folder, tokenizer)
     write_json(folder / "results.json", results)
     return results
@@ -161,38 +178,59 @@ def read_recorded_run(folder: Path, resume: bool) -> dict | None:
     return json.loads(read_text(path))
 
 
+def add_former_settings(plan: dict) -> dict:
+    """The fields of a recorded plan, with those that older runs did not record as they were then."""
+    own = any(name not in PROSE for name in plan["text"])
+    return {"sentences": "marks" if own else "auto", "overflow": "drop", **plan, "text": tuple(plan["text"])}
+
+
 # ---- Text ------------------------------------------------------------------------------------------------------------
 
 
-def read_documents_and_groups(names: Sequence[str]) -> tuple[list[list[str]], list[str]]:
+def read_documents_and_groups(names: Sequence[str], sentences: str = "auto") -> tuple[list[list[str]], list[str]]:
     """Read the documents of all named texts, and the group of each: a split never separates documents of one group.
 
     A chapter of the Bible is one group in both translations; any other document is a group of its own.
     """
-    documents = read_named_documents(names)
+    documents = read_named_documents(names, sentences)
     return [document for _, document, _ in documents], [group for _, _, group in documents]
 
 
-def read_named_documents(names: Sequence[str]) -> list[tuple[str, list[str], str]]:
-    """The same as one list of (name of the text, document, group)."""
+def read_named_documents(
+    names: Sequence[str], sentences: str = "auto", say: Callable[[str], None] | None = None
+) -> list[tuple[str, list[str], str]]:
+    """The same as one list of (name of the text, document, group). `say` is told how texts of the user were read."""
     documents = []
     for name in names:
         is_bible = str(name) in ("kjv", "web")
-        for number, document in enumerate(sources.documents(name)):
+        for number, document in enumerate(sources.documents(name, sentences=sentences, say=say)):
             documents.append((str(name), document, f"bible {number}" if is_bible else "\n".join(document)))
     return documents
 
 
-def split_plan_documents(plan: PretrainPlan) -> tuple[list[list[str]], list[list[str]], tuple[list[str], list[str]]]:
+def split_plan_documents(
+    plan: PretrainPlan, say: Callable[[str], None] | None = None
+) -> tuple[list[list[str]], list[list[str]], tuple[list[str], list[str]]]:
     """The documents for training, those held out, and for both the name of the text that each document is from."""
-    documents = read_named_documents(plan.text)
+    documents = read_named_documents(plan.text, plan.sentences, say)
     groups = [group for _, _, group in documents]
     training, held_out = split_documents(documents, plan.held_out, seed=0, groups=groups, at_least=2)
+    for part in (training, held_out) if plan.same_source else ():
+        for name, count in Counter(name for name, _, _ in part).items():
+            if count == 1:
+                raise ValueError(f"{name} gives only one document to a part of the split, so that no B is random there")
     return (
         [document for _, document, _ in training],
         [document for _, document, _ in held_out],
         ([name for name, _, _ in training], [name for name, _, _ in held_out]),
     )
+
+
+def choose_overflow(plan: PretrainPlan) -> str:
+    """What `pair_rows` does under this plan with tokens that do not fit into a row."""
+    if plan.overflow != "auto":
+        return plan.overflow
+    return "drop" if all(name in PROSE for name in plan.text) else "keep"
 
 
 def select_kinds(kinds: Sequence[str] | None, text: EncodedCorpus, plan: PretrainPlan) -> list[str] | None:
@@ -212,7 +250,7 @@ def make_training_batches(
 ) -> Batches:
     """Masked batches of the training documents; `kinds` names the text of each document."""
     kinds = select_kinds(kinds, text, plan)
-    rows = pair_rows(text, plan.length, seed=plan.seed, times=plan.times, kinds=kinds)
+    rows = pair_rows(text, plan.length, seed=plan.seed, times=plan.times, kinds=kinds, overflow=choose_overflow(plan))
     collate = PretrainingCollate(tokenizer, Masking(rate=plan.masked, whole_words=plan.whole_words))
     return Batches(rows, collate, plan.batch_size, seed=plan.seed, lengths=rows.lengths)
 
@@ -301,7 +339,8 @@ def make_held_out_batches(
 
     `kinds` names the text of each document; with `plan.same_source`, a random B comes from the same text as A.
     """
-    rows = pair_rows(text, plan.length, seed=1, kinds=select_kinds(kinds, text, plan))
+    kinds = select_kinds(kinds, text, plan)
+    rows = pair_rows(text, plan.length, seed=1, kinds=kinds, overflow=choose_overflow(plan))
     return Batches(rows, PretrainingCollate(tokenizer), plan.batch_size, seed=1, shuffle=False)
 
 
