@@ -47,8 +47,8 @@ def split_documents(
     ordered = sorted(set(fractions))
     if len(ordered) < 2 * at_least:
         raise ValueError(
-            f"{len(documents)} documents, {len(ordered)} different: holding some out needs {2 * at_least}. "
-            "In a text file a blank line ends a document"
+            f"{len(documents)} document{'s' * (len(documents) != 1)}, {len(ordered)} different: holding some out needs "
+            f"{2 * at_least}. In a text file a blank line ends a document; in a folder of several, each file is one"
         )
     limit = min(max(held_out, ordered[at_least - 1]), ordered[-1 - at_least])  # the lowest always, the highest never
     training = [document for document, fraction in zip(documents, fractions, strict=True) if fraction > limit]

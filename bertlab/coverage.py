@@ -5,6 +5,7 @@ A text can be read wrongly without an error, for example as one endless sentence
 
 import re
 from collections.abc import Callable
+from itertools import chain
 
 import numpy as np
 
@@ -16,7 +17,10 @@ FEWEST_IN_ROWS = 0.9  # share of the tokens
 MOST_UNKNOWN = 0.02  # share of the tokens
 MOST_OF_ONE_LABEL = 0.7  # share of the rows with a label
 
-LONG_RUN = re.compile(rf"\S{{{MAX_WORD_LENGTH + 1},}}")
+# What may be a word of more than 100 characters: no spaces, no punctuation, no Chinese characters.
+LONG_RUN = re.compile(
+    rf"[^\s!-/:-@\[-`{{-~\u2000-\u206f\u3000-\u303f\u3400-\u9fff\uff00-\uffef]{{{MAX_WORD_LENGTH + 1},}}"
+)
 
 
 def measure_coverage(documents: Documents, text: EncodedCorpus, rows: Rows, tokenizer) -> dict:
@@ -24,6 +28,7 @@ def measure_coverage(documents: Documents, text: EncodedCorpus, rows: Rows, toke
 
     documents, empty_documents      how many there are, and how many of them have no wordpiece
     sentences, tokens               those that are encoded
+    long_sentences                  how many sentences are longer than any row
     in_rows, unknown                the shares of the tokens that are in some row, and that are [UNK]
     rows, next, random              how many rows, and how many of each next-sentence label
     long_words                      words of more than 100 characters, each of which is one [UNK]
@@ -37,6 +42,7 @@ def measure_coverage(documents: Documents, text: EncodedCorpus, rows: Rows, toke
         "documents": len(documents),
         "empty_documents": len(documents) - len(text),
         "sentences": len(text.sentences) - 1,
+        "long_sentences": int((np.diff(text.sentences) > rows.lengths.max(initial=3) - 3).sum()),
         "tokens": len(text.ids),
         "in_rows": float((np.cumsum(covered)[:-1] > 0).mean()),
         "unknown": float((text.ids == tokenizer.unk_id).mean()),
@@ -48,8 +54,7 @@ def measure_coverage(documents: Documents, text: EncodedCorpus, rows: Rows, toke
 
 def count_lost_characters(documents: Documents) -> dict[str, int]:
     """Count the words that are too long for a wordpiece, and the characters that the tokenizer drops."""
-    found = set().union(*(sentence for document in documents for sentence in document))
-    dropped = {char for char in found if not clean_character(char)}
+    dropped = {char for char in set(chain.from_iterable(chain(*documents))) if not clean_character(char)}
     of_dropped = re.compile(f"[{re.escape(''.join(dropped))}]") if dropped else None
     counts = {"long_words": 0, "dropped_characters": 0, "undecoded": 0}
     for document in documents:
@@ -97,7 +102,7 @@ def list_coverage_warnings(coverage: dict) -> list[str]:
     if max(labels) > MOST_OF_ONE_LABEL * sum(labels):
         kind = "is the next part of its document" if labels[0] > labels[1] else "is random"
         found.append(f"in {max(labels) / sum(labels):.0%} of the rows the second part {kind}, so that guessing this is "
-                     "right as often: give documents of more sentences, or longer rows")  # fmt: skip
+                     "right as often: give documents of more sentences")  # fmt: skip
     if coverage["empty_documents"]:
         found.append(
             f"{coverage['empty_documents']:,} documents hold nothing that the tokenizer reads; they are left out"
@@ -126,10 +131,11 @@ def report_coverage(
     """
     what = "held out" if held_out else "to learn from"
     coverage = measure_coverage(documents, text, rows, tokenizer)
+    long = f" ({coverage['long_sentences']:,} longer than a row)" if coverage["long_sentences"] else ""
     say(
-        f"{what}: {coverage['documents']:,} documents, {coverage['sentences']:,} sentences, {coverage['tokens']:,} "
-        f"wordpieces; {coverage['in_rows']:.1%} of them in some of the {coverage['rows']:,} rows, "
-        f"{coverage['unknown']:.2%} [UNK]; NSP labels: {coverage['next']:,} next, {coverage['random']:,} random"
+        f"{what}: {coverage['documents']:,} documents, {coverage['sentences']:,} sentences{long}, "
+        f"{coverage['tokens']:,} wordpieces; {coverage['in_rows']:.1%} of them in some of the {coverage['rows']:,} "
+        f"rows, {coverage['unknown']:.2%} [UNK]; NSP labels: {coverage['next']:,} next, {coverage['random']:,} random"
     )
     for warning in list_coverage_warnings(coverage):
         say(f"warning: {what}: {warning}")

@@ -34,7 +34,7 @@ def recognise_layout(text: str) -> tuple[str, str]:
     lines = thin([line for line in every if line])
     pairs = thin([(one, other) for one, other in pairwise(every) if one and other])
     if not pairs:
-        return "marks", "no line follows another"
+        return "marks", "each line stands alone"
     cased = has_capitals(text)
     final = sum(bool(FINAL_MARK.search(line)) for line in lines) / len(lines)
     inner = sum(len(split_sentences(line, cased)) - 1 for line in lines) / len(lines)
@@ -65,6 +65,6 @@ def is_wrapped(pairs: Sequence[tuple[str, str]]) -> bool:
     return width >= 40 and full >= 0.8 * len(pairs)
 
 
-def part_unspaced_words(text: str) -> str:
-    """Put spaces into runs of more than 100 letters in scripts that use none, which would be one [UNK] each."""
-    return UNSPACED.sub(lambda run: " ".join(PIECE.findall(run[0])), text)
+def part_unspaced_words(text: str) -> tuple[str, int]:
+    """Put spaces into runs of more than 100 letters in scripts that use none; return the text and how many runs."""
+    return UNSPACED.subn(lambda run: " ".join(PIECE.findall(run[0])), text)

@@ -36,36 +36,38 @@ def read_user_paragraphs(path: Path, sentences: str) -> tuple[list[list[str]], l
     files = sorted(file for file in path.rglob("*.txt") if file.is_file()) if path.is_dir() else [path]
     if not files:
         raise SourceError(f"the folder {path} contains no .txt file")
+    split_files = [re.split(r"\n[^\S\n]*\n", read_text(file)) for file in files]
+    split_files = [[part.strip() for part in parts if part.strip()] for parts in split_files]
+    split_files = [paragraphs for paragraphs in split_files if paragraphs]
+    if not split_files:
+        raise ValueError(f"{path} contains no text")
     documents, layouts, reasons = [], [], {"lines": [], "marks": []}
-    for file in files:
-        paragraphs = [part.strip() for part in re.split(r"\n[^\S\n]*\n", read_text(file)) if part.strip()]
-        if not paragraphs:
-            continue
+    for paragraphs in split_files:
         layout, reason = recognise_layout("\n\n".join(paragraphs)) if sentences == "auto" else (sentences, "")
-        is_one = layout == "marks" and len(files) > 1
+        is_one = layout == "marks" and len(split_files) > 1
         found = [paragraphs] if is_one else [[paragraph] for paragraph in paragraphs]
         documents += found
         layouts += [layout] * len(found)
         reasons[layout].append(reason)
-    if not documents:
-        raise ValueError(f"{path} contains no text")
-    return documents, layouts, describe_reading(path, len(files), len(documents), reasons)
+    return documents, layouts, describe_reading(path, len(split_files), len(documents), reasons)
 
 
 def describe_reading(path: Path, files: int, documents: int, reasons: dict[str, list[str]]) -> str:
     """In words: which layout was taken and why, and what a document is."""
-    parts = []
-    for layout, what, end in (
-        ("lines", "one sentence a line", "blank lines separate documents"),
+    blank = "blank lines separate documents"
+    parts, others = [], []
+    for layout, what, end, other in (
+        ("lines", "one sentence a line", blank, "marks"),
         ("marks", "running prose, whose sentences end at their marks",
-         "each file is a document" if files > 1 else "blank lines separate documents"),
+         "each file is a document" if files > 1 else blank, "lines"),
     ):  # fmt: skip
         if found := reasons[layout]:
             count = f"{len(found):,} file{'s' * (len(found) > 1)} of " if files > 1 else ""
             why = f" ({found[0]}{', in the first of them' * (len(found) > 1)})" if found[0] else ""
             parts.append(f"{count}{what}{why}; {end}")
-    other = " --sentences lines or marks reads it otherwise." if any(map(any, reasons.values())) else ""
-    return f"{path}: {'; '.join(parts)}: {documents:,} document{'s' * (documents != 1)}.{other}"
+            others += [f"--sentences {other}"] if found[0] else []
+    hint = f" ({' or '.join(others)} reads it otherwise)" if others else ""
+    return f"{path}: {'; '.join(parts)}: {documents:,} document{'s' * (documents != 1)}{hint}"
 
 
 def keep_spoken_lines(text: str) -> str:
@@ -157,15 +159,22 @@ def documents(
     if name_or_path in ("sotu", "wiki"):
         return [[sentence for paragraph in text.split("\n") for sentence in split_sentences(paragraph, cased=True)]
                 for text in texts(name_or_path)]  # fmt: skip
-    split_documents, layouts, description = read_user_paragraphs(find_user_path(name_or_path), sentences)
-    if say is not None:
-        say(description)
+    path = find_user_path(name_or_path)
+    split_documents, layouts, description = read_user_paragraphs(path, sentences)
     cased = any(has_capitals(paragraph) for paragraphs in split_documents for paragraph in paragraphs)
-    return [
-        [
-            part_unspaced_words(" ".join(sentence.split()))
+    found, parted = [], 0
+    for paragraphs, layout in zip(split_documents, layouts, strict=True):
+        document = [
+            " ".join(sentence.split())
             for paragraph in paragraphs
             for sentence in (paragraph.split("\n") if layout == "lines" else split_sentences(paragraph, cased))
         ]
-        for paragraphs, layout in zip(split_documents, layouts, strict=True)
-    ]
+        for number, sentence in enumerate(document):
+            document[number], count = part_unspaced_words(sentence)
+            parted += count
+        found.append(document)
+    if say is not None:
+        say(description)
+        if parted:
+            say(f"{path}: spaces were put into {parted:,} runs of more than 100 letters, which would be [UNK] for BERT")
+    return found

@@ -46,7 +46,7 @@ OTHER_MARKS = (
 )
 OTHER = "".join(rf"\U{int(first, 16):08x}-\U{int(last or first, 16):08x}"
                 for first, _, last in (part.partition("-") for part in OTHER_MARKS.split()))  # fmt: skip
-CLOSING = r"""["'”’»›)\]}」』】〉》〕）］｝]*+"""
+CLOSING = r"""["'“”’»›)\]}」』】〉》〕）］｝]*+"""
 OPENING = r"""["'“‘«‹„‚(\[{¿¡「『【〈《〔（［｛]*"""
 EAST_ASIAN = r"\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"  # kana and Chinese characters, which need no spaces
 
@@ -87,7 +87,8 @@ def is_sentence_end(text: str, start: int, mark: re.Match, cased: bool = True) -
         return False  # the number of a list's item belongs to the sentence after it
     if word.lower() in BEFORE_NUMBER:
         return not first.isdigit()
-    if (INITIALS if cased else SMALL_INITIALS).fullmatch(word) or word.lower() in SOMETIMES_FINAL:
+    initials = INITIALS if cased else SMALL_INITIALS
+    if initials.fullmatch(word) or (len(word) == 1 and word.isupper()) or word.lower() in SOMETIMES_FINAL:
         return following[1].lower() in FIRST_WORDS and not following[2]
     return True
 
