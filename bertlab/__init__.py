@@ -49,6 +49,7 @@ _MODULES = [
     "progress",
     "train",
     "baselines",
+    "plan_texts",
     "pretrain",
     "weight_names",
     "model_files",

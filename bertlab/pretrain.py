@@ -5,7 +5,6 @@
 
 import json
 import math
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
@@ -15,18 +14,24 @@ import numpy as np
 import torch
 from torch import nn
 
-from . import sources, weights
+from . import weights
 from .baselines import Bigram, fit_unigram, score_baseline, score_pretraining
 from .batches import Batches
-from .corpus import OVERFLOWS, EncodedCorpus, encode_documents, pair_rows, split_documents
+from .corpus import EncodedCorpus, encode_documents, pair_rows
 from .coverage import report_coverage
 from .files import read_text, write_json
 from .heads import Pretraining
 from .masking import Masking, PretrainingCollate
 from .model import PRESETS, Bert, BertConfig, eval_mode, make_sinusoid_table
 from .options import option
-from .sources.layouts import LAYOUTS
-from .sources.prose import PROSE
+from .plan_texts import (
+    add_former_settings,
+    check_text_settings,
+    choose_overflow,
+    select_kinds,
+    split_plan_documents,
+)
+from .plan_texts import read_documents_and_groups as read_documents_and_groups
 from .train import TrainConfig, estimate_steps, evaluate, train
 from .vocabulary import learn_vocabulary
 from .wordpiece import WordPiece
@@ -87,13 +92,7 @@ class PretrainPlan:
         if not self.text:
             raise ValueError("no text: name a source (python -m bertlab data lists them), a .txt file or a folder")
         TrainConfig(optimizer=self.optimizer)
-        for name, choices in (("sentences", LAYOUTS), ("overflow", ("auto", *OVERFLOWS))):
-            if getattr(self, name) not in choices:
-                raise ValueError(f"{name} is {getattr(self, name)!r}; it is one of {', '.join(choices)}")
-        if self.sentences != "auto" and all(name in PROSE for name in self.text):
-            raise ValueError("sentences is for texts of yours: the named sources have their own sentences")
-        if self.length < 5:
-            raise ValueError(f"length {self.length} leaves no room for words next to [CLS] and twice [SEP]: at least 5")
+        check_text_settings(self)
         if self.times < 1:
             raise ValueError(f"times is {self.times}; the corpus is gone through once at least")
         if self.steps < 0:
@@ -178,64 +177,7 @@ def read_recorded_run(folder: Path, resume: bool) -> dict | None:
     return json.loads(read_text(path))
 
 
-def add_former_settings(plan: dict) -> dict:
-    """The fields of a recorded plan, with those that older runs did not record as they were then."""
-    own = any(name not in PROSE for name in plan["text"])
-    return {"sentences": "marks" if own else "auto", "overflow": "drop", **plan, "text": tuple(plan["text"])}
-
-
 # ---- Text ------------------------------------------------------------------------------------------------------------
-
-
-def read_documents_and_groups(names: Sequence[str], sentences: str = "auto") -> tuple[list[list[str]], list[str]]:
-    """Read the documents of all named texts, and the group of each: a split never separates documents of one group.
-
-    A chapter of the Bible is one group in both translations; any other document is a group of its own.
-    """
-    documents = read_named_documents(names, sentences)
-    return [document for _, document, _ in documents], [group for _, _, group in documents]
-
-
-def read_named_documents(
-    names: Sequence[str], sentences: str = "auto", say: Callable[[str], None] | None = None
-) -> list[tuple[str, list[str], str]]:
-    """The same as one list of (name of the text, document, group). `say` is told how texts of the user were read."""
-    documents = []
-    for name in names:
-        is_bible = str(name) in ("kjv", "web")
-        for number, document in enumerate(sources.documents(name, sentences=sentences, say=say)):
-            documents.append((str(name), document, f"bible {number}" if is_bible else "\n".join(document)))
-    return documents
-
-
-def split_plan_documents(
-    plan: PretrainPlan, say: Callable[[str], None] | None = None
-) -> tuple[list[list[str]], list[list[str]], tuple[list[str], list[str]]]:
-    """The documents for training, those held out, and for both the name of the text that each document is from."""
-    documents = read_named_documents(plan.text, plan.sentences, say)
-    groups = [group for _, _, group in documents]
-    training, held_out = split_documents(documents, plan.held_out, seed=0, groups=groups, at_least=2)
-    for part in (training, held_out) if plan.same_source else ():
-        for name, count in Counter(name for name, _, _ in part).items():
-            if count == 1:
-                raise ValueError(f"{name} gives only one document to a part of the split, so that no B is random there")
-    return (
-        [document for _, document, _ in training],
-        [document for _, document, _ in held_out],
-        ([name for name, _, _ in training], [name for name, _, _ in held_out]),
-    )
-
-
-def choose_overflow(plan: PretrainPlan) -> str:
-    """What `pair_rows` does under this plan with tokens that do not fit into a row."""
-    if plan.overflow != "auto":
-        return plan.overflow
-    return "drop" if all(name in PROSE for name in plan.text) else "keep"
-
-
-def select_kinds(kinds: Sequence[str] | None, text: EncodedCorpus, plan: PretrainPlan) -> list[str] | None:
-    """The `kinds` for `pair_rows` under this plan, of the documents that hold a wordpiece."""
-    return [kinds[number] for number in text.numbers] if kinds and plan.same_source else None
 
 
 def learn_and_save_vocabulary(documents: Sequence[Sequence[str]], plan: PretrainPlan, folder: Path) -> WordPiece:
