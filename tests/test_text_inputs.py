@@ -410,7 +410,7 @@ def test_the_command_says_what_reaches_training(tmp_path, capsys):
     assert json.loads((tmp_path / "out" / "run.json").read_text())["plan"]["sentences"] == "auto"
 
 
-SCRIPTS = "chinese japanese korean arabic hebrew devanagari cyrillic greek german tibetan"
+SCRIPTS = "chinese japanese korean arabic hebrew devanagari cyrillic greek german spanish tibetan ethiopic georgian"
 
 
 @pytest.mark.parametrize("name", SCRIPTS.split())

@@ -9,7 +9,7 @@ from .sentences import CLOSING, OTHER, has_capitals, split_sentences
 LAYOUTS = ("auto", "lines", "marks")  # what `documents` takes as `sentences`
 MOST_LINES = 4000  # looked at; of a longer text, as many evenly spaced ones
 
-FINAL_MARK = re.compile(rf"[.!?…{OTHER}]\s*{CLOSING}(?:\s[\"'”’»])?\s*$")
+FINAL_MARK = re.compile(rf"[.!?…{OTHER}]\s*+{CLOSING}\s*+$")
 
 # Scripts whose words follow each other without spaces: Thai, Lao, Burmese, Khmer, kana, Tai, Javanese, Balinese. For
 # BERT a word of more than 100 characters is one [UNK].
