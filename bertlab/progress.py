@@ -1,14 +1,17 @@
-"""How a training run reports its progress: a progress bar, a live curve in a notebook, or nothing.
+"""How work reports its progress: a progress bar, a live curve of a training run in a notebook, or nothing.
 
 `train` calls its argument `watch(row, status)` for each row of the log, and about once a second with an empty row.
 `status` is what `TrainingClock.measure_speed` returns.
 """
 
 import math
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from .checkpoint import TrainingRun
+
+DELAY = 2.0  # seconds of work before there is a bar
 
 
 class TrainingClock:
@@ -52,6 +55,22 @@ def describe_status(status: dict) -> str:
 
 def quiet(row: dict, status: dict) -> None:
     """Report nothing."""
+
+
+def watch_items(
+    items: Iterable, what: str, total: float | None = None, measure: Callable[[object], float] | None = None
+) -> Iterator:
+    """The items one by one, with a progress bar on standard error if it is a terminal and they take over two seconds.
+
+    `what` is said in front of the bar. Without a `total` it counts; `measure` gives the part of the total that an item
+    is (1 without it).
+    """
+    from tqdm import tqdm
+
+    with tqdm(total=total, desc=what, delay=DELAY, disable=None, leave=False, unit_scale=True, file=sys.stderr) as bar:
+        for item in items:
+            yield item
+            bar.update(1 if measure is None else measure(item))
 
 
 class ProgressBar:

@@ -1,8 +1,17 @@
 """Progress: what a run reports while it trains. The bar itself: test_train.py."""
 
+import io
 import math
+import sys
+
+import pytest
+import torch
 
 from bertlab import progress
+from bertlab.heads import SpanFinder
+from bertlab.model import BertConfig
+from bertlab.tasks import Reading, read_labelled_texts
+from bertlab.wordpiece import SPECIAL_TOKENS, WordPiece
 
 STATUS = {"step": 1, "steps": 2, "seconds": 1.0, "tokens_per_second": 5000.0, "seconds_left": 1.0}
 
@@ -23,3 +32,42 @@ def test_live_curve_waits_between_figures_and_ends_with_the_whole_log(monkeypatc
     live({}, STATUS | {"ended": True})
     assert len(figures) == 2
     assert figures[-1][0].lines[0].get_ydata().tolist() == [2.0, 1.0]
+
+
+class Terminal(io.StringIO):
+    """Standard error that is a terminal, or a file."""
+
+    def __init__(self, is_terminal: bool):
+        super().__init__()
+        self.is_terminal = is_terminal
+
+    def isatty(self) -> bool:
+        return self.is_terminal
+
+
+@pytest.mark.parametrize(
+    ("delay", "is_terminal", "shown"), [(0.0, True, True), (0.0, False, False), (9.0, True, False)]
+)
+def test_a_bar_for_what_takes_long_on_a_terminal(delay, is_terminal, shown, monkeypatch):
+    monkeypatch.setattr(progress, "DELAY", delay)
+    monkeypatch.setattr(sys, "stderr", Terminal(is_terminal))
+    assert list(progress.watch_items(iter("abc"), "spelling", 6, lambda item: 2)) == ["a", "b", "c"]
+    said = sys.stderr.getvalue()
+    assert ("spelling:   0%" in said) == shown
+    assert bool(said) == shown
+
+
+def test_reading_and_predicting_have_a_bar(monkeypatch, tmp_path):
+    monkeypatch.setattr(progress, "DELAY", 0.0)
+    monkeypatch.setattr(sys, "stderr", Terminal(True))
+    (tmp_path / "a.csv").write_text("text,label\na,b\n")
+    read_labelled_texts(tmp_path / "a.csv")
+    assert "reading rows" in sys.stderr.getvalue()
+    tokenizer = WordPiece([*SPECIAL_TOKENS, "cat"])
+    config = BertConfig(vocab_size=len(tokenizer), hidden_size=8, num_hidden_layers=1, num_attention_heads=2,
+                        intermediate_size=8, max_position_embeddings=16)  # fmt: skip
+    reading = Reading(tokenizer, 16)
+    torch.manual_seed(0)
+    reading.predict_inputs(SpanFinder(config), [("cat", "cat " * 50)])
+    assert "encoding" in sys.stderr.getvalue()
+    assert "predicting" in sys.stderr.getvalue()

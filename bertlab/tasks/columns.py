@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .. import files
+from ..progress import watch_items
 from .metrics import ENTITY_TAG
 from .tables import BadRows
 
@@ -263,7 +264,7 @@ def read_blocks(
     """(the sentences, how many lines of each kind are left out on purpose). A sentence with a bad line goes to
     `problems`."""
     sentences, left_out = [], Counter()
-    for number, block in enumerate(blocks):
+    for number, block in enumerate(watch_items(blocks, "reading sentences", len(blocks))):
         tokens: list[Token] = []
         try:
             for i, line in enumerate(block):

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ..progress import watch_items
+
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
 
 
@@ -79,7 +81,8 @@ def choose_delimiter(text: str, tabs: bool, line_end: str) -> str:
         return usual
 
     def count_alike(delimiter: str) -> int:
-        return sum(len(record.fields) == columns[delimiter] for record in scan_records(text, delimiter, line_end))
+        records = watch_items(scan_records(text, delimiter, line_end), "looking for the separator")
+        return sum(len(record.fields) == columns[delimiter] for record in records)
 
     return max((usual, *rivals), key=count_alike)
 
@@ -149,7 +152,8 @@ def judge_quoting(text: str, line_end: str, swallowing: "SwallowedRows") -> tupl
     themselves). Else they are a program's if each is around a whole field.
     """
     clean = True
-    for record in scan_records(text, "\t", line_end) if '"' in text else ():
+    records = scan_records(text, "\t", line_end) if '"' in text else ()
+    for record in watch_items(records, "looking at quotation marks"):
         lines = swallowing.split(record) if record.last > record.line else []
         if record.needed and record.opens < 0 and not lines:
             return True, True

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .. import files
+from ..progress import watch_items
 from .base import Task
 from .tables import BadRows, get_field, read_table
 
@@ -157,7 +158,7 @@ def is_table(task: Task, file: Path, columns: dict[str, str], problems: BadRows)
 def parse_table(task: Task, file: Path, columns: dict[str, str], problems: BadRows) -> list[tuple]:
     """(input, row) of each row of a table that the task can read; others go to `problems`."""
     found = []
-    for line, row in read_table(file, problems):
+    for line, row in watch_items(read_table(file, problems), "reading rows"):
         try:
             parts = task.expand_row(row)
         except ValueError as error:

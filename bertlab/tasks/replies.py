@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from .. import weights
 from ..heads import Classifier
+from ..progress import watch_items
 from ..wordpiece import WordPiece
 from .base import Task
 from .classification import Classification, LabelledText
@@ -106,13 +107,18 @@ class ReplyChoice(Task):
         the same. What is known to fit as well is not among the others. Raises ValueError when there are too few."""
         known = group_replies(examples)
         replies = sorted({example.target for example in examples})
+        numbers = defaultdict(list)  # of the replies, by their lower case
+        for number, reply in enumerate(replies):
+            numbers[reply.lower()].append(number)
         lists = []
         for number, example in enumerate(examples):
             rng = np.random.default_rng((0, number))
-            others = [reply for reply in replies if reply.lower() not in known[example.source.lower()]]
-            if len(others) < self.candidates - 1:
-                raise ValueError(f"{len(others)} other replies are too few to judge among {self.candidates}")
-            drawn = [others[int(i)] for i in rng.choice(len(others), self.candidates - 1, replace=False)]
+            fitting = sorted(i for reply in known[example.source.lower()] for i in numbers[reply])
+            count = len(replies) - len(fitting)
+            if count < self.candidates - 1:
+                raise ValueError(f"{count} other replies are too few to judge among {self.candidates}")
+            drawn = [replies[skip_numbers(int(i), fitting)]
+                     for i in rng.choice(count, self.candidates - 1, replace=False)]  # fmt: skip
             drawn.insert(int(rng.integers(self.candidates)), example.target)
             lists.append(drawn)
         return lists
@@ -141,7 +147,7 @@ class ReplyChoice(Task):
     def predict_inputs(self, model: nn.Module, inputs: Sequence, **options) -> list[dict]:
         """For each (what was said, replies) the best `reply`, its `probability`, and the `ranking` of all."""
         predictions, self.truncated = [], 0
-        for source, replies in self.parse_inputs(inputs):
+        for source, replies in watch_items(self.parse_inputs(inputs), "predicting", len(inputs)):
             ranked = self.rank_replies(model, source, replies)
             self.truncated += bool(self.classification.truncated)
             ranking = [[reply, share] for share, reply in ranked]
@@ -189,6 +195,13 @@ def group_replies(examples: Sequence[TextPair]) -> dict[str, set[str]]:
     for example in examples:
         known[example.source.lower()].add(example.target.lower())
     return known
+
+
+def skip_numbers(i: int, skipped: Sequence[int]) -> int:
+    """The number at place `i` of 0, 1, 2 and so on without the `skipped` ones, which are sorted."""
+    for number in skipped:
+        i += i >= number
+    return i
 
 
 def find_rank(scores: np.ndarray, right: int) -> int:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..batches import IGNORE
 from ..heads import Output
 from ..model import eval_mode
+from ..progress import watch_items
 from ..wordpiece import WordPiece, truncate_longest_first
 
 
@@ -81,10 +82,18 @@ def run_model(
     order = sorted(range(len(rows)), key=sizes.__getitem__)
     device = next(model.parameters()).device
     with eval_mode(model):
-        while order:
-            count = max(1, tokens // sizes[order[min(len(order), max(1, tokens // sizes[order[0]])) - 1]])
-            chosen, order = order[:count], order[count:]
+        for chosen in watch_items(cut_batches(order, sizes, tokens), "predicting", len(rows), len):
             batch = collate(
                 [{k: v for k, v in rows[i].items() if k in ("input_ids", "token_type_ids")} for i in chosen]
             )
             yield chosen, model(**{name: tensor.to(device) for name, tensor in batch.items()})
+
+
+def cut_batches(order: Sequence[int], sizes: Sequence[int], tokens: int) -> Iterator[Sequence[int]]:
+    """The numbers in `order`, from short rows to long ones, in batches of about so many `tokens`, padding included."""
+    start = 0
+    while start < len(order):
+        most = max(1, tokens // sizes[order[start]])
+        count = max(1, tokens // sizes[order[min(len(order), start + most) - 1]])
+        yield order[start : start + count]
+        start += count

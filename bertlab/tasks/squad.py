@@ -12,10 +12,12 @@ object of two empty lists. Any other row without an answer is a bad one.
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from .. import files
+from ..progress import watch_items
 from .tables import BadRows, get_text_field, parse_json, read_json_lines
 
 
@@ -135,7 +137,7 @@ def parse_questions(rows: Iterable[tuple[int | str, dict]], problems: BadRows) -
     """The questions in (location, row) pairs of a file or a data set; faults and guesses are added to `problems`."""
     questions: dict[str, Question] = {}
     guesses = Counter()
-    for location, row in rows:
+    for location, row in watch_items(rows, "reading questions"):
         try:
             question = parse_question(row)
             if question.id in questions:
@@ -245,5 +247,6 @@ def parse_offset(value, name: str) -> int:
 
 def find_text(text: str, context: str) -> str:
     """Where a text is in its context, as the end of a message."""
-    starts = [match.start() for match in re.finditer(re.escape(text), context)] if text.strip() else []
-    return f"it is at {', '.join(map(str, starts[:3]))}" if starts else "it is not in the context at all"
+    found = islice(re.finditer(re.escape(text), context), 3) if text.strip() else ()
+    starts = [str(match.start()) for match in found]
+    return f"it is at {', '.join(starts)}" if starts else "it is not in the context at all"

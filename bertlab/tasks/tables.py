@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import files
+from ..progress import watch_items
 from ..suggestions import suggest_name
 from .delimited import read_records
 
@@ -53,7 +54,7 @@ def parse_rows(
     rows: Iterable[tuple[int | str, dict]], parse: Callable[[dict], Any], problems: BadRows
 ) -> Iterator[tuple[int | str, Any]]:
     """What `parse` makes of each row of a file or a data set, with its line; a ValueError goes to `problems`."""
-    for line, row in rows:
+    for line, row in watch_items(rows, "reading rows"):
         try:
             yield line, parse(row)
         except ValueError as error:

@@ -12,7 +12,7 @@ from ..batches import IGNORE
 from ..heads import Tagger
 from ..wordpiece import WordPiece
 from .base import Task, compute_class_weights, list_sorted_labels
-from .columns import read_column_file
+from .columns import BLANKS, read_column_file, split_columns
 from .entity_tags import convert_tags
 from .hub import choose_column, make_class_reader, number_rows
 from .metrics import are_entity_tags, score_entities, to_iob2
@@ -193,7 +193,8 @@ class Tagging(Task):
 
     def _has_tags(self, path: Path) -> bool:
         """Whether each line of a file is blank, a comment, or several columns of which the last is a tag."""
-        rows = [line.split() for line in files.read_text(path).split("\n") if line.strip() and line[0] != "#"]
+        lines = files.read_text(path).split("\n")
+        rows = [split_columns(line, BLANKS) for line in lines if line.strip() and line[0] != "#"]
         return bool(rows) and all(len(row) > 1 and row[-1] in {*self.labels, "O"} for row in rows)
 
     @classmethod

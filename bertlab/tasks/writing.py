@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..batches import IGNORE
 from ..model import eval_mode
+from ..progress import watch_items
 from ..wordpiece import WordPiece
 from ..writing import Writer
 from .base import Task
@@ -174,8 +175,8 @@ class Writing(Task):
         device = next(model.parameters()).device
         predictions: list[dict] = [{}] * len(ids)
         with eval_mode(model):
-            for start in range(0, len(order), batch_size):
-                chosen = order[start : start + batch_size]
+            batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+            for chosen in watch_items(batches, "writing", len(order), len):
                 batch = self.collate([{"input_ids": ids[i]} for i in chosen])
                 batch = {name: tensor.to(device) for name, tensor in batch.items()}
                 texts = model.generate(

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -30,6 +31,8 @@ from bertlab.tasks import (
     run_model,
     split_examples,
 )
+from bertlab.tasks.reading import encode_contexts, score_answers
+from bertlab.tasks.replies import group_replies
 from bertlab.wordpiece import SPECIAL_TOKENS, WordPiece
 from bertlab.writing import Writer
 
@@ -250,6 +253,65 @@ def test_best_spans_equal_all_pairs(longest):
     every = sorted(((start[a] + end[b]).item(), a, b) for a in range(7) for b in range(a, min(7, a + longest)))[::-1]
     assert [(a, b) for _, a, b in found] == [(a, b) for _, a, b in every[:5]]
     assert find_best_spans(start[:0], end[:0], 3) == []
+
+
+def test_a_long_context_is_encoded_in_parts_without_a_difference(monkeypatch):
+    text = "the cat, [MASK] saw who\u00e9\u0301? in rome.\n\u4e2d\u6587 \x1ca cat\u3000was\tthere  " * 30
+    rust = PIECES.to_rust().encode(text, add_special_tokens=False)
+    for size in (1, 7, 100):
+        monkeypatch.setattr("bertlab.tasks.reading.PART", re.compile(f"(?s:.){{1,{size}}}[^ \\n]*"))
+        assert encode_contexts(PIECES, [text, ""]) == {text: (rust.ids, rust.offsets), "": ([], [])}
+
+
+class CountingRust:
+    """A tokenizer in Rust that counts how often a list of its encodings is made."""
+
+    def __init__(self, rust, made: list[str]):
+        self.rust, self.made = rust, made
+
+    def encode(self, *arguments, **options):
+        self.encoding = self.rust.encode(*arguments, **options)
+        return self
+
+    def __getattr__(self, name: str):
+        self.made.append(name)
+        return getattr(self.encoding, name)
+
+
+def test_the_windows_of_a_context_are_cut_from_lists_that_are_made_once(monkeypatch):
+    """Else the time grows with the square of the context: each access to such a list makes it anew."""
+    made, rust = [], PIECES.to_rust()
+    monkeypatch.setattr(WordPiece, "to_rust", lambda self: CountingRust(rust, made))
+    monkeypatch.setattr(WordPiece, "encode_bulk", lambda self, texts: [[9] for _ in texts])
+    rows = Reading(PIECES, length=16).make_rows([Question("1", "who?", "the cat saw a dog " * 100, [])])
+    assert len(rows) > 50
+    assert sorted(made) == ["ids", "offsets"]
+
+
+def test_the_best_threshold_is_that_of_all_of_them():
+    rng = np.random.default_rng(0)
+    asked = [Question(str(n), "?", "a", [(0, "a")] if rng.random() < 0.5 else []) for n in range(40)]
+    spans = ["a" if rng.random() < 0.6 else "b" for _ in asked]
+    said = [{"gap": float(rng.integers(9))} for _ in asked]
+
+    def sum_f1(threshold: float) -> float:
+        chosen = [span if one["gap"] <= threshold else "" for one, span in zip(said, spans, strict=True)]
+        return score_answers(asked, chosen)["f1"]
+
+    best = find_best_threshold(asked, said, spans)
+    assert sum_f1(best) == max(map(sum_f1, [-math.inf, *range(9)]))
+
+
+def test_candidates_are_drawn_from_all_replies_that_are_not_known_to_fit():
+    pairs = [TextPair(f"s{n % 7}", f"R{n}" if n % 3 else f"r{n - 1}") for n in range(30)]
+    task = ReplyChoice(PIECES, candidates=5)
+    known, replies = group_replies(pairs), sorted({pair.target for pair in pairs})
+    for number, (pair, drawn) in enumerate(zip(pairs, task.list_candidates(pairs), strict=True)):
+        others = [reply for reply in replies if reply.lower() not in known[pair.source]]
+        rng = np.random.default_rng((0, number))
+        expected = [others[i] for i in rng.choice(len(others), 4, replace=False)]
+        expected.insert(int(rng.integers(5)), pair.target)
+        assert drawn == expected
 
 
 class Oracle(torch.nn.Linear):
