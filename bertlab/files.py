@@ -24,8 +24,11 @@ def read_text(path: Path, keep_line_ends: bool = False) -> str:
     ends are characters like any other.
     """
     text = decode_text(path.read_bytes(), path)
-    if keep_line_ends:
-        return text
+    return text if keep_line_ends else unify_line_ends(text)
+
+
+def unify_line_ends(text: str) -> str:
+    """A text whose lines end at \\n, as `read_text` says."""
     return text.replace("\r\n", "\n") if "\n" in text else text.replace("\r", "\n")
 
 

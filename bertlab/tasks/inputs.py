@@ -113,7 +113,7 @@ def read_standard_input(stream) -> str:
     """All of standard input as UTF-8. Raises ValueError when it is something else."""
     if not hasattr(stream, "buffer"):
         return stream.read()
-    return files.decode_text(stream.buffer.read(), "standard input").replace("\r\n", "\n").replace("\r", "\n")
+    return files.unify_line_ends(files.decode_text(stream.buffer.read(), "standard input"))
 
 
 def split_fields(line: str) -> str | tuple[str, ...]:

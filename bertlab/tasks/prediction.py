@@ -139,8 +139,9 @@ def flatten_row(row: dict) -> dict:
 
 def format_csv(rows: Sequence[dict]) -> str:
     """Rows as a CSV with a header; a row may lack columns that others have."""
-    written = io.StringIO()
-    writer = csv.DictWriter(written, list({name: None for row in rows for name in row}), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    written, names = io.StringIO(), list({name: None for row in rows for name in row})
+    for row in ({name: name for name in names}, *rows):
+        has_return = any("\r" in str(value) for value in row.values())  # Python before 3.13 does not quote it
+        quoting = csv.QUOTE_ALL if has_return else csv.QUOTE_MINIMAL
+        csv.DictWriter(written, names, lineterminator="\n", quoting=quoting).writerow(row)
     return written.getvalue()

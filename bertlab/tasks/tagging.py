@@ -21,6 +21,8 @@ from .rows import run_model
 from .tables import BadRows, get_text_field, parse_json, parse_label, parse_rows, parse_text, read_table, split_input
 from .words import split_words_and_punctuation
 
+WORDS, TAGS = "words tokens", "tags ner_tags upos xpos pos_tags labels"  # what JSON and data sets call the lists
+
 
 class TaggedSentence(NamedTuple):
     """Words and the tag of each."""
@@ -44,7 +46,8 @@ def read_tagged_sentences(
     Columns are separated by tabs or spaces: the word first, the tag last, a blank line after each sentence; -DOCSTART-
     is left out. Other layouts are recognised by what the file holds (`columns.py`). `word` and `tag` are numbers of
     columns, from 1, for those that are not. Of CoNLL-U the `column` is "upos" (the default) or "xpos"; lines of several
-    words and empty nodes are left out. A line of JSON holds lists `words` (or `tokens`) and `tags` (or `labels`).
+    words and empty nodes are left out. A line of JSON holds lists `words` (or `tokens`) and `tags` (or `ner_tags`,
+    `labels` ...).
 
     Tags of names may be IOB1, IOB2, BIOES, BILOU or BMES; they become IOB2. A tag among them that is none is read as
     what it surely means, or as O (`entity_tags.py`); `say` names it. `say` also tells of a layout that is not the usual
@@ -52,7 +55,7 @@ def read_tagged_sentences(
     """
     path = Path(path)
     problems = BadRows(path)
-    if path.suffix in (".jsonl", ".json"):
+    if path.suffix.lower() in (".jsonl", ".ndjson", ".json"):
         if column or word or tag:
             raise ValueError(f"{path}: a file of JSON has no columns to name; its lists are called words and tags")
         rows = list(parse_rows(read_table(path, problems), parse_tagged_row, problems))
@@ -73,7 +76,7 @@ def read_tagged_sentences(
 def parse_tagged_row(row: dict) -> TaggedSentence:
     """The sentence in a row of JSON or of a data set. Raises ValueError for a word that is no text, and a tag that is
     no label."""
-    words, tags = row.get("words", row.get("tokens")), row.get("tags", row.get("labels"))
+    words, tags = (next((row[name] for name in names.split() if name in row), None) for names in (WORDS, TAGS))
     if not isinstance(words, list) or not isinstance(tags, list):
         raise ValueError(f"needs lists 'words' and 'tags'; there are {', '.join(row)}")
     if not words or len(words) != len(tags) or not all(word.strip() for word in words if isinstance(word, str)):
@@ -138,8 +141,8 @@ class Tagging(Task):
     def read_dataset(
         cls, dataset, name: str, columns: dict[str, str], skip_bad_rows: bool = False, say: Callable = print
     ) -> list[TaggedSentence]:
-        words = choose_column(dataset, name, columns, "words", "words tokens")
-        tags = choose_column(dataset, name, columns, "tags", "tags ner_tags upos xpos pos_tags labels")
+        words = choose_column(dataset, name, columns, "words", WORDS)
+        tags = choose_column(dataset, name, columns, "tags", TAGS)
         read_classes, problems = make_class_reader(dataset.features[tags]), BadRows(name)
         rows = list(number_rows(dataset, (words, tags)))
         filled = [(location, row) for location, row in rows if row[words] != [] or row[tags]]

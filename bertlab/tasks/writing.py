@@ -61,9 +61,9 @@ def parse_text_pairs(
 
 
 def choose_languages(rows: Sequence, name: str, columns: dict[str, str], problems: BadRows) -> tuple[str, str]:
-    """The languages to translate from and into, of the `translation` of each row: those that `columns` names, else the
-    first two. Raises ValueError for one that is not there."""
-    languages = list(next((row["translation"] for _, row in rows if row["translation"]), {}))
+    """The languages to translate from and into, of rows with a text in each: those that `columns` names, else the first
+    two. Raises ValueError for one that is not there."""
+    languages = list(next((texts for _, texts in rows if texts), {}))
     for language in columns.values():
         if language not in languages:
             raise ValueError(f"{name} has no language {language!r}, only {', '.join(languages) or 'none'}")
@@ -107,9 +107,9 @@ class Writing(Task):
     ) -> list[TextPair]:
         problems = BadRows(name)
         if "translation" in dataset.column_names:
-            rows = list(number_rows(dataset, ["translation"]))
+            numbered = ((location, row["translation"]) for location, row in number_rows(dataset, ["translation"]))
+            rows = [(location, texts if isinstance(texts, dict) else {}) for location, texts in numbered]
             source, target = choose_languages(rows, name, columns, problems)
-            rows = [(location, row["translation"] or {}) for location, row in rows]
         else:
             source = choose_column(dataset, name, columns, "source", "source article document text dialogue")
             target = choose_column(dataset, name, columns, "target", "target highlights summary title")

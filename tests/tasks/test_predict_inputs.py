@@ -1,115 +1,24 @@
 """What `predict` is given by its users: files of each kind, names of no file, tabs, empty and long lines."""
 
 import csv
-import io
 import json
 import os
-import random
 
 import pytest
-import torch
 
-from bertlab import files, weights
+from bertlab import files
 from bertlab.__main__ import main
-from bertlab.heads import Classifier, SpanFinder, Tagger
-from bertlab.model import BertConfig
-from bertlab.tasks import TASKS, BadRowsError, find_input_file, predict, read_inputs
-from bertlab.wordpiece import SPECIAL_TOKENS, WordPiece
-from bertlab.writing import Writer
+from bertlab.tasks import find_input_file, predict, read_inputs
 
 from ..conftest import ROOT
-from .test_table_inputs import LONG, spoil
+from ..tiny_runs import make_task, save_runs
 
 INPUTS = ROOT / "tests" / "inputs" / "predict"
-WORDS = "the cat dog film sat good bad was ada in rome . ? , who"
-TOKENIZER = WordPiece([*SPECIAL_TOKENS, *WORDS.split()])
-SMALL = BertConfig(vocab_size=len(TOKENIZER), hidden_size=32, num_hidden_layers=1, num_attention_heads=4,
-                   intermediate_size=64, max_position_embeddings=32)  # fmt: skip
-HEADS = {
-    "classify": lambda: Classifier(SMALL, 2),
-    "tag": lambda: Tagger(SMALL, 3),
-    "read": lambda: SpanFinder(SMALL),
-    "reply": lambda: Classifier(SMALL, 2),
-    "write": lambda: Writer(SMALL),
-}
-SETTINGS = {
-    "classify": {"labels": ["neg", "pos"]},
-    "tag": {"labels": ["O", "B-PER", "B-LOC"]},
-    "read": {"no_answer": False},
-}
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """A folder as `finetune` leaves it for each task, with random weights."""
-    from dataclasses import asdict
-
-    from bertlab.tasks import FinetunePlan
-
-    torch.manual_seed(0)
-    home = tmp_path_factory.mktemp("runs")
-    for name, make_head in HEADS.items():
-        labels = SETTINGS.get(name, {}).get("labels")
-        weights.save(make_head(), home / name, TOKENIZER, labels=labels)
-        columns = (("text", "review"), ("label", "stars")) if name == "classify" else ()
-        plan = FinetunePlan(task=name, train="a.csv", length=16, columns=columns)
-        (home / name / "run.json").write_text(json.dumps({"plan": asdict(plan)} | SETTINGS.get(name, {})))
-        (home / name / "results.json").write_text("{}")
-    return home
-
-
-def make_task(name: str):
-    from bertlab.tasks import FinetunePlan
-
-    return TASKS[name].from_plan(FinetunePlan(task=name, train="x", length=16), TOKENIZER, SETTINGS.get(name, {}))
-
-
-# task, file -> the inputs
-READ = {
-    ("classify", "reviews.tsv"): ["the film was good ."],
-    ("classify", "no_header.tsv"): [("the film", "the cat"), "the dog"],
-    ("classify", "reviews.json"): ["the film", "the cat"],
-    ("read", "questions.jsonl"): [("who ?", "the cat sat")],
-    ("tag", "names.conll"): None,  # what the reader of columns makes of it
-    ("tag", "names.txt"): [["ada", "sat"], ["rome"]],
-    ("tag", "sentences.txt"): ["ada sat in rome", "the cat"],
-    ("tag", "words.jsonl"): [["ada", "sat"], "ada sat in rome."],
-    ("reply", "replies.csv"): [("who ?", ["the cat", "ada"])],
-    ("write", "sources.tsv"): ["the cat"],
-}
-
-
-@pytest.mark.parametrize(("name", "file"), READ)
-def test_files_of_each_kind(name, file, runs):
-    said, expected = [], READ[name, file]
-    inputs, shown = read_inputs(make_task(name), file=INPUTS / file, say=said.append)
-    assert expected is None or inputs == expected
-    assert len(shown) == len(inputs)
-    assert len(said) == (file in ("no_header.tsv", "names.txt", "names.conll"))
-    assert len(predict(runs / name, inputs)) == len(inputs)
-
-
-@pytest.mark.parametrize(
-    ("name", "file", "message"),
-    [
-        (
-            "classify",
-            "tabs.txt",
-            r"tabs.txt, line 2: \('name:', 'price:', 'good'\) has 3 fields: a text is needed, or two",
-        ),
-        ("write", "tabs.txt", "tabs.txt, line 2: .* has 3 fields: a writer reads one text, without a tab"),
-        ("read", "tabs.txt", "line 1: 'the film was good' has 1 field: a reader needs a question and a context"),
-        ("reply", "tabs.txt", "line 1: 'the film was good' has 1 field: give what was said, and replies"),
-        ("tag", "tabs.txt", "line 3: there is no word to tag"),
-        ("classify", "reviews.csv", "line 2: there is no 'text', only id, review, label"),
-        ("read", "squad.json", "row 1, question q2: question is 7, not a text"),
-        ("classify", "names.conll", "the name must end in .csv, .tsv, .jsonl, .ndjson, .json or .txt"),
-        ("reply", "sources.tsv", "line 2: there is no 'replies', only source, more"),
-    ],
-)
-def test_files_with_what_the_task_cannot_read(name, file, message):
-    with pytest.raises(ValueError, match=message):
-        read_inputs(make_task(name), file=INPUTS / file)
+    return save_runs(tmp_path_factory.mktemp("runs"))
 
 
 def test_bad_lines_are_left_out_and_empty_ones_counted():
@@ -257,24 +166,3 @@ def test_an_input_of_another_kind_is_named(name, bad, message, runs):
     good = {"read": ("who ?", "the cat"), "reply": ("who ?", ["the cat", "ada"])}.get(name, "the cat")
     with pytest.raises(ValueError, match=f"input 2: .*{message}"):
         predict(runs / name, [good, bad])
-
-
-@pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=LONG)])
-def test_spoiled_inputs_are_read_or_refused(count, tmp_path):
-    rng, read = random.Random(0), 0
-    for _ in range(count):
-        original, task = rng.choice(sorted(INPUTS.iterdir())), make_task(rng.choice(list(HEADS)))
-        file = tmp_path / f"spoiled{original.suffix}"
-        file.write_bytes(spoil(original.read_bytes(), rng))
-        try:
-            inputs, shown = read_inputs(task, file=file, skip_bad_rows=rng.random() < 0.7, say=lambda text: None)
-        except (ValueError, OSError) as error:
-            message = str(error)
-        else:
-            read += 1
-            message = str(file) * (len(inputs) == len(shown) > 0 and all(map(task.parse_input, inputs)))
-        assert str(file) in message
-    assert count / 5 < read < count * 4 / 5
-    print(f"{read:,} of {count:,} read")  # shown by pytest -s
-    with pytest.raises(BadRowsError, match="standard input, line 1"):
-        read_inputs(make_task("read"), stdin=io.StringIO("the cat\n"))
