@@ -18,12 +18,15 @@ COMMITTED = ".bertlab-ready"  # files that are complete and have to be moved int
 
 def read_text(path: Path, keep_line_ends: bool = False) -> str:
     """A UTF-8 file, with or without a byte order mark; line ends become \\n, unless they are to be kept. ValueError
-    names the bad byte.
+    names the bad byte, and a file that is only a pointer to another one.
 
     A line ends at \\n or \\r\\n, and at \\r in a file that has no \\n. Other characters that Unicode calls line
     ends are characters like any other.
     """
-    text = decode_text(path.read_bytes(), path)
+    data = path.read_bytes()
+    if data.startswith(b"version https://git-lfs.github.com/spec/"):
+        raise ValueError(f"{path} only points to the file that Git LFS keeps: fetch it with git lfs pull")
+    text = decode_text(data, path)
     return text if keep_line_ends else unify_line_ends(text)
 
 

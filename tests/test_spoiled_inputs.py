@@ -79,7 +79,7 @@ PIECES = [
 ]
 VALUES = [None, True, False, 7, -1, 0, 42.0, 42.5, 1e400, "42", "false", "None", "", " ", "\u3000", [], {}, ["x"],
           [None], [[]], {"text": ["shells"]}, {"text": [None], "answer_start": [0]}, "\ud800", "a\ud800", "\0",
-          10**30]  # fmt: skip
+          10**30, 10**400]  # fmt: skip
 
 
 def spoil_bytes(data: bytes, rng: random.Random) -> bytes:

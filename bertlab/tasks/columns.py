@@ -143,6 +143,9 @@ def recognise_layout(blocks: Sequence[Sequence[Line]], is_conllu: bool) -> Layou
     if width == 2 and has_names[0] and not may_be_names(columns[1]):
         return Layout("2", 1, 0, separator, 2)  # the tag first
     name = str(width)
+    tags = [i for i in range(1, width) if has_names[i] and not are_chunks(columns[i])]
+    if tags and width > 2 and (tags == [1, 2] == [width - 2, width - 1] or len(set(columns[-1])) == 1):
+        return Layout(name, 0, tags[0], separator, width)  # tags within tags come second; a constant is no tag
     if width == 4 and rows and set(columns[1]) == set(columns[2]) == {"_"}:
         name = "MultiCoNER"
     elif width == 4 and has_names[3] and are_chunks(columns[2]):
@@ -243,7 +246,7 @@ def read_token(line: Line, layout: Layout) -> Token | None:
         if not -len(columns) <= column < len(columns):
             raise ValueError(f"{len(columns)} columns; there is no column {column + (column >= 0)}")
     word, tag = columns[layout.word], columns[layout.tag].strip()
-    if not word or not tag or (layout.name == "CoNLL-U" and tag == "_"):
+    if not word or not tag or (layout.name == "CoNLL-U" and layout.tag in (3, 4) and tag == "_"):
         raise ValueError("there is no word" if not word else f"{word!r} has no tag")
     return Token(word, tag, line[0])
 
@@ -258,12 +261,26 @@ def is_header(line: str, layout: Layout) -> bool:
     )
 
 
+def split_numbered(block: Sequence[Line]) -> list[list[Line]]:
+    """The sentences of a block of CoNLL-U whose blank lines are missing: one begins at a comment or at the number 1."""
+    parts: list[list[Line]] = [[]]
+    after_word = False
+    for line in block:
+        if after_word and re.match("#|1(-[0-9]+)?\t", line[1]):
+            parts.append([])
+        parts[-1].append(line)
+        after_word = not re.match("#|1-", line[1])
+    return parts
+
+
 def read_blocks(
     blocks: Sequence[Sequence[Line]], layout: Layout, problems: BadRows
 ) -> tuple[list[list[Token]], Counter[str]]:
     """(the sentences, how many lines of each kind are left out on purpose). A sentence with a bad line goes to
     `problems`."""
     sentences, left_out = [], Counter()
+    if layout.name == "CoNLL-U":
+        blocks = [part for block in blocks for part in split_numbered(block)]
     for number, block in enumerate(watch_items(blocks, "reading sentences", len(blocks))):
         tokens: list[Token] = []
         try:

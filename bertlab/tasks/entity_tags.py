@@ -12,10 +12,10 @@ from .metrics import ENTITY_TAG, detect_scheme, to_iob2
 
 # b-loc, B_LOC, B:LOC, B/LOC, and the dashes that text programs put in place of a hyphen
 LOOSE = re.compile(r"([BIESLUMbieslum])[-_:.|/\u2010-\u2015\u2212]+(\w.*)", re.DOTALL)
-REVERSED = re.compile(r"(\w.*)[-_]([BIESLUM])", re.DOTALL)  # LOC-B
+REVERSED = re.compile(r"(\w.*?)\s*[-_]([BIESLUM])", re.DOTALL)  # LOC-B
 OTHER_PREFIX = re.compile(r"\w+[-_:.|/\u2010-\u2015\u2212]+(\w.*)", re.DOTALL)  # Q-LOC, BI-LOC
 NO_TYPE = re.compile(r"[BIESLUMbieslum][-_:.|/\u2010-\u2015\u2212]*")
-OUTSIDE = ("O", "o", "0")
+OUTSIDE = ("O", "o", "0", "_")
 
 
 def find_type(name: str, types: set[str]) -> str:

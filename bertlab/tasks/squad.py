@@ -9,6 +9,7 @@
 object of two empty lists. Any other row without an answer is a bad one.
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +19,7 @@ from typing import NamedTuple
 
 from .. import files
 from ..progress import watch_items
-from .tables import BadRows, get_text_field, parse_json, read_json_lines
+from .tables import BadRows, check_characters, get_text_field, parse_json, read_json_lines
 
 
 class Question(NamedTuple):
@@ -160,8 +161,13 @@ def parse_question(row: dict) -> Question:
     name = row.get("id")
     if name is None or (isinstance(name, str) and not name.strip()):
         raise ValueError("it has no id")
-    if isinstance(name, bool) or not isinstance(name, str | int | float):
+    if (
+        isinstance(name, bool)
+        or not isinstance(name, str | int | float)
+        or (isinstance(name, float) and not math.isfinite(name))
+    ):
         raise ValueError(f"id is {name!r:.60}, not a text or a number")
+    check_characters(str(name), "id")
     question = get_text_field(row, "question")
     get_text_field(row, "context")  # raises if it is none; offsets count the white space around it
     return Question(str(name), question, row["context"], parse_answers(row, row["context"]))
