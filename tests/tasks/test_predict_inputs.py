@@ -8,7 +8,7 @@ import pytest
 
 from bertlab import files
 from bertlab.__main__ import main
-from bertlab.tasks import find_input_file, predict, read_inputs
+from bertlab.tasks import find_input_file, predict, read_inputs, write_predictions
 
 from ..conftest import ROOT
 from ..tiny_runs import make_task, save_runs
@@ -113,6 +113,13 @@ def test_the_output_is_checked_before_the_work(runs, tmp_path, capsys, monkeypat
         assert main(["predict", "--model", str(runs / "classify"), str(file), "--out", str(tmp_path / out)]) == 2
         assert message in capsys.readouterr().err
     assert file.read_text() == "text\nthe cat\n"
+
+
+def test_a_return_within_a_text_does_not_end_its_row(tmp_path):
+    """Python before 3.13 writes it without quotation marks, and takes it for the end of a row when it reads."""
+    write_predictions(["the\rcat", "the dog"], [{"label": "x"}] * 2, tmp_path / "out.csv")
+    with open(tmp_path / "out.csv", newline="", encoding="utf-8") as file:
+        assert [row["input"] for row in csv.DictReader(file)] == ["the\rcat", "the dog"]
 
 
 def test_what_is_no_regular_file_is_written_into(tmp_path):
