@@ -31,6 +31,7 @@ _HOME = {
 # In the order in which text becomes a figure, then the wings.
 _MODULES = [
     "files",
+    "records",
     "suggestions",
     "options",
     "unicode_tables",
@@ -46,6 +47,7 @@ _MODULES = [
     "batches",
     "optim",
     "checkpoint",
+    "run_folder",
     "progress",
     "train",
     "baselines",

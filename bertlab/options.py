@@ -13,7 +13,8 @@ def option(default: Any, help: str, group: str = "options", **more) -> Any:
     """A field of a plan with its help text, for a frozen dataclass: `steps: int = option(1000, "steps to take")`.
 
     `group` is the heading in `--help`. `more` may hold `metavar`, `shown` (what help says of the default, instead of
-    its value), `positional=True`, and `tasks`, the names of the fine-tuning tasks that heed the field (none: all do).
+    its value), `positional=True`, and `on_resume`: "may change" for what a resumed run may have otherwise, "filled in"
+    for what the run itself replaces its default by.
     """
     return field(default=default, metadata={"help": help, "group": group} | more)
 

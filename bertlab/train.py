@@ -88,10 +88,10 @@ def train(
     With a `folder`, checkpoints are written into it, and `resume=True` continues from the newest complete one.
     `watch(row, status)` is called for every row of the log, and `watch({}, status)` about once a second; the status is
     that of `TrainingClock`. The default draws a progress bar; `watch=quiet` draws nothing. `scale(name)` is a factor
-    for the learning rate of a parameter. Under `torchrun` the processes share the work. Ctrl-C finishes the step,
-    writes a checkpoint and raises KeyboardInterrupt; a second one stops at once. Raises FileExistsError when `folder`
-    holds a run and `resume` is False, ValueError when that run has other settings, FloatingPointError when the loss is
-    not finite.
+    for the learning rate of a parameter. Under `torchrun` the processes share the work. Ctrl-C (or SIGTERM) finishes
+    the step, writes a checkpoint and raises KeyboardInterrupt (or Terminated); a second one stops at once. Raises
+    FileExistsError when `folder` holds a run and `resume` is False, ValueError when that run has other settings,
+    FloatingPointError when the loss is not finite, OSError when the disk is full.
     """
     accelerator = make_accelerator(config)
     optimizer = make_optimizer(model, config, accelerator.device, scale)
@@ -136,7 +136,7 @@ def train(
                     run.save()
                 if stopped and not ended:
                     progress = f"{run.step} of {config.steps}{run.describe_last_checkpoint()}"
-                    raise KeyboardInterrupt(f"stopped after step {progress}")
+                    raise stop.exception(f"stopped after step {progress}")
             run.restore_best_weights()
     finally:
         log.report_end()
@@ -299,25 +299,39 @@ def preserve_random_state() -> Iterator[None]:
         yield
 
 
+class Terminated(SystemExit):
+    """SIGTERM came, say from a queue whose time is over. The exit status is the one that shells give it."""
+
+    def __init__(self, message: str):
+        super().__init__(128 + signal.SIGTERM)
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
 class StopSignal:
-    """Delay Ctrl-C until the end of a step. A second one stops at once."""
+    """Delay Ctrl-C and SIGTERM until the end of a step. A second one stops at once. `exception` is what to raise."""
 
     def __init__(self):
         self.requested = False
+        self.exception: type[BaseException] = KeyboardInterrupt
 
     def __enter__(self) -> "StopSignal":
         self.main = threading.current_thread() is threading.main_thread()
         if self.main:
-            self.previous_handler = signal.signal(signal.SIGINT, self.request_stop)
+            self.previous_handlers = {n: signal.signal(n, self.request_stop) for n in (signal.SIGINT, signal.SIGTERM)}
         return self
 
     def __exit__(self, *_) -> None:
         if self.main:
-            signal.signal(signal.SIGINT, self.previous_handler)
+            for number, handler in self.previous_handlers.items():
+                signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
-    def request_stop(self, *_) -> None:
+    def request_stop(self, number: int, _) -> None:
+        self.exception = Terminated if number == signal.SIGTERM else KeyboardInterrupt
         if self.requested:
-            raise KeyboardInterrupt("stopped in the middle of a step; the last checkpoint is complete")
+            raise self.exception("stopped in the middle of a step; the last checkpoint is complete")
         self.requested = True
 
     def is_agreed(self, accelerator) -> bool:

@@ -356,8 +356,8 @@ def test_whole_files_come_before_shards(folder):
 
 def edit_index(change):
     def apply(index: Path) -> None:
-        content = json.loads(index.read_text())
-        index.write_text(json.dumps(change(content)))
+        content = json.loads(index.read_text(encoding="utf-8"))
+        index.write_text(json.dumps(change(content)), encoding="utf-8")
 
     return apply
 
