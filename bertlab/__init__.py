@@ -49,6 +49,7 @@ _MODULES = [
     "checkpoint",
     "run_folder",
     "progress",
+    "stopping",
     "train",
     "baselines",
     "plan_texts",

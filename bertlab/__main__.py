@@ -16,13 +16,14 @@ from textwrap import shorten
 from . import __version__, sources
 from .files import check_output_path, describe_error
 from .options import CommandParser, add_plan_options, read_plan_options, split_pairs
+from .stopping import Terminated, raise_at_sigterm
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0, 2 with one line on what was wrong, 130 after Ctrl-C, 143 after
-    SIGTERM while training."""
+    SIGTERM."""
     if arguments is None:
         start_again_with_utf8()
     for stream in (sys.stdout, sys.stderr):
@@ -31,15 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     options = make_parser(arguments[0] if arguments else "").parse_args(arguments)
     try:
-        options.run(options)
-    except KeyboardInterrupt as stop:
+        with raise_at_sigterm():
+            options.run(options)
+    except (KeyboardInterrupt, Terminated) as stop:
         print(f"\n{stop}" if str(stop) else "\nstopped", file=sys.stderr)
-        return 130
-    except SystemExit as stop:  # `train` was told to end by SIGTERM, and says where to go on
-        if not hasattr(stop, "message"):
-            raise
-        print(f"\n{stop}", file=sys.stderr)
-        return stop.code
+        return 130 if isinstance(stop, KeyboardInterrupt) else 143
     except BrokenPipeError:  # the reader of our output, say `head`, has had enough
         sys.stderr.close()
         return 0

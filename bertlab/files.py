@@ -69,22 +69,17 @@ def check_output_path(path: str | Path | None, option: str) -> None:
     path = Path(path)
     target = Path(os.path.realpath(path))
     try:
-        mode = target.stat().st_mode if os.path.lexists(target) else None
-        if mode is not None and stat.S_ISDIR(mode):
-            raise IsADirectoryError(f"{option} {path} is a folder: give the name of a file")
+        with contextlib.suppress(FileNotFoundError):
+            mode = target.stat().st_mode
+            if stat.S_ISDIR(mode):
+                raise IsADirectoryError(f"{option} {path} is a folder: give the name of a file")
+            if not os.access(target, os.W_OK):
+                raise PermissionError(f"{option} {path} may not be written by this user: name another file")
+            if not stat.S_ISREG(mode):
+                return
         if not target.parent.is_dir():
-            there = next(parent for parent in target.parents if os.path.lexists(parent))
-            if not there.is_dir():
-                raise NotADirectoryError(
-                    f"{option} {path}: {there} is {describe_kind(there.stat().st_mode)}, no folder"
-                    if not there.is_file()
-                    else f"{option} {path}: {there} is a file, no folder"
-                )
             raise FileNotFoundError(f"{option} {path}: there is no folder for it, {target.parent}: make it first")
-        if mode is not None and not os.access(target, os.W_OK):
-            raise PermissionError(f"{option} {path} may not be written by this user: name another file")
-        if mode is None or stat.S_ISREG(mode):  # it is written beside, then renamed
-            check_folder_takes_files(target.parent)
+        check_folder_takes_files(target.parent)  # a file is written beside, then renamed
     except OSError as error:
         if error.errno is None:
             raise

@@ -12,7 +12,7 @@ from torch import nn
 
 from .checkpoint import CHECKPOINTS_KEPT, list_checkpoints, list_saved_tensors
 from .files import COMMITTED, check_folder_takes_files, describe_error, expand_home, hold_lock
-from .records import parse_fields, read_record
+from .records import parse_fields, parse_record, read_record
 
 # What a model or a tokenizer of any program is stored in.
 MODEL_FILES = (
@@ -52,7 +52,8 @@ def check_run_folder(folder: Path, inputs: Mapping[str, Sequence[str]]) -> None:
             if not given.exists():
                 continue
             source = given.resolve()
-            if source.is_relative_to(place) or (source.is_dir() and place.is_relative_to(source)):
+            nested = source.is_relative_to(place) or (source.is_dir() and place.is_relative_to(source))
+            if source == place if option == "--model" else nested:  # a model's files have their own names
                 raise ValueError(
                     f"--out {folder} and {option} {name}: one lies in the other, and the run's own files would mix "
                     "with what it reads: give another folder (--out)"
@@ -71,7 +72,8 @@ def read_run(folder: Path, plan: Any, resume: bool) -> dict[str, Any] | None:
     ValueError when `plan` is not the recorded one in all that a resumed run may not change."""
     if not (folder / "run.json").exists():
         return None
-    recorded = read_recorded_plan(folder, type(plan))
+    digest = "data_sha256" if hasattr(plan, "task") else "text_sha256"
+    recorded = read_recorded_plan(folder, type(plan), **{digest: str})
     if not resume:
         raise FileExistsError(f"{folder} holds a run already: go on with it (--resume), or name another folder")
     if (folder / "results.json").exists() and not list_checkpoints(folder):
@@ -84,15 +86,16 @@ def read_recorded_plan(folder: Path, kind: type, **expected: Any) -> dict[str, A
     """What run.json in the folder holds, with its plan as one of this `kind`, `PretrainPlan` or `FinetunePlan`, and the
     other fields that are `expected`. Raises ValueError for the run of another command, and as `read_record` does."""
     file = folder / "run.json"
-    recorded = read_record(file, plan=dict, **expected)
+    recorded = read_record(file, plan=dict)
     command = "finetune" if "task" in recorded["plan"] else "pretrain" if "text" in recorded["plan"] else ""
-    wanted = "finetune" if "task" in {field.name for field in fields(kind)} else "pretrain"
+    wanted = "finetune" if hasattr(kind, "task") else "pretrain"
     if not command:
         raise ValueError(f"{file}: its plan names no text and no task, so it is no plan of bertlab's")
     if command != wanted:
         raise ValueError(
             f"{folder} holds a {command} run, not one of {wanted}: use {command} --resume to go on with it"
         )
+    recorded = parse_record(recorded, file, **expected)
     try:
         plan = parse_fields(recorded["plan"], kind, "plan")
         if hasattr(kind, "add_former_settings"):

@@ -12,8 +12,6 @@ PyTorch and accelerate, and tests/test_gpu_path.py tests every decision that can
 import contextlib
 import copy
 import math
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -28,6 +26,7 @@ from .checkpoint import TrainingRun
 from .model import eval_mode
 from .optim import choose_precision, learning_rate_at, make_optimizer
 from .progress import ProgressBar, TrainingClock, quiet
+from .stopping import StopSignal
 
 COMPILE_BACKEND = "inductor"  # torch.compile's backend
 
@@ -297,45 +296,3 @@ def preserve_random_state() -> Iterator[None]:
     gpus = [torch.cuda.current_device()] if torch.cuda.is_available() else []  # not those of other processes
     with torch.random.fork_rng(gpus):
         yield
-
-
-class Terminated(SystemExit):
-    """SIGTERM came, say from a queue whose time is over. The exit status is the one that shells give it."""
-
-    def __init__(self, message: str):
-        super().__init__(128 + signal.SIGTERM)
-        self.message = message
-
-    def __str__(self) -> str:
-        return self.message
-
-
-class StopSignal:
-    """Delay Ctrl-C and SIGTERM until the end of a step. A second one stops at once. `exception` is what to raise."""
-
-    def __init__(self):
-        self.requested = False
-        self.exception: type[BaseException] = KeyboardInterrupt
-
-    def __enter__(self) -> "StopSignal":
-        self.main = threading.current_thread() is threading.main_thread()
-        if self.main:
-            self.previous_handlers = {n: signal.signal(n, self.request_stop) for n in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def __exit__(self, *_) -> None:
-        if self.main:
-            for number, handler in self.previous_handlers.items():
-                signal.signal(number, signal.SIG_DFL if handler is None else handler)
-
-    def request_stop(self, number: int, _) -> None:
-        self.exception = Terminated if number == signal.SIGTERM else KeyboardInterrupt
-        if self.requested:
-            raise self.exception("stopped in the middle of a step; the last checkpoint is complete")
-        self.requested = True
-
-    def is_agreed(self, accelerator) -> bool:
-        """Whether any process has to stop. Then all of them do: one must not leave while another waits for it."""
-        if accelerator.num_processes == 1:
-            return self.requested
-        return bool(accelerator.reduce(torch.tensor(float(self.requested), device=accelerator.device), "sum").item())
