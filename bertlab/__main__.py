@@ -5,9 +5,7 @@ belong to a plan come from the plan's own fields (options.py), so that defaults 
 """
 
 import argparse
-import codecs
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,7 +13,14 @@ from textwrap import shorten
 
 from . import __version__, sources
 from .files import check_output_path, describe_error
-from .options import CommandParser, add_plan_options, read_plan_options, split_pairs
+from .options import (
+    CommandParser,
+    add_plan_options,
+    parse_path,
+    read_plan_options,
+    split_pairs,
+    start_again_with_utf8,
+)
 from .stopping import Terminated, raise_at_sigterm
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
@@ -64,20 +69,6 @@ def make_parser(command: str = "") -> CommandParser:
         if command in ("", name):
             add_options(parser)
     return root
-
-
-def start_again_with_utf8() -> None:
-    """Replace this process by one in Python's UTF-8 mode where the locale knows nothing but ASCII (LC_ALL=C): there no
-    name or text with other letters could be read from the command line."""
-    if codecs.lookup(sys.getfilesystemencoding()).name == "ascii":
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | {"PYTHONUTF8": "1"})
-
-
-def parse_path(text: str) -> Path:
-    """The path that an option was given."""
-    if not text.strip():
-        raise argparse.ArgumentTypeError("the name is empty")
-    return Path(text)
 
 
 # ---- data ------------------------------------------------------------------------------------------------------------

@@ -101,12 +101,17 @@ def check_folder_takes_files(folder: Path) -> None:
 # ---- Read ------------------------------------------------------------------------------------------------------------
 
 
+def check_regular_file(path: Path) -> None:
+    """Raise OSError for anything else: a device or a pipe may never end, or block for ever."""
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode):
+        raise OSError(f"{path} is {describe_kind(mode)}: give a regular file (save what it holds in one first)")
+
+
 def read_bytes(path: Path) -> bytes:
-    """The content of a regular file. A device or a pipe may never end, or block for ever: raises OSError for it."""
+    """The content of a regular file. Raises OSError, with what is to be done."""
     try:
-        mode = os.stat(path).st_mode
-        if not stat.S_ISREG(mode):
-            raise OSError(f"{path} is {describe_kind(mode)}: give a regular file (save what it holds in one first)")
+        check_regular_file(path)
         return Path(path).read_bytes()
     except OSError as error:
         if error.errno in (None, errno.ENOENT):
@@ -165,9 +170,14 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: dict) -> None:
-    """`write_text` of plain values. Half characters, such as a file name that is no UTF-8 can hold, are escaped."""
-    text = json.dumps(value, indent=1, ensure_ascii=False)
-    write_text(path, (text if is_complete_text(text) else json.dumps(value, indent=1)) + "\n")
+    """`write_text` of plain values."""
+    write_text(path, format_json(value, indent=1) + "\n")
+
+
+def format_json(value: dict, indent: int | None = None) -> str:
+    """Plain values as JSON. All letters are themselves, unless there is half a character, as a file name can hold."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    return text if is_complete_text(text) else json.dumps(value, indent=indent)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

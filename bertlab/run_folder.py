@@ -4,7 +4,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import Field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,7 @@ def read_run(folder: Path, plan: Any, resume: bool) -> dict[str, Any] | None:
         raise FileExistsError(f"{folder} holds a run already: go on with it (--resume), or name another folder")
     if (folder / "results.json").exists() and not list_checkpoints(folder):
         raise ValueError(f"the run in {folder} has ended, and its checkpoints are gone: there is nothing to go on with")
-    check_unchanged(plan, recorded["plan"], folder)
+    check_unchanged(vars(plan), recorded["plan"], folder)
     return recorded
 
 
@@ -109,25 +109,31 @@ def make_run_plan(kind: type, given: dict[str, Any], folder: Path, resume: bool)
     """The plan of a command: the fields that were `given`, and for a run that is resumed the recorded ones."""
     folder = expand_home(folder)
     if resume and (folder / "run.json").exists():
-        return replace(read_recorded_plan(folder, kind)["plan"], **given)
+        recorded = read_recorded_plan(folder, kind)["plan"]
+        check_unchanged(given, recorded, folder)
+        return replace(recorded, **given)
     return kind(**given)
 
 
-def check_unchanged(plan: Any, recorded: Any, folder: Path) -> None:
-    """Raise ValueError when a field differs from the recorded plan that a resumed run may not change. What it may
-    change is marked by `option(..., on_resume="may change")`; "filled in" marks what may be left at its default."""
-    for field in fields(plan):
-        rule = field.metadata.get("on_resume")
-        now, before = getattr(plan, field.name), getattr(recorded, field.name)
+def check_unchanged(given: Mapping[str, Any], recorded: Any, folder: Path) -> None:
+    """Raise ValueError when a value that was given differs from the recorded plan where a resumed run may not change.
+    What it may change is marked by `option(..., on_resume="may change")`; "filled in" marks what may be left at its
+    default."""
+    for field in fields(recorded):
+        rule, before = field.metadata.get("on_resume"), getattr(recorded, field.name)
+        now = given.get(field.name, before)
         if now != before and rule != "may change" and not (rule == "filled in" and now == field.default):
-            free = [
-                f"--{f.name.replace('_', '-')}" for f in fields(plan) if f.metadata.get("on_resume") == "may change"
-            ]
+            free = [name_option(f) for f in fields(recorded) if f.metadata.get("on_resume") == "may change"]
             raise ValueError(
-                f"--{field.name.replace('_', '-')} is {show_value(now)}, but the run in {folder} began with "
+                f"{name_option(field)} is {show_value(now)}, but the run in {folder} began with "
                 f"{show_value(before)}: leave it out to go on with the run, or start a new one in another folder "
                 f"(a resumed run may change only {', '.join(free)})"
             )
+
+
+def name_option(field: Field) -> str:
+    """The option of the command line that stands for a field of a plan."""
+    return field.name if field.metadata.get("positional") else f"--{field.name.replace('_', '-')}"
 
 
 def check_minutes(minutes: float | None, recorded: dict, folder: Path) -> None:
@@ -150,7 +156,8 @@ def show_value(value: Any) -> str:
 
 @contextlib.contextmanager
 def make_and_lock_folder(folder: Path) -> Iterator[None]:
-    """Make the folder if need be, try to write into it, and hold its lock. What was made and stayed empty goes again.
+    """Make the folder if need be, try to write into it, and hold its lock. What was made goes again if the run fails
+    before it has a run.json.
 
     Raises OSError when it cannot be written, or when another process holds it. Under `torchrun` only the first process
     takes the lock: the others belong to the same run.
@@ -167,9 +174,10 @@ def make_and_lock_folder(folder: Path) -> Iterator[None]:
         with hold_lock(lock, f"the run in {folder}") if first else contextlib.nullcontext():
             yield
     except BaseException:
-        if made and not any(path != lock for path in (folder / "checkpoints").iterdir()):
-            lock.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):
+        if made and not (folder / "run.json").exists():
+            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+            made = made[1:]
+            with contextlib.suppress(OSError):  # somebody else has put something into it
                 for path in made:
                     path.rmdir()
         raise

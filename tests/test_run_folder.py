@@ -124,6 +124,9 @@ def test_a_refused_run_leaves_no_folder(tmp_path):
     with pytest.raises(sources.SourceError):
         run(tmp_path / "none.txt", tmp_path / "there")
     assert os.listdir(tmp_path / "there") == []
+    with pytest.raises(ValueError, match="do not fill one batch"):  # its vocabulary has been learned
+        run(write_documents(tmp_path / "text.txt"), tmp_path / "a" / "run", batch_size=10_000)
+    assert not (tmp_path / "a").exists()
 
 
 def test_a_run_of_an_older_version_is_resumed(text, tmp_path):

@@ -18,7 +18,7 @@ from torch import nn
 from .. import weights
 from ..batches import Batches
 from ..corpus import hash_to_fraction
-from ..files import expand_home, write_json, write_text
+from ..files import expand_home, format_json, write_json, write_text
 from ..options import option
 from ..records import read_record_lines
 from ..run_folder import check_free_space, open_run_folder, read_recorded_plan
@@ -157,7 +157,9 @@ def run_finetuning(
     check_data(plan, data, say)
     fingerprint = sha256(json.dumps([list(side) for side in data]).encode("utf-8", "surrogatepass")).hexdigest()
     if recorded and recorded["data_sha256"] != fingerprint:
-        raise ValueError(f"the data is not what the run in {folder} began with: give it back, or start anew")
+        names = " ".join(name for name in (recorded["plan"].train, recorded["plan"].eval, recorded["plan"].dev) if name)
+        began = f" ({names})" if names else ""
+        raise ValueError(f"the data is not what the run in {folder} began with{began}: give it back, or start anew")
 
     start = weights.find_model_folder(plan.model)
     tokenizer = WordPiece.load(start)
@@ -189,7 +191,7 @@ def judge_model(plan: FinetunePlan, task: Task, model: nn.Module, data: Split, f
     chosen = task.choose_options(model, data.dev)
     predictions = task.predict(model, data.test, **chosen)
     lines = [
-        json.dumps({"expected": task.get_answer(example)} | prediction, ensure_ascii=False) + "\n"
+        format_json({"expected": task.get_answer(example)} | prediction) + "\n"
         for example, prediction in zip(data.test, predictions, strict=True)
     ]
     write_text(folder / "test.jsonl", "".join(lines))
