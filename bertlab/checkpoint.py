@@ -83,6 +83,7 @@ class TrainingRun:
             state = read_checkpoint(path)
             if state is not None:
                 self.restore(*state, path)
+                self.write_log()  # a kill may have come between the checkpoint and the log
                 return
         if paths:
             raise ValueError(f"no checkpoint in {folder / 'checkpoints'} is complete: start again in another folder")
@@ -144,7 +145,7 @@ class TrainingRun:
             save_tensors(tensors, temporary, {"facts": json.dumps(facts)})
             digest = hash_file(temporary)[:16]
             move_into_place(temporary, temporary.with_name(f"step-{self.step:08}-{digest}.safetensors"))
-            write_text(self.folder / "log.jsonl", "".join(json.dumps(row) + "\n" for row in self.log))
+            self.write_log()
         except OSError as error:
             error.filename = str(self.folder)
             raise OSError(f"after step {self.step}: {describe_error(error)}{self.describe_last_checkpoint()}") from None
@@ -152,6 +153,9 @@ class TrainingRun:
             temporary.unlink(missing_ok=True)
         for old in list_checkpoints(self.folder)[:-CHECKPOINTS_KEPT]:
             old.unlink(missing_ok=True)
+
+    def write_log(self) -> None:
+        write_text(self.folder / "log.jsonl", "".join(json.dumps(row) + "\n" for row in self.log))
 
     def describe_last_checkpoint(self) -> str:
         """The end of an error message: where to resume from."""

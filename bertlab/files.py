@@ -16,6 +16,7 @@ from pathlib import Path
 
 # Names within the folder whose files are replaced together.
 STAGING_PREFIX = ".bertlab-saving-"  # files that are being written
+UNFINISHED = ".being-written"  # the end of the name of a single file that is being written
 COMMITTED = ".bertlab-ready"  # files that are complete and have to be moved into place
 
 
@@ -89,11 +90,13 @@ def check_output_path(path: str | Path | None, option: str) -> None:
 def check_folder_takes_files(folder: Path) -> None:
     """Write a small file into the folder and remove it. Raises OSError when that is impossible."""
     try:
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".bertlab-try-") as file:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".bertlab-", suffix=UNFINISHED) as file:
             file.write(b"x" * 4096)
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
+        if error.errno == errno.ENOENT:  # what /proc says
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(folder)) from None
         error.filename = str(folder)  # not the name of the trial
         raise
 
@@ -190,7 +193,7 @@ def write_bytes(path: Path, data: bytes) -> None:
         raise IsADirectoryError(f"{path} is a folder: give the name of a file")
     path = Path(os.path.realpath(path))
     special = path.exists() and not path.is_file()
-    temporary = path if special else path.with_name(f".{path.name[:100]}.{os.getpid()}.being-written")
+    temporary = path if special else path.with_name(f".{path.name[:100]}.{os.getpid()}{UNFINISHED}")
     try:
         temporary.write_bytes(data)
         if not special:

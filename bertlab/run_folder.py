@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from .checkpoint import CHECKPOINTS_KEPT, list_checkpoints, list_saved_tensors
-from .files import COMMITTED, check_folder_takes_files, describe_error, expand_home, hold_lock
+from .files import COMMITTED, UNFINISHED, check_folder_takes_files, describe_error, expand_home, hold_lock
 from .records import parse_fields, parse_record, read_record
 
 # What a model or a tokenizer of any program is stored in.
@@ -172,6 +172,8 @@ def make_and_lock_folder(folder: Path) -> Iterator[None]:
     lock = folder / "checkpoints" / "lock"
     try:
         with hold_lock(lock, f"the run in {folder}") if first else contextlib.nullcontext():
+            for left in folder.glob(f".*{UNFINISHED}") if first else ():  # by a process that was killed
+                left.unlink(missing_ok=True)
             yield
     except BaseException:
         if made and not (folder / "run.json").exists():

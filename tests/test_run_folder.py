@@ -136,7 +136,10 @@ def test_a_run_of_an_older_version_is_resumed(text, tmp_path):
     recorded = json.loads((tmp_path / "run/run.json").read_text())
     del recorded["minutes"], recorded["plan"]["same_source"]
     (tmp_path / "run/run.json").write_text(json.dumps(recorded))
+    left = tmp_path / "run/.run.json.123.being-written"  # by a process that was killed
+    left.write_text("{")
     assert run(text, tmp_path / "run", resume=True) == whole
+    assert not left.exists()
 
 
 # ---- run.json --------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ NO_COPY = "no copy"
 def cache_folder() -> Path:
     """BERTLAB_CACHE if it is set, else the platform's own cache folder. It need not exist yet."""
     if folder := os.environ.get("BERTLAB_CACHE"):
-        return Path(folder).expanduser().absolute()
+        return files.expand_home(folder).absolute()
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("bertlab", appauthor=False))

@@ -17,6 +17,10 @@ from .helpers import TINY, list_files, make_sdist, make_toml, make_wheel
 def test_the_cache_is_where_the_environment_says(tmp_path, monkeypatch):
     monkeypatch.setenv("BERTLAB_CACHE", str(tmp_path / "mine"))
     assert sources.cache_folder() == tmp_path / "mine"
+    monkeypatch.setenv("BERTLAB_CACHE", "~nobody-here/x")
+    with pytest.raises(FileNotFoundError, match="there is no home folder ~nobody-here"):
+        sources.cache_folder()
+    monkeypatch.setenv("BERTLAB_CACHE", str(tmp_path / "mine"))
     assert not any(sources.is_cached(source.name) for source in sources.available())
     monkeypatch.delenv("BERTLAB_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "platform"))
