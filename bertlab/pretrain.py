@@ -57,10 +57,10 @@ class PretrainPlan:
     same_source: bool = option(
         False, "take a random B from the same text as A: its kind alone does not give it away", "text")  # fmt: skip
     sentences: str = option("auto", "in texts of yours: lines (one sentence a line), marks (running prose), or auto, "
-                            "which looks at each file", "text", metavar="LAYOUT")  # fmt: skip
+                            "which looks at each file", "text", metavar="LAYOUT", on_resume="filled in")  # fmt: skip
     overflow: str = option("auto", "tokens that do not fit into a row: keep (for the next), drop (as Google did), or "
                            "auto: keep, but drop where all texts are named sources, as in the published results",
-                           "text", metavar="HOW")  # fmt: skip
+                           "text", metavar="HOW", on_resume="filled in")  # fmt: skip
     held_out: float = option(0.05, "share of the documents to be judged by", "text")
     preset: str = option("tiny", f"size: {', '.join(PRESETS)}", "model", metavar="SIZE")
     unigrams: bool = option(True, "start the MLM bias at zero, not at the log frequencies of the words", "model")
