@@ -10,7 +10,7 @@ beside the model; the card (README.md) is written by hand.
 import json
 import shutil
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import matplotlib
@@ -18,6 +18,7 @@ import torch
 
 from bertlab import baselines, corpus, plots, pretrain, sources, weights
 from bertlab.heads import Pretraining
+from bertlab.run_folder import read_recorded_plan
 from bertlab.train import evaluate
 from bertlab.wordpiece import WordPiece
 
@@ -26,19 +27,19 @@ NAMES = {"sotu": "speeches", "wiki": "Wikipedia", "kjv": "King James Bible", "we
 
 def ship(run: Path, folder: Path) -> dict:
     """Store the run's model in `folder`; return its results, by source and over all."""
-    recorded = json.loads((run / "run.json").read_text())
-    plan = pretrain.PretrainPlan(**{**recorded["plan"], "text": tuple(recorded["plan"]["text"])})
+    recorded = read_recorded_plan(run, pretrain.PretrainPlan, text_sha256=str)
+    plan = recorded["plan"]
     pieces = WordPiece.load(run)
     weights.save(cut(weights.load(run, Pretraining), plan.length), folder, pieces, dtype=torch.float16)
-    settings = json.loads((folder / "config.json").read_text())
+    settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     settings["dtype"] = "float32"  # stored as half, computed in single: transformers heeds this
-    (folder / "config.json").write_text(json.dumps(settings, indent=2) + "\n")
+    (folder / "config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
     model = weights.load(folder, Pretraining)
     training, judged, (_, names) = pretrain.split_plan_documents(plan)
     text, V = corpus.encode_documents(training, pieces), len(pieces.vocab)
     guesses = {"unigram": baselines.fit_unigram(text, V), "bigram": baselines.Bigram(text, V)}
-    results = {"run": recorded["plan"], "text_sha256": recorded["text_sha256"], "held_out": {}}
+    results = {"run": asdict(plan), "text_sha256": recorded["text_sha256"], "held_out": {}}
     for name in (*plan.text, "all", "all, B from any text"):
         some = [number for number, other in enumerate(names) if name.startswith("all") or other == name]
         test = corpus.encode_documents([judged[number] for number in some], pieces)
@@ -94,6 +95,10 @@ if __name__ == "__main__":
     run, folder = Path(sys.argv[1]), sources.data_folder() / "bertlab-mini"
     results = ship(run, folder)
     shutil.copy(run / "log.jsonl", folder)
-    curve([json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()], results, folder / "curve.png")
-    (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    curve(
+        [json.loads(line) for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines()],
+        results,
+        folder / "curve.png",
+    )
+    (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     print(table(results))

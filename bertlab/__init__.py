@@ -31,6 +31,7 @@ _HOME = {
 # In the order in which text becomes a figure, then the wings.
 _MODULES = [
     "files",
+    "records",
     "suggestions",
     "options",
     "unicode_tables",
@@ -46,7 +47,9 @@ _MODULES = [
     "batches",
     "optim",
     "checkpoint",
+    "run_folder",
     "progress",
+    "stopping",
     "train",
     "baselines",
     "plan_texts",

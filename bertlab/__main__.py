@@ -12,29 +12,41 @@ from pathlib import Path
 from textwrap import shorten
 
 from . import __version__, sources
-from .options import CommandParser, add_plan_options, read_plan_options, split_pairs
+from .files import check_output_path, describe_error
+from .options import (
+    CommandParser,
+    add_plan_options,
+    parse_path,
+    read_plan_options,
+    split_pairs,
+    start_again_with_utf8,
+)
+from .stopping import Terminated, raise_at_sigterm
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 0, 2 with one line on what was wrong, 130 after Ctrl-C."""
+    """Run one command and return its exit status: 0, 2 with one line on what was wrong, 130 after Ctrl-C, 143 after
+    SIGTERM."""
+    if arguments is None:
+        start_again_with_utf8()
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # what the terminal cannot show
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     options = make_parser(arguments[0] if arguments else "").parse_args(arguments)
     try:
-        options.run(options)
-    except KeyboardInterrupt as stop:
+        with raise_at_sigterm():
+            options.run(options)
+    except (KeyboardInterrupt, Terminated) as stop:
         print(f"\n{stop}" if str(stop) else "\nstopped", file=sys.stderr)
-        return 130
+        return 130 if isinstance(stop, KeyboardInterrupt) else 143
     except BrokenPipeError:  # the reader of our output, say `head`, has had enough
         sys.stderr.close()
         return 0
-    except FileNotFoundError as error:
-        missing = f"there is no file or folder {error.filename!r}" if error.filename else error
-        print(f"bertlab: {missing}", file=sys.stderr)
-        return 2
     except (OSError, ValueError, FloatingPointError) as error:
-        print(f"bertlab: {error}", file=sys.stderr)
+        print(f"bertlab: {describe_error(error) if isinstance(error, OSError) else error}", file=sys.stderr)
         return 2
     return 0
 
@@ -57,12 +69,6 @@ def make_parser(command: str = "") -> CommandParser:
         if command in ("", name):
             add_options(parser)
     return root
-
-
-def check_parent_folder(file: Path | None) -> None:
-    """Raise FileNotFoundError when the folder of a file to be written is not there: better now than after the work."""
-    if file is not None and not file.absolute().parent.is_dir():
-        raise FileNotFoundError(f"there is no folder for {file}")
 
 
 # ---- data ------------------------------------------------------------------------------------------------------------
@@ -101,7 +107,9 @@ def print_sources() -> None:
 def add_pretrain_options(parser: argparse.ArgumentParser) -> None:
     from .pretrain import PretrainPlan
 
-    parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="where the run and the model go")
+    parser.add_argument(
+        "--out", required=True, type=parse_path, metavar="FOLDER", help="where the run and the model go"
+    )
     parser.add_argument("--resume", action="store_true", help="go on with the run in FOLDER, if it holds one")
     parser.add_argument("--minutes", type=float, metavar="N",
                         help="of training, instead of --steps: the steps follow from the measured speed")  # fmt: skip
@@ -110,12 +118,13 @@ def add_pretrain_options(parser: argparse.ArgumentParser) -> None:
 
 def run_pretrain(options: argparse.Namespace) -> None:
     from .pretrain import PretrainPlan, format_pretraining_results, pretrain
+    from .run_folder import make_run_plan
 
     if options.steps is not None and options.minutes is not None:
         raise ValueError("--minutes and --steps both say how long to train: give one of them")
     if options.steps is not None and options.steps < 1:
         raise ValueError(f"--steps {options.steps}: a run has at least one step")
-    plan = PretrainPlan(**read_plan_options(options, PretrainPlan))
+    plan = make_run_plan(PretrainPlan, read_plan_options(options, PretrainPlan), options.out, options.resume)
     results = pretrain(plan, options.out, minutes=options.minutes, resume=options.resume)
     print(format_pretraining_results(results))
     print(
@@ -152,7 +161,7 @@ def add_attention_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="minilm", metavar="MODEL",
                         help="minilm, bertlab-mini, a folder, or a name on the hub (default: minilm)")  # fmt: skip
     parser.add_argument(
-        "--out", required=True, type=Path, metavar="FILE.html", help="the page, one file for any browser"
+        "--out", required=True, type=parse_path, metavar="FILE.html", help="the page, one file for any browser"
     )
     parser.add_argument("--layer", type=int, default=0, metavar="N", help="opens on this one, from 0 (default: 0)")
     parser.add_argument("--head", type=int, default=0, metavar="N", help="and this one (default: 0)")
@@ -162,15 +171,13 @@ def run_attention(options: argparse.Namespace) -> None:
     from . import views, weights
     from .wordpiece import WordPiece
 
-    check_parent_folder(options.out)
-    if options.out.is_dir():
-        raise IsADirectoryError(f"{options.out} is a folder: give the name of a file, {options.out / 'page.html'}")
+    check_output_path(options.out, "--out")
     folder = weights.find_model_folder(options.model)
     model, tokenizer = weights.load(folder), WordPiece.load(folder)
     weights.check_vocabulary(tokenizer, model, folder)
     view = views.show_attention(model, tokenizer, options.text, options.pair, layer=options.layer, head=options.head)
-    size = view.save(options.out).stat().st_size
-    (L, H), T = view.shape, len(view.tokens)
+    view.save(options.out)
+    (L, H), T, size = view.shape, len(view.tokens), len(view.page.encode("utf-8"))
     print(f"{options.out}: {size / 1e6:.2f} MB, {L} layers, {H} heads, {T} tokens. Open it in a browser, offline too.")
 
 
@@ -180,24 +187,29 @@ def run_attention(options: argparse.Namespace) -> None:
 def add_finetune_options(parser: argparse.ArgumentParser) -> None:
     from .tasks import FinetunePlan
 
-    parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="where the run and the model go")
+    parser.add_argument(
+        "--out", required=True, type=parse_path, metavar="FOLDER", help="where the run and the model go"
+    )
     parser.add_argument("--resume", action="store_true", help="go on with the run in FOLDER, if it holds one")
     drawn = "draw which label was predicted for which, and how far the probabilities can be trusted"
-    parser.add_argument("--picture", type=Path, metavar="FILE.png", help=drawn)
+    parser.add_argument("--picture", type=parse_path, metavar="FILE.png", help=drawn)
     add_plan_options(parser, FinetunePlan)
 
 
 def run_finetune(options: argparse.Namespace) -> None:
+    from .run_folder import make_run_plan
     from .tasks import FinetunePlan, draw_report, find_task, finetune, format_scores
 
-    plan = FinetunePlan(**read_plan_options(options, FinetunePlan))
+    plan = make_run_plan(FinetunePlan, read_plan_options(options, FinetunePlan), options.out, options.resume)
     if options.picture:
+        from .plots import check_picture_path, save_figure
+
         find_task(plan.task).check_report()
-    check_parent_folder(options.picture)
+        check_picture_path(options.picture, "--picture")
     results = finetune(plan, options.out, resume=options.resume)
     print(f"\n{format_scores(results)}\n\n{results['steps']:,} steps in {results['seconds']:.0f} seconds")
     if options.picture:
-        draw_report(options.out).savefig(options.picture, dpi=150)
+        save_figure(draw_report(options.out), options.picture)
     print(f"saved in {options.out}; to use it: python -m bertlab predict --model {options.out} TEXT")
 
 
@@ -223,7 +235,7 @@ def add_predict_options(parser: argparse.ArgumentParser) -> None:
                         help="what your file calls its columns (default: as in training)")  # fmt: skip
     parser.add_argument("--skip-bad-rows", action="store_true", help="leave out what cannot be read, and say which")
     parser.add_argument("--beams", type=int, metavar="N", help="write: texts that are carried on at a time")
-    parser.add_argument("--out", type=Path, metavar="FILE",
+    parser.add_argument("--out", type=parse_path, metavar="FILE",
                         help="write a .csv or .jsonl: the columns of the input and the predictions, with all "
                         'probabilities; "predicted_" stands before a name that your file has too')  # fmt: skip
 
@@ -263,7 +275,7 @@ def add_bench_options(parser: argparse.ArgumentParser) -> None:
                         help="instead: how far each gets in so many minutes, by its own recipe (takes about 4 times as "
                         "long; preset tiny, rows of 64 tokens, 64 a step, unless told otherwise)")  # fmt: skip
     parser.add_argument("--json", metavar="FILE", help="write all numbers there; -: on the terminal, without the table")
-    parser.add_argument("--picture", type=Path, metavar="FILE.png", help="draw the speeds, or the curves")
+    parser.add_argument("--picture", type=parse_path, metavar="FILE.png", help="draw the speeds, or the curves")
 
 
 def run_bench(options: argparse.Namespace) -> None:
@@ -274,8 +286,11 @@ def run_bench(options: argparse.Namespace) -> None:
     given = read_plan_options(options, bench.BenchConfig)
     config = bench.BenchConfig(**given)
     file = Path(options.json) if options.json not in (None, "-") else None
-    check_parent_folder(file)
-    check_parent_folder(options.picture)
+    check_output_path(file, "--json")
+    if options.picture:
+        from .plots import check_picture_path, save_figure
+
+        check_picture_path(options.picture, "--picture")
 
     def say(text: str) -> None:
         print(text, file=sys.stderr)
@@ -294,7 +309,7 @@ def run_bench(options: argparse.Namespace) -> None:
     if file is not None:
         write_json(file, results)
     if options.picture:
-        draw(results).savefig(options.picture, dpi=150)
+        save_figure(draw(results), options.picture)
 
 
 def add_lab_options(parser: argparse.ArgumentParser) -> None:

@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from .files import hash_file, move_into_place, write_text
+from .files import describe_error, hash_file, move_into_place, save_tensors, write_text
+from .records import parse_record
 
 if TYPE_CHECKING:
     from .train import TrainConfig
 
 CHECKPOINTS_KEPT = 2  # if the newest one is damaged, the one before it is used
+# What a checkpoint holds beside its tensors.
+FACTS = {"step": int, "tokens": int, "window": int, "loss": float, "log": list[dict], "scaler": dict | None,
+         "settings": dict}  # fmt: skip
 
 
 class TrainingRun:
@@ -79,6 +83,7 @@ class TrainingRun:
             state = read_checkpoint(path)
             if state is not None:
                 self.restore(*state, path)
+                self.write_log()  # a kill may have come between the checkpoint and the log
                 return
         if paths:
             raise ValueError(f"no checkpoint in {folder / 'checkpoints'} is complete: start again in another folder")
@@ -100,7 +105,7 @@ class TrainingRun:
         self.best = {name: tensor.to(device) for name, tensor in select_tensors(tensors, "best.").items()}
         moments: dict[int, dict[str, Tensor]] = {}
         for name, tensor in select_tensors(tensors, "optimizer.").items():
-            index, key = name.split(".")
+            index, _, key = name.partition(".")
             moments.setdefault(int(index), {})[key] = tensor
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
@@ -122,11 +127,10 @@ class TrainingRun:
         """Write a temporary file, wait until it is on the disk, then rename it: a kill never damages a checkpoint.
 
         Does nothing without a folder, or if the loss is not a number: a ruined model must not replace a good one.
+        Raises OSError when the disk is full: the checkpoints before this one stay.
         """
         if self.folder is None or not math.isfinite(float(self.loss)):
             return
-        from safetensors.torch import save_file
-
         tensors = {f"model.{name}": tensor.detach() for name, tensor in list_saved_tensors(self.model)}
         tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
         for index, moments in self.optimizer.state_dict()["state"].items():
@@ -137,12 +141,21 @@ class TrainingRun:
         }  # fmt: skip
         temporary = self.folder / "checkpoints" / "being-written"
         tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
-        save_file(tensors, temporary, metadata={"facts": json.dumps(facts)})
-        digest = hash_file(temporary)[:16]
-        move_into_place(temporary, temporary.with_name(f"step-{self.step:08}-{digest}.safetensors"))
-        write_text(self.folder / "log.jsonl", "".join(json.dumps(row) + "\n" for row in self.log))
+        try:
+            save_tensors(tensors, temporary, {"facts": json.dumps(facts)})
+            digest = hash_file(temporary)[:16]
+            move_into_place(temporary, temporary.with_name(f"step-{self.step:08}-{digest}.safetensors"))
+            self.write_log()
+        except OSError as error:
+            error.filename = str(self.folder)
+            raise OSError(f"after step {self.step}: {describe_error(error)}{self.describe_last_checkpoint()}") from None
+        finally:
+            temporary.unlink(missing_ok=True)
         for old in list_checkpoints(self.folder)[:-CHECKPOINTS_KEPT]:
             old.unlink(missing_ok=True)
+
+    def write_log(self) -> None:
+        write_text(self.folder / "log.jsonl", "".join(json.dumps(row) + "\n" for row in self.log))
 
     def describe_last_checkpoint(self) -> str:
         """The end of an error message: where to resume from."""
@@ -169,12 +182,17 @@ def list_checkpoints(folder: str | Path) -> list[Path]:
 
 def read_checkpoint(path: Path) -> tuple[dict, dict[str, Tensor]] | None:
     """Return (facts, tensors), or None for a file that is damaged; it is then renamed, with a warning."""
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
 
     if hash_file(path)[:16] != path.stem.split("-")[-1]:
         damaged = path.with_suffix(".damaged")
         warnings.warn(f"checkpoint {path} is damaged and not used; it is kept as {damaged.name}", stacklevel=2)
         os.replace(path, damaged)
         return None
-    with safe_open(path, "pt") as file:
-        return json.loads(file.metadata()["facts"]), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    try:
+        with safe_open(path, "pt") as file:
+            facts = json.loads((file.metadata() or {}).get("facts", "null"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is no checkpoint of bertlab's ({error}): move it out of the folder") from None
+    return parse_record(facts, path, **FACTS), tensors

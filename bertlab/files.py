@@ -1,11 +1,14 @@
-"""Files: read as UTF-8, written whole or not at all, one or several together, recognised by their sha256."""
+"""Files: read as UTF-8, written whole or not at all, one or several together, locked, recognised by their sha256."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import re
 import shutil
+import stat
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -13,7 +16,110 @@ from pathlib import Path
 
 # Names within the folder whose files are replaced together.
 STAGING_PREFIX = ".bertlab-saving-"  # files that are being written
+UNFINISHED = ".being-written"  # the end of the name of a single file that is being written
 COMMITTED = ".bertlab-ready"  # files that are complete and have to be moved into place
+
+
+# ---- Names and errors ------------------------------------------------------------------------------------------------
+
+
+def expand_home(path: str | Path) -> Path:
+    """The path with ~ and ~NAME replaced by a home folder. Raises FileNotFoundError when there is no such user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise FileNotFoundError(f"{path}: there is no home folder {Path(path).parts[0]} on this machine") from None
+
+
+def describe_error(error: OSError) -> str:
+    """What the system refused, as a clause that names the file and says what to do."""
+    file = error.filename if error.filename is None or isinstance(error.filename, str) else os.fsdecode(error.filename)
+    if error.errno is None:
+        return str(error)
+    if file is None:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return "the disk is full: make room, and repeat the command" if full else str(error.strerror or error)
+    shown = file if len(file) < 200 else f"{file[:80]}..."
+    words = {
+        errno.ENOENT: f"there is no file or folder {file!r}",
+        errno.EACCES: f"{shown}: this user may not read or write it: change its permissions, or name another place",
+        errno.EPERM: f"{shown}: the system does not allow this: name another place",
+        errno.EROFS: f"{shown} is on a disk that can only be read: name another place",
+        errno.ENOSPC: f"{shown} cannot be written, because the disk is full: make room, and repeat the command",
+        errno.EDQUOT: f"{shown} cannot be written, because your share of the disk is used up: make room, and repeat",
+        errno.ENOTDIR: f"{shown}: a part of this path is a file, where a folder is needed",
+        errno.EISDIR: f"{shown} is a folder, where a file is needed",
+        errno.EEXIST: f"{shown} exists already, as something else than is needed here: name another place",
+        errno.ENAMETOOLONG: f"{shown}: this name is longer than the disk allows: take a shorter one",
+        errno.ELOOP: f"{shown} is a link that leads back to itself: name another file",
+    }
+    return words.get(error.errno, f"{shown}: {error.strerror}")
+
+
+def describe_kind(mode: int) -> str:
+    """What something is that is no regular file, by its `st_mode`."""
+    kinds = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"))
+    return next((name for is_kind, name in kinds if is_kind(mode)), "a device")
+
+
+def check_output_path(path: str | Path | None, option: str) -> None:
+    """Raise OSError when a file cannot be written at `path`, which was given as `option`: better now than after the
+    work. A device or a pipe can: it is written into. None is no file, and fine."""
+    if path is None:
+        return
+    path = Path(path)
+    target = Path(os.path.realpath(path))
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            mode = target.stat().st_mode
+            if stat.S_ISDIR(mode):
+                raise IsADirectoryError(f"{option} {path} is a folder: give the name of a file")
+            if not os.access(target, os.W_OK):
+                raise PermissionError(f"{option} {path} may not be written by this user: name another file")
+            if not stat.S_ISREG(mode):
+                return
+        if not target.parent.is_dir():
+            raise FileNotFoundError(f"{option} {path}: there is no folder for it, {target.parent}: make it first")
+        check_folder_takes_files(target.parent)  # a file is written beside, then renamed
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(f"{option} {path}: {describe_error(error)}") from None
+
+
+def check_folder_takes_files(folder: Path) -> None:
+    """Write a small file into the folder and remove it. Raises OSError when that is impossible."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".bertlab-", suffix=UNFINISHED) as file:
+            file.write(b"x" * 4096)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno == errno.ENOENT:  # what /proc says
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(folder)) from None
+        error.filename = str(folder)  # not the name of the trial
+        raise
+
+
+# ---- Read ------------------------------------------------------------------------------------------------------------
+
+
+def check_regular_file(path: Path) -> None:
+    """Raise OSError for anything else: a device or a pipe may never end, or block for ever."""
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode):
+        raise OSError(f"{path} is {describe_kind(mode)}: give a regular file (save what it holds in one first)")
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a regular file. Raises OSError, with what is to be done."""
+    try:
+        check_regular_file(path)
+        return Path(path).read_bytes()
+    except OSError as error:
+        if error.errno in (None, errno.ENOENT):
+            raise
+        raise type(error)(describe_error(error)) from None
 
 
 def read_text(path: Path, keep_line_ends: bool = False) -> str:
@@ -23,7 +129,7 @@ def read_text(path: Path, keep_line_ends: bool = False) -> str:
     A line ends at \\n or \\r\\n, and at \\r in a file that has no \\n. Other characters that Unicode calls line
     ends are characters like any other.
     """
-    data = path.read_bytes()
+    data = read_bytes(path)
     if data.startswith(b"version https://git-lfs.github.com/spec/"):
         raise ValueError(f"{path} only points to the file that Git LFS keeps: fetch it with git lfs pull")
     text = decode_text(data, path)
@@ -64,29 +170,59 @@ def read_json(path: Path) -> object:
         raise ValueError("it is nested too deeply") from None
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all: a reader finds the old text or the new one. Lines end in \\n on any system.
+# ---- Write -----------------------------------------------------------------------------------------------------------
 
-    A link is followed. What is neither a file nor a folder, such as a device or a pipe, is written into and stays.
-    Raises IsADirectoryError for a folder.
-    """
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder: give the name of a file")
-    if path.exists() and not path.is_file():
-        path.write_text(text, encoding="utf-8", newline="\n")
-        return
-    path = Path(os.path.realpath(path))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.being-written")
-    try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        move_into_place(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+
+def write_text(path: Path, text: str) -> None:
+    """`write_bytes` of a text as UTF-8. Lines end in \\n on any system."""
+    write_bytes(path, text.encode("utf-8"))
 
 
 def write_json(path: Path, value: dict) -> None:
     """`write_text` of plain values."""
-    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+    write_text(path, format_json(value, indent=1) + "\n")
+
+
+def format_json(value: dict, indent: int | None = None) -> str:
+    """Plain values as JSON. All letters are themselves, unless there is half a character, as a file name can hold."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    return text if is_complete_text(text) else json.dumps(value, indent=indent)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all: a reader finds the old content or the new one.
+
+    A link is followed and stays. What is neither a file nor a folder, such as a device or a pipe, is written into and
+    stays. Raises IsADirectoryError for a folder, OSError (with the file's name) when the disk is full.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: give the name of a file")
+    path = Path(os.path.realpath(path))
+    special = path.exists() and not path.is_file()
+    temporary = path if special else path.with_name(f".{path.name[:100]}.{os.getpid()}{UNFINISHED}")
+    try:
+        temporary.write_bytes(data)
+        if not special:
+            move_into_place(temporary, path)
+    except OSError as error:
+        error.filename = str(path)
+        raise
+    finally:
+        if not special:
+            temporary.unlink(missing_ok=True)
+
+
+def save_tensors(tensors: dict, path: Path, metadata: dict[str, str]) -> None:
+    """Write a safetensors file. Raises OSError, as other writes do, where the library has an error of its own."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    try:
+        save_file(tensors, path, metadata=metadata)
+    except SafetensorError as error:
+        number = re.search(r"os error (\d+)", str(error))
+        code = int(number[1]) if number else errno.EIO
+        raise OSError(code, os.strerror(code), str(path)) from None
 
 
 def move_into_place(temporary: Path, path: Path) -> None:
@@ -160,6 +296,42 @@ def sync_to_disk(path: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+# ---- Locks and digests -----------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def hold_lock(path: Path, held: str, wait: bool = False) -> Iterator[None]:
+    """Hold the lock file `path` for what `held` names. The system releases it when the process ends, even by a kill.
+
+    If another process holds it: `wait` for it, and say so on standard error, or raise OSError. Both name the process,
+    which is noted beside the lock.
+    """
+    import filelock
+
+    lock, note = filelock.FileLock(path), path.with_name(f"{path.name}-holder")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        holder = describe_holder(note)
+        if not wait:
+            raise OSError(f"{held} is in use by {holder}: wait until it has ended, or stop it first") from None
+        print(f"waiting for {holder}, which holds {held} (Ctrl-C ends the waiting)", file=sys.stderr)
+        lock.acquire()
+    try:
+        note.write_text(f"{os.getpid()}\n", encoding="utf-8")
+        yield
+    finally:
+        note.unlink(missing_ok=True)
+        lock.release()
+
+
+def describe_holder(note: Path) -> str:
+    """The process that wrote this note: "process 1234"."""
+    with contextlib.suppress(OSError, ValueError):
+        return f"process {int(note.read_text(encoding='utf-8'))}"
+    return "another process"
 
 
 def hash_file(path: Path) -> str:

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from .files import is_complete_text, read_json
+from .files import check_regular_file, is_complete_text, read_json
 from .model import BertConfig
 from .weight_names import list_first_names
 
@@ -112,6 +112,7 @@ def read_weights(folder: Path) -> tuple[Path, dict[str, Tensor]]:
     for name, read in (("model.safetensors", read_safetensors), ("pytorch_model.bin", read_pickle)):
         for file in (folder / name, folder / f"{name}.index.json"):
             if file.exists():
+                check_regular_file(file)
                 weights = read(file) if file.suffix != ".json" else read_shards(file, read)
                 check_tensors(file, weights)
                 return file, weights

@@ -2,8 +2,12 @@
 once."""
 
 import argparse
+import codecs
+import os
+import sys
 from collections.abc import Sequence
 from dataclasses import MISSING, Field, field, fields
+from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from .suggestions import suggest_name
@@ -13,7 +17,8 @@ def option(default: Any, help: str, group: str = "options", **more) -> Any:
     """A field of a plan with its help text, for a frozen dataclass: `steps: int = option(1000, "steps to take")`.
 
     `group` is the heading in `--help`. `more` may hold `metavar`, `shown` (what help says of the default, instead of
-    its value), `positional=True`, and `tasks`, the names of the fine-tuning tasks that heed the field (none: all do).
+    its value), `positional=True`, and `on_resume`: "may change" for what a resumed run may have otherwise, "filled in"
+    for what the run itself replaces its default by.
     """
     return field(default=default, metadata={"help": help, "group": group} | more)
 
@@ -80,6 +85,20 @@ def split_pairs(name: str, texts: Sequence[str]) -> tuple[tuple[str, str], ...]:
     if any(len(pair) != 2 for pair in pairs):
         raise ValueError(f"--{name} {' '.join(texts)}: write NAME=YOURS, such as text=review")
     return pairs
+
+
+def start_again_with_utf8() -> None:
+    """Replace this process by one in Python's UTF-8 mode where the locale knows nothing but ASCII (LC_ALL=C): there no
+    name or text with other letters could be read from the command line."""
+    if codecs.lookup(sys.getfilesystemencoding()).name == "ascii":
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | {"PYTHONUTF8": "1"})
+
+
+def parse_path(text: str) -> Path:
+    """The path that an option was given."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the name is empty")
+    return Path(text)
 
 
 class CommandParser(argparse.ArgumentParser):

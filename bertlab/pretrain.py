@@ -3,7 +3,6 @@
 `python -m bertlab pretrain` calls `pretrain`; notebook 09 takes the same steps one at a time.
 """
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -19,7 +18,7 @@ from .baselines import Bigram, fit_unigram, score_baseline, score_pretraining
 from .batches import Batches
 from .corpus import EncodedCorpus, encode_documents, pair_rows
 from .coverage import report_coverage
-from .files import read_text, write_json
+from .files import expand_home, write_json
 from .heads import Pretraining
 from .masking import Masking, PretrainingCollate
 from .model import PRESETS, Bert, BertConfig, eval_mode, make_sinusoid_table
@@ -32,6 +31,7 @@ from .plan_texts import (
     split_plan_documents,
 )
 from .plan_texts import read_documents_and_groups as read_documents_and_groups
+from .run_folder import check_free_space, check_minutes, open_run_folder
 from .train import TrainConfig, estimate_steps, evaluate, train
 from .vocabulary import learn_vocabulary
 from .wordpiece import WordPiece
@@ -49,17 +49,18 @@ class PretrainPlan:
     `length` 128.
     """
 
-    text: tuple[str, ...] = option(("sotu", "wiki"), "named sources, .txt files, folders", "text", metavar="TEXT")
+    text: tuple[str, ...] = option(("sotu", "wiki"), "named sources, .txt files, folders", "text", metavar="TEXT",
+                                   on_resume="may change")  # fmt: skip
     vocab_size: int = option(4000, "wordpieces to learn", "text")
     length: int = option(64, "tokens a row at most; a model finds its neighbours sooner in short rows", "text")
     times: int = option(1, "go through the text so often, with other pairs each time, before rows come again", "text")
     same_source: bool = option(
         False, "take a random B from the same text as A: its kind alone does not give it away", "text")  # fmt: skip
     sentences: str = option("auto", "in texts of yours: lines (one sentence a line), marks (running prose), or auto, "
-                            "which looks at each file", "text", metavar="LAYOUT")  # fmt: skip
+                            "which looks at each file", "text", metavar="LAYOUT", on_resume="filled in")  # fmt: skip
     overflow: str = option("auto", "tokens that do not fit into a row: keep (for the next), drop (as Google did), or "
                            "auto: keep, but drop where all texts are named sources, as in the published results",
-                           "text", metavar="HOW")  # fmt: skip
+                           "text", metavar="HOW", on_resume="filled in")  # fmt: skip
     held_out: float = option(0.05, "share of the documents to be judged by", "text")
     preset: str = option("tiny", f"size: {', '.join(PRESETS)}", "model", metavar="SIZE")
     unigrams: bool = option(True, "start the MLM bias at zero, not at the log frequencies of the words", "model")
@@ -73,7 +74,7 @@ class PretrainPlan:
         "start the heads from random numbers, not at neighbouring tokens (which needs the sinusoids)",
         "model",
     )
-    steps: int = option(0, "of training", "training", shown="by --minutes")
+    steps: int = option(0, "of training", "training", shown="by --minutes", on_resume="filled in")
     batch_size: int = option(64, "rows a step", "training")
     masked: float = option(0.4, "share of the words to predict while training; judged is always at 15%", "training")
     whole_words: bool = option(False, "mask all pieces of a word or none", "training")
@@ -85,6 +86,8 @@ class PretrainPlan:
     warmup: float = option(0.1, "share of the steps over which the rate rises", "training")
     dropout: float = option(0.0, "while training; text that is seen a few times needs none", "training")
     seed: int = option(0, "of weights, pairs, masks and order", "training")
+
+    add_former_settings = staticmethod(add_former_settings)  # for plans that older runs recorded
 
     def __post_init__(self):
         BertConfig.preset(self.preset, vocab_size=self.vocab_size)  # complains of what cannot be
@@ -112,27 +115,44 @@ def pretrain(
 
     With `minutes` instead of `plan.steps` the speed is measured first, and the resulting number of steps is recorded:
     from then on the run is as reproducible as any other. The minutes are those of the training; reading the text and
-    the last evaluation take extra time. `resume=True` continues the run in `folder` with its recorded plan, or starts
-    it if there is none. The folder then opens in transformers (`config.json`, `model.safetensors`, the tokenizer's
-    files); `log.jsonl` is the log.
+    the last evaluation take extra time. `resume=True` continues the run in `folder`, or starts it if there is none; a
+    training that has ended is not repeated, only what follows it. The folder then opens in transformers (`config.json`,
+    `model.safetensors`, the tokenizer's files); `log.jsonl` is the log. Until then the folder holds no part of a model:
+    what the run has made lies in its `checkpoints`.
 
-    Raises FileExistsError when `folder` holds a run and `resume` is False, ValueError when its text has changed.
+    Raises FileExistsError when `folder` holds a run and `resume` is False, or another model; ValueError when the text
+    or the plan is not the one that the run began with; OSError when the folder cannot be written.
     """
-    folder = Path(folder)
-    recorded = read_recorded_run(folder, resume)
-    if not recorded and not (plan.steps or minutes):
-        raise ValueError("how long? Give steps or minutes")
+    folder = expand_home(folder)
+    with open_run_folder(folder, plan, resume, {"--text": plan.text}) as recorded:
+        return run_pretraining(plan, folder, recorded, minutes, watch, say)
+
+
+def run_pretraining(
+    plan: PretrainPlan,
+    folder: Path,
+    recorded: dict | None,
+    minutes: float | None,
+    watch: Callable[[dict, dict], None] | None,
+    say: Callable[[str], None],
+) -> dict:
+    """`pretrain` in a folder that is held, from the start or from what its run.json `recorded`."""
     if recorded:
-        plan = PretrainPlan(**add_former_settings(recorded["plan"]))
+        plan = replace(recorded["plan"], text=plan.text)
+        check_minutes(minutes, recorded, folder)
         say(f"going on with the run in {folder.name}: {plan.steps:,} steps")
-    folder.mkdir(parents=True, exist_ok=True)
+    elif not (plan.steps or minutes):
+        raise ValueError("how long? Give steps or minutes")
 
     training, held_out, kinds = split_plan_documents(plan, say)
-    tokenizer = WordPiece.load(folder) if recorded else learn_and_save_vocabulary(training, plan, folder)
+    tokenizer = load_vocabulary(folder) if recorded else learn_and_save_vocabulary(training, plan, folder)
     text, held_out_text = encode_documents(training, tokenizer), encode_documents(held_out, tokenizer)
     digest = sha256(text.ids.tobytes() + held_out_text.ids.tobytes()).hexdigest()
     if recorded and recorded["text_sha256"] != digest:
-        raise ValueError(f"the text is not the one that the run in {folder} began with: give it back, or start anew")
+        raise ValueError(
+            f"the text is not the one that the run in {folder} began with ({' '.join(recorded['plan'].text)}): give it "
+            "back, or start anew"
+        )
 
     batches = make_training_batches(text, tokenizer, plan, kinds[0])
     held_out_batches = make_held_out_batches(held_out_text, tokenizer, plan, kinds[1])
@@ -145,8 +165,9 @@ def pretrain(
     if not plan.steps:
         plan = replace(plan, steps=estimate_steps(minutes, model, batches, make_pretraining_config(plan)))
         say(f"{minutes:g} minutes are {plan.steps:,} steps of {plan.batch_size} rows on this machine")
+    check_free_space(folder, model, moments=1 if plan.optimizer == "muon" else 2, keep_best=False)
     if not recorded:
-        write_json(folder / "run.json", {"plan": asdict(plan), "text_sha256": digest})
+        write_json(folder / "run.json", {"plan": asdict(plan), "minutes": minutes, "text_sha256": digest})
 
     config = make_pretraining_config(plan)
     config = replace(config, evaluate_every=max(1, plan.steps // 10), log_every=max(1, plan.steps // 100))
@@ -157,7 +178,7 @@ def pretrain(
         config,
         evaluate=lambda m: evaluate(m, few, score_pretraining),
         folder=folder,
-        resume=resume,
+        resume=recorded is not None,
         watch=watch,
     )
     results = compare_with_baselines(model, text, held_out_batches)
@@ -167,24 +188,20 @@ def pretrain(
     return results
 
 
-def read_recorded_run(folder: Path, resume: bool) -> dict | None:
-    """The contents of `run.json`, or None for a new run. Raises FileExistsError for a run that is not to be resumed."""
-    path = folder / "run.json"
-    if not path.exists():
-        return None
-    if not resume:
-        raise FileExistsError(f"{folder} holds a run already: go on with it (--resume), or name another folder")
-    return json.loads(read_text(path))
-
-
 # ---- Text ------------------------------------------------------------------------------------------------------------
 
 
 def learn_and_save_vocabulary(documents: Sequence[Sequence[str]], plan: PretrainPlan, folder: Path) -> WordPiece:
-    """Learn the vocabulary from the training documents, and save it: a resumed run loads it from the folder."""
+    """Learn the vocabulary from the training documents, and save it beside the checkpoints: a resumed run loads it."""
     tokenizer = learn_vocabulary((sentence for document in documents for sentence in document), plan.vocab_size)
-    tokenizer.save(folder)
+    tokenizer.save(folder / "checkpoints" / "tokenizer")
     return tokenizer
+
+
+def load_vocabulary(folder: Path) -> WordPiece:
+    """The vocabulary of the run in `folder`; older versions of bertlab kept it beside the model."""
+    own = folder / "checkpoints" / "tokenizer"
+    return WordPiece.load(own if own.is_dir() else folder)
 
 
 def make_training_batches(

@@ -12,8 +12,6 @@ PyTorch and accelerate, and tests/test_gpu_path.py tests every decision that can
 import contextlib
 import copy
 import math
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -28,6 +26,7 @@ from .checkpoint import TrainingRun
 from .model import eval_mode
 from .optim import choose_precision, learning_rate_at, make_optimizer
 from .progress import ProgressBar, TrainingClock, quiet
+from .stopping import StopSignal
 
 COMPILE_BACKEND = "inductor"  # torch.compile's backend
 
@@ -88,10 +87,10 @@ def train(
     With a `folder`, checkpoints are written into it, and `resume=True` continues from the newest complete one.
     `watch(row, status)` is called for every row of the log, and `watch({}, status)` about once a second; the status is
     that of `TrainingClock`. The default draws a progress bar; `watch=quiet` draws nothing. `scale(name)` is a factor
-    for the learning rate of a parameter. Under `torchrun` the processes share the work. Ctrl-C finishes the step,
-    writes a checkpoint and raises KeyboardInterrupt; a second one stops at once. Raises FileExistsError when `folder`
-    holds a run and `resume` is False, ValueError when that run has other settings, FloatingPointError when the loss is
-    not finite.
+    for the learning rate of a parameter. Under `torchrun` the processes share the work. Ctrl-C (or SIGTERM) finishes
+    the step, writes a checkpoint and raises KeyboardInterrupt (or Terminated); a second one stops at once. Raises
+    FileExistsError when `folder` holds a run and `resume` is False, ValueError when that run has other settings,
+    FloatingPointError when the loss is not finite, OSError when the disk is full.
     """
     accelerator = make_accelerator(config)
     optimizer = make_optimizer(model, config, accelerator.device, scale)
@@ -136,7 +135,7 @@ def train(
                     run.save()
                 if stopped and not ended:
                     progress = f"{run.step} of {config.steps}{run.describe_last_checkpoint()}"
-                    raise KeyboardInterrupt(f"stopped after step {progress}")
+                    raise stop.exception(f"stopped after step {progress}")
             run.restore_best_weights()
     finally:
         log.report_end()
@@ -297,31 +296,3 @@ def preserve_random_state() -> Iterator[None]:
     gpus = [torch.cuda.current_device()] if torch.cuda.is_available() else []  # not those of other processes
     with torch.random.fork_rng(gpus):
         yield
-
-
-class StopSignal:
-    """Delay Ctrl-C until the end of a step. A second one stops at once."""
-
-    def __init__(self):
-        self.requested = False
-
-    def __enter__(self) -> "StopSignal":
-        self.main = threading.current_thread() is threading.main_thread()
-        if self.main:
-            self.previous_handler = signal.signal(signal.SIGINT, self.request_stop)
-        return self
-
-    def __exit__(self, *_) -> None:
-        if self.main:
-            signal.signal(signal.SIGINT, self.previous_handler)
-
-    def request_stop(self, *_) -> None:
-        if self.requested:
-            raise KeyboardInterrupt("stopped in the middle of a step; the last checkpoint is complete")
-        self.requested = True
-
-    def is_agreed(self, accelerator) -> bool:
-        """Whether any process has to stop. Then all of them do: one must not leave while another waits for it."""
-        if accelerator.num_processes == 1:
-            return self.requested
-        return bool(accelerator.reduce(torch.tensor(float(self.requested), device=accelerator.device), "sum").item())

@@ -8,10 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from .files import finish_replacement, replace_files
+from .files import expand_home, finish_replacement, replace_files, save_tensors
 from .heads import Classifier, Pretraining, SpanFinder, Tagger
 from .model import Bert, BertConfig
 from .model_files import ONLY_VALUES, read_config, read_weights
@@ -39,7 +38,7 @@ def find_model_folder(where: str | Path, revision: str | None = None) -> Path:
     `load("bert-base-uncased")`. A save into a folder that was killed is completed first. Raises OSError when there is
     no such model.
     """
-    folder = Path(where).expanduser()
+    folder = expand_home(where)
     if folder.is_dir():
         finish_replacement(folder)
         return folder
@@ -344,12 +343,12 @@ def save(
         settings |= describe_head(model, labels)
     elif labels is not None:
         raise ValueError(f"a {kind.__name__} has no classes to label")
-    folder = Path(folder).expanduser().resolve()
+    folder = expand_home(folder).resolve()
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"{folder} is a file: a model is saved to a folder")
     with replace_files(folder) as staging:
-        (staging / "config.json").write_text(json.dumps(settings, indent=2) + "\n", "utf-8")
-        save_file(to_hf_names(weights), staging / "model.safetensors", metadata={"format": "pt"})
+        (staging / "config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+        save_tensors(to_hf_names(weights), staging / "model.safetensors", {"format": "pt"})
         if tokenizer is not None:
             tokenizer.save(staging, max_length=model.config.max_position_embeddings)
     return folder

@@ -51,6 +51,14 @@ def test_a_finished_run_resumes_to_itself(tmp_path):
     assert second == log
 
 
+def test_a_log_that_a_kill_left_unwritten_is_written_when_the_run_goes_on(tmp_path):
+    run(folder=tmp_path)
+    log = (tmp_path / "log.jsonl").read_bytes()
+    (tmp_path / "log.jsonl").unlink()
+    run(folder=tmp_path, resume=True, model=Pretraining(TINY))
+    assert (tmp_path / "log.jsonl").read_bytes() == log
+
+
 def test_a_folder_with_a_run_is_not_overwritten(tmp_path):
     run(folder=tmp_path)
     with pytest.raises(FileExistsError, match="holds a run already"):

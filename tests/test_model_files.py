@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from bertlab.__main__ import main
 from bertlab.heads import Classifier, Pretraining
 from bertlab.model import ACTIVATIONS, BertConfig
+from bertlab.model_files import read_weights
 from bertlab.pretrain import fill_masks
 from bertlab.weights import load, save
 from bertlab.wordpiece import SPECIAL_TOKENS, WordPiece
@@ -356,8 +357,8 @@ def test_whole_files_come_before_shards(folder):
 
 def edit_index(change):
     def apply(index: Path) -> None:
-        content = json.loads(index.read_text())
-        index.write_text(json.dumps(change(content)))
+        content = json.loads(index.read_text(encoding="utf-8"))
+        index.write_text(json.dumps(change(content)), encoding="utf-8")
 
     return apply
 
@@ -544,3 +545,11 @@ def test_mutated_files(count, folder, tmp_path, monkeypatch):
     print(outcomes)
     assert min(outcomes.values()) > count / 10
     assert try_folder(folder) == try_folder(classifier) == "loaded"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="devices of POSIX")
+@pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin", "model.safetensors.index.json"])
+def test_weights_are_a_regular_file(tmp_path, name):
+    (tmp_path / name).symlink_to("/dev/zero")
+    with pytest.raises(OSError, match=f"{name} is a device: give a regular file"):
+        read_weights(tmp_path)

@@ -230,8 +230,11 @@ def test_minutes_become_steps_that_are_recorded(text, tmp_path):
     steps = json.loads((tmp_path / "run/run.json").read_text())["plan"]["steps"]
     assert steps == results["steps"] >= 1
     assert any(f"0.02 minutes are {steps:,} steps" in line for line in said)
-    again = pretrain(plan(text, steps=0), tmp_path / "run", minutes=5, resume=True, watch=quiet)
-    assert again == results
+    with pytest.raises(ValueError, match=r"--minutes is 5, but the run in .* began with 0.02 minutes"):
+        pretrain(plan(text, steps=0), tmp_path / "run", minutes=5, resume=True, watch=quiet)
+    for minutes in (0.02, None):
+        again = pretrain(plan(text, steps=0), tmp_path / "run", minutes=minutes, resume=True, watch=quiet)
+        assert again == results
 
 
 def test_a_run_is_not_overwritten_and_its_text_must_not_change(text, tmp_path):
@@ -240,7 +243,7 @@ def test_a_run_is_not_overwritten_and_its_text_must_not_change(text, tmp_path):
         pretrain(plan(text, steps=1), tmp_path / "run", watch=quiet)
     text.write_text(text.read_text() + "\n\nThe old house. The red bird. The tree.")
     with pytest.raises(ValueError, match="the text is not the one"):
-        pretrain(plan(text), tmp_path / "run", resume=True, watch=quiet)
+        pretrain(plan(text, steps=1), tmp_path / "run", resume=True, watch=quiet)
 
 
 @pytest.mark.parametrize(

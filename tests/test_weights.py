@@ -782,7 +782,7 @@ def test_an_error_while_writing_changes_nothing(folder, tmp_path, monkeypatch):
     def no_space(*_, **__):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(weights, "save_file", no_space)
+    monkeypatch.setattr(weights, "save_tensors", no_space)
     with pytest.raises(OSError, match="no space left"):
         save(make_model(Bert), folder)
     assert have_equal_weights(load(folder), make_model())
@@ -790,7 +790,7 @@ def test_an_error_while_writing_changes_nothing(folder, tmp_path, monkeypatch):
 
 
 def test_an_error_in_a_new_folder_leaves_none(tmp_path, monkeypatch):
-    monkeypatch.setattr(weights, "save_file", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(weights, "save_tensors", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         save(make_model(), tmp_path / "model")
     assert list(tmp_path.iterdir()) == []

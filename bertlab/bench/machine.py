@@ -83,7 +83,9 @@ def get_peak_memory() -> int:
     """The most bytes of memory that this process has held at a time (the high-water mark of its resident set)."""
     status = Path("/proc/self/status")
     if status.exists():  # getrusage would count what the parent held when it started this process
-        return next(int(line.split()[1]) * 1024 for line in status.read_text().splitlines() if "VmHWM" in line)
+        return next(
+            int(line.split()[1]) * 1024 for line in status.read_text(encoding="utf-8").splitlines() if "VmHWM" in line
+        )
     if os.name == "nt":
         import psutil
 

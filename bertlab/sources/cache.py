@@ -2,10 +2,8 @@
 
 import contextlib
 import functools
-import json
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +17,7 @@ NO_COPY = "no copy"
 def cache_folder() -> Path:
     """BERTLAB_CACHE if it is set, else the platform's own cache folder. It need not exist yet."""
     if folder := os.environ.get("BERTLAB_CACHE"):
-        return Path(folder).expanduser().absolute()
+        return files.expand_home(folder).absolute()
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("bertlab", appauthor=False))
@@ -41,9 +39,11 @@ def find_damage(entry: Path, source: Source, check_sha256: bool = True) -> str |
     if not entry.exists():
         return NO_COPY
     try:
-        manifest = json.loads(files.read_text(entry / MANIFEST))
+        manifest = files.read_json(entry / MANIFEST)
         if manifest["sha256"] != source.sha256:
             return f"it was made from another archive (sha256 {manifest['sha256'][:12]}...)"
+        if not manifest["files"]:
+            return "its manifest names no file"
         for name, (size, sha256) in manifest["files"].items():
             path = entry / name
             if not path.is_file():
@@ -64,39 +64,32 @@ def lock_source(source: Source) -> Iterator[None]:
 
     Removes what killed processes left. Raises SourceError if the cache folder cannot be written.
     """
-    import filelock
-
     folder = cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(folder / f"{source.name}.lock")
-        try:
-            lock.acquire(timeout=1)
-        except filelock.Timeout:
-            print(f"{source.name}: another process is fetching it; waiting", file=sys.stderr)
-            lock.acquire()
+        files.check_folder_takes_files(folder)
     except OSError as error:
         advice = "set the environment variable BERTLAB_CACHE to a folder that you can write to"
-        raise SourceError(f"the cache folder {folder} cannot be written ({error}); {advice}") from error
-    try:
+        raise SourceError(
+            f"the cache folder {folder} cannot be written ({files.describe_error(error)}); {advice}"
+        ) from error
+    with files.hold_lock(folder / f"{source.name}.lock", f"{source.name} in the cache", wait=True):
         for unfinished in folder.glob(f"{source.name}.part-*"):
             shutil.rmtree(unfinished, ignore_errors=True)
         yield
-    finally:
-        lock.release()
-
-
-def remove_entry(entry: Path) -> None:
-    """Remove a damaged copy, and forget the sha256 of its files: the new ones may have the same size and time."""
-    hash_unchanged_file.cache_clear()
-    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
 def store_files(folder: Path, entry: Path, source: Source) -> None:
-    """Write the manifest into the folder of unpacked files, and move the folder to its place in the cache."""
+    """Write the manifest into the folder of unpacked files, and move the folder to its place in the cache.
+
+    A damaged copy that is there goes only now.
+    """
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     listed = {path.relative_to(folder).as_posix(): [path.stat().st_size, files.hash_file(path)] for path in paths}
     for path in folder.rglob("*"):
         files.sync_to_disk(path)
     files.write_json(folder / MANIFEST, {"source": source.name, "sha256": source.sha256, "files": listed})
+    hash_unchanged_file.cache_clear()  # the new files may have the size and time of damaged ones
+    if os.path.lexists(entry):
+        os.rename(entry, folder.with_name("damaged"))  # removed together with what else the fetching left
     files.move_into_place(folder, entry)

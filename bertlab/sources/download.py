@@ -14,6 +14,9 @@ from ..files import hash_file
 from .archives import check_archive, unpack_members
 from .registry import DamagedError, Source, SourceError
 
+PATIENCE = 60.0  # seconds in which a hundredth of an archive must arrive, or six times BERTLAB_TIMEOUT if that is more
+PIP_MEMORY = 2 << 30  # bytes: the page of an index may have no end, and pip reads it whole
+
 
 def read_timeout() -> float:
     """Seconds that the index or the hub may stay silent: BERTLAB_TIMEOUT, or 15."""
@@ -35,7 +38,7 @@ class __legacy__:
     def prepare_metadata_for_build_wheel(folder, settings=None):
         name = "{module}-{version}.dist-info"
         os.mkdir(os.path.join(folder, name))
-        with open(os.path.join(folder, name, "METADATA"), "w") as file:
+        with open(os.path.join(folder, name, "METADATA"), "w", encoding="utf-8") as file:
             file.write("Metadata-Version: 2.1\\nName: {package}\\nVersion: {version}\\n")
         return name
 """
@@ -62,17 +65,38 @@ def measure_download(folder: Path) -> int:
     return max(sizes)
 
 
-def show_progress(process: subprocess.Popen, source: Source, folder: Path, progress: bool) -> None:
-    """Wait until pip has ended, with a progress bar of what arrives in `folder`."""
+def wait_for_pip(process: subprocess.Popen, source: Source, folder: Path, progress: bool) -> None:
+    """Wait until pip has ended, with a progress bar of what arrives in `folder`. Raises SourceError when more arrives
+    than the source has, or next to nothing for a long time."""
     from tqdm import tqdm
 
+    patience = max(PATIENCE, 6 * read_timeout())
+    counted, since = 0, time.monotonic()
     options = {"unit": "B", "unit_scale": True, "mininterval": 0.5, "desc": source.name, "disable": not progress}
     with tqdm(total=source.bytes, **options) as bar:
         running = True
         while running:
             running = process.poll() is None
-            bar.update(min(measure_download(folder), source.bytes) - bar.n)
+            arrived = measure_download(folder)
+            bar.update(min(arrived, source.bytes) - bar.n)
+            if arrived > source.bytes:
+                raise SourceError(f"it sends more than the {source.bytes:,} bytes that {source.requirement} has")
+            if arrived - counted > source.bytes // 100:
+                counted, since = arrived, time.monotonic()
+            elif running and time.monotonic() - since > patience:
+                raise SourceError(
+                    f"{arrived:,} of {source.bytes:,} bytes had arrived, and next to nothing in the last "
+                    f"{patience:g} seconds"
+                )
             time.sleep(0.1 if running else 0)
+
+
+def limit_memory(process_id: int) -> None:
+    """Let a process have no more than PIP_MEMORY, where the system can do that (Linux)."""
+    with contextlib.suppress(ImportError, AttributeError, OSError, ValueError):
+        import resource
+
+        resource.prlimit(process_id, resource.RLIMIT_AS, (PIP_MEMORY, PIP_MEMORY))
 
 
 def find_pip_reason(log: str) -> str:
@@ -99,14 +123,15 @@ def run_pip_download(source: Source, folder: Path, progress: bool) -> Path:
         names = {"module": source.package.replace("-", "_"), "package": source.package, "version": source.version}
         (backend / "setuptools").mkdir()
         (backend / "setuptools" / "__init__.py").touch()
-        (backend / "setuptools" / "build_meta.py").write_text(BACKEND.format(**names))
+        (backend / "setuptools" / "build_meta.py").write_text(BACKEND.format(**names), encoding="utf-8")
     environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(backend), environment.get("PYTHONPATH")]))
     command = build_pip_command(source, destination)
     with open(folder / "pip.log", "wb") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+        limit_memory(process.pid)
         try:
-            show_progress(process, source, folder, progress)
+            wait_for_pip(process, source, folder, progress)
         finally:
             process.kill()  # does nothing if pip has ended
             process.wait()

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from .archives import check_archive, find_shared_folder, unpack_members
-from .cache import NO_COPY, find_damage, locate_entry, lock_source, remove_entry, store_files
+from .cache import NO_COPY, find_damage, locate_entry, lock_source, store_files
 from .download import download_from_index, download_hub_files
 from .registry import DamagedError, Source, SourceError, find_source
 
@@ -87,10 +87,9 @@ def fetch(name: str, path: str | os.PathLike | None = None, progress: bool = Tru
             return entry  # another process fetched it while we waited
         if damage != NO_COPY:
             print(
-                f"{name}: the cached copy {entry} is damaged: {damage}; it is removed and fetched again",
+                f"{name}: the cached copy {entry} is damaged: {damage}; it is fetched again, and replaced then",
                 file=sys.stderr,
             )
-            remove_entry(entry)
         with tempfile.TemporaryDirectory(
             prefix=f"{name}.part-", dir=entry.parent, ignore_cleanup_errors=True
         ) as folder:

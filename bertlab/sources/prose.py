@@ -101,7 +101,7 @@ def wiki() -> list[dict]:
 
     `topic` is one of 11 classes or "Uncategorized" (1,000 articles). `clean_summary` has repaired the summaries.
     """
-    articles = json.loads((fetching.fetch("wiki") / "summaries_en-us.json").read_text(encoding="utf-8")).values()
+    articles = json.loads(read_text(fetching.fetch("wiki") / "summaries_en-us.json")).values()
     return [{"title": article["title"], "summary": clean_summary(article["extract"]), "topic": article["topic"]}
             for article in articles]  # fmt: skip
 

@@ -79,6 +79,9 @@ class Task:
     input_columns: ClassVar[dict[str, str]] = {}  # what `predict` reads of a table, and how these columns are called
     file_columns: ClassVar[dict[str, str]] = {}  # how the columns of the training file were called
     example: ClassVar[type | None] = None  # the type of its examples
+    setting_types: ClassVar[dict[str, Any]] = {}  # what `derive_settings` gives, and its types
+    choice_types: ClassVar[dict[str, Any]] = {}  # the same of `choose_options`
+    report_types: ClassVar[dict[str, Any]] = {}  # what `draw_report` needs of a row
     texts_recur: ClassVar[bool] = False  # whether one text belongs to several examples by its nature
     labels: Sequence[str] = ()
 
@@ -250,6 +253,7 @@ class TextTask(Task):
 
     head = Classifier
     problem_type: ClassVar[str]
+    setting_types: ClassVar[dict[str, Any]] = {"labels": list[str]}
     no_answer: ClassVar[Any] = ""  # stands for the answer where there is none yet
     input_columns: ClassVar[dict[str, str]] = {"text": "text", "pair": "text_pair"}
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
@@ -31,6 +31,7 @@ class Classification(TextTask):
     problem_type = "single_label_classification"
     options = ("class_weights",)
     columns = ("text", "pair", "label")
+    report_types: ClassVar[dict] = {"expected": str, "label": str, "probability": float}
 
     @classmethod
     def list_labels(cls, examples: Sequence[LabelledText]) -> list[str]:

@@ -18,8 +18,10 @@ from torch import nn
 from .. import weights
 from ..batches import Batches
 from ..corpus import hash_to_fraction
-from ..files import write_json, write_text
+from ..files import expand_home, format_json, write_json, write_text
 from ..options import option
+from ..records import read_record_lines
+from ..run_folder import check_free_space, open_run_folder, read_recorded_plan
 from ..train import TrainConfig, train
 from ..wordpiece import WordPiece
 from .base import Split, Task, split_examples
@@ -44,11 +46,11 @@ class FinetunePlan:
                         "what to learn", metavar="MODEL")  # fmt: skip
     train: str = option(
         "", "to learn from: .csv, .tsv, .jsonl, CoNLL columns, .conllu, SQuAD JSON, a folder with a folder for each "
-        "class, or hub:NAME[:CONFIG][@SPLIT]", "data of your own", metavar="FILE")  # fmt: skip
+        "class, or hub:NAME[:CONFIG][@SPLIT]", "data of your own", metavar="FILE", on_resume="may change")  # fmt: skip
     eval: str = option("", "what the scores in the table are of (default: a tenth of --train)", "data of your own",
-                       metavar="FILE")  # fmt: skip
+                       metavar="FILE", on_resume="may change")  # fmt: skip
     dev: str = option("", "what the best weights are chosen by (default: a tenth of --train)", "data of your own",
-                      metavar="FILE")  # fmt: skip
+                      metavar="FILE", on_resume="may change")  # fmt: skip
     columns: tuple[tuple[str, str], ...] = option(
         (), "what your file calls its columns, such as text=review label=stars; tag: their numbers, such as word=2 "
         "tag=-1 (the last), or column=xpos of CoNLL-U", "data of your own",
@@ -77,8 +79,10 @@ class FinetunePlan:
     stride: int = option(
         0, "read: how many tokens later the next window begins", "for some tasks", shown="half a window"
     )
-    beams: int = option(1, "write: texts that are carried on at a time", "for some tasks")
-    length_penalty: float = option(1.0, "write: 0 prefers short texts, 1 takes the mean", "for some tasks")
+    beams: int = option(1, "write: texts that are carried on at a time", "for some tasks", on_resume="may change")
+    length_penalty: float = option(
+        1.0, "write: 0 prefers short texts, 1 takes the mean", "for some tasks", on_resume="may change"
+    )
     whole: bool = option(False, "write: leave out pairs of which something would be cut", "for some tasks")
 
     def __post_init__(self):
@@ -127,19 +131,35 @@ def finetune(
     `data` replaces what the plan names. All of the data is read and checked before the training starts. The folder then
     opens in transformers and in `predict`: config.json with the labels, model.safetensors, the tokenizer's files.
     `test.jsonl` holds the prediction for each test example and the expected answer; `draw_report` draws them.
-    `resume=True` goes on with the run in `folder`, or begins it. Raises FileExistsError when the folder holds a run and
-    `resume` is False, ValueError for data that cannot be used or has changed.
+    `resume=True` goes on with the run in `folder`, or begins it; a training that has ended is not repeated, only what
+    follows it, perhaps with other `beams`. Raises FileExistsError when the folder holds a run and `resume` is False, or
+    another model; ValueError for data that cannot be used or has changed, and for a plan that has changed; OSError when
+    the folder cannot be written.
     """
-    folder = Path(folder)
-    facts = read_facts(folder, resume)
-    if facts:
-        plan = parse_plan(facts)
+    folder = expand_home(folder)
+    inputs = {f"--{name}": [value] for name in ("train", "eval", "dev", "model") if (value := getattr(plan, name))}
+    with open_run_folder(folder, plan, resume, inputs) as recorded:
+        return run_finetuning(plan, folder, recorded, data, watch, say)
+
+
+def run_finetuning(
+    plan: FinetunePlan,
+    folder: Path,
+    recorded: dict | None,
+    data: Split | None,
+    watch: Callable[[dict, dict], None] | None,
+    say: Callable[[str], None],
+) -> dict:
+    """`finetune` in a folder that is held, from the start or from what its run.json `recorded`."""
+    if recorded:
         say(f"going on with the run in {folder.name}")
     data = read_data(plan, say) if data is None else data
     check_data(plan, data, say)
     fingerprint = sha256(json.dumps([list(side) for side in data]).encode("utf-8", "surrogatepass")).hexdigest()
-    if facts and facts["data_sha256"] != fingerprint:
-        raise ValueError(f"the data is not what the run in {folder} began with: give it back, or start anew")
+    if recorded and recorded["data_sha256"] != fingerprint:
+        names = " ".join(name for name in (recorded["plan"].train, recorded["plan"].eval, recorded["plan"].dev) if name)
+        began = f" ({names})" if names else ""
+        raise ValueError(f"the data is not what the run in {folder} began with{began}: give it back, or start anew")
 
     start = weights.find_model_folder(plan.model)
     tokenizer = WordPiece.load(start)
@@ -149,14 +169,14 @@ def finetune(
     weights.check_vocabulary(tokenizer, model, plan.model)
     data = leave_out_cut(plan, task, data, say) if plan.whole else data
     batches, config = prepare_training(plan, task, data, say)
-    folder.mkdir(parents=True, exist_ok=True)
-    if not facts:
+    check_free_space(folder, model, moments=2, keep_best=bool(plan.evaluations))
+    if not recorded or recorded["plan"] != plan:
         write_json(folder / "run.json", {"plan": asdict(plan), "data_sha256": fingerprint} | settings)
 
     begun = time.perf_counter()
     validate = (lambda model: task.validate(model, data.dev)) if plan.evaluations else None
     scale = scale_learning_rates(plan, model.config.num_hidden_layers)
-    train(model, batches, config, evaluate=validate, folder=folder, resume=resume, watch=watch, scale=scale)
+    train(model, batches, config, evaluate=validate, folder=folder, resume=bool(recorded), watch=watch, scale=scale)
     seconds = time.perf_counter() - begun
     labels = list(task.labels) or None
     weights.save(model.cpu(), folder, tokenizer, labels=labels)
@@ -171,7 +191,7 @@ def judge_model(plan: FinetunePlan, task: Task, model: nn.Module, data: Split, f
     chosen = task.choose_options(model, data.dev)
     predictions = task.predict(model, data.test, **chosen)
     lines = [
-        json.dumps({"expected": task.get_answer(example)} | prediction, ensure_ascii=False) + "\n"
+        format_json({"expected": task.get_answer(example)} | prediction) + "\n"
         for example, prediction in zip(data.test, predictions, strict=True)
     ]
     write_text(folder / "test.jsonl", "".join(lines))
@@ -193,27 +213,12 @@ def draw_report(folder: str | Path, most: int = 12):
     Raises ValueError for a writer, which gives no probabilities, OSError for a run that has not ended.
     """
     folder = Path(folder)
-    task = find_task(parse_plan(json.loads((folder / "run.json").read_text("utf-8"))).task)
-    rows = [json.loads(line) for line in (folder / "test.jsonl").read_text("utf-8").splitlines()]
-    return task.draw_report(rows, most)
+    task = find_task(read_recorded_plan(folder, FinetunePlan)["plan"].task)
+    task.check_report()
+    return task.draw_report(read_record_lines(folder / "test.jsonl", **task.report_types), most)
 
 
 # ---- The steps of a run ----------------------------------------------------------------------------------------------
-
-
-def read_facts(folder: Path, resume: bool) -> dict | None:
-    """What `run.json` in the folder holds, None for a new run. Raises FileExistsError unless the run is to go on."""
-    recorded = folder / "run.json"
-    if not recorded.exists():
-        return None
-    if not resume:
-        raise FileExistsError(f"{folder} holds a run already: go on with it (--resume), or name another folder")
-    return json.loads(recorded.read_text("utf-8"))
-
-
-def parse_plan(facts: dict) -> FinetunePlan:
-    """The plan in a `run.json`."""
-    return FinetunePlan(**facts["plan"] | {"columns": tuple(map(tuple, facts["plan"]["columns"]))})
 
 
 def read_data(plan: FinetunePlan, say: Callable[[str], None] = print) -> Split:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -32,6 +32,8 @@ class MultiLabel(TextTask):
     name, metric, example, no_answer = "multilabel", "micro_f1", MultiLabelText, ()
     problem_type = "multi_label_classification"
     columns = ("text", "pair", "labels")
+    choice_types: ClassVar[dict] = {"threshold": float}
+    report_types: ClassVar[dict] = {"expected": list[str], "probabilities": dict[str, float]}
 
     def __init__(self, tokenizer: WordPiece, labels: Sequence[str], length: int = 128):
         super().__init__(tokenizer, labels, length)

@@ -3,19 +3,19 @@
 import csv
 import io
 import json
-import os
 import re
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from torch import nn
 
 from .. import files, weights
+from ..records import parse_record, read_record
+from ..run_folder import read_recorded_plan
 from ..wordpiece import WordPiece
 from .base import Task
-from .finetuning import make_task, parse_plan
-from .named import TASKS
+from .finetuning import FinetunePlan, make_task
+from .named import TASKS, find_task
 
 
 def load_predictor(folder: str | Path) -> tuple[nn.Module, Task, dict]:
@@ -32,11 +32,12 @@ def load_predictor(folder: str | Path) -> tuple[nn.Module, Task, dict]:
         raise ValueError(f"{folder} holds a {type(model).__name__}, which has nothing to predict: fine-tune it first")
     if not (path / "results.json").exists():
         raise ValueError(f"the run in {folder} has not ended: go on with it (finetune --resume)")
-    facts, results = (json.loads((path / name).read_text("utf-8")) for name in ("run.json", "results.json"))
-    plan = parse_plan(facts)
-    task = make_task(plan, tokenizer, facts)
+    recorded = read_recorded_plan(path, FinetunePlan)
+    plan, kind = recorded["plan"], find_task(recorded["plan"].task)
+    results = read_record(path / "results.json", **kind.choice_types)
+    task = make_task(plan, tokenizer, parse_record(recorded, path / "run.json", **kind.setting_types))
     task.file_columns = {name: own for name, own in plan.columns if name in task.input_columns}
-    options = {"threshold": results["threshold"]} if "threshold" in results else {}
+    options = {name: results[name] for name in task.choice_types}
     model = weights.load(path, task.head)
     weights.check_vocabulary(tokenizer, model, folder)
     return model, task, options
@@ -73,18 +74,9 @@ def check_output_file(file: Path, source: Path | None = None) -> None:
     """
     if file.suffix.lower() not in (".csv", ".jsonl"):
         raise ValueError(f"{file}: predictions are written to a .csv or a .jsonl file")
-    if file.is_dir():
-        raise IsADirectoryError(f"{file} is a folder: give the name of a file")
-    folder = Path(os.path.realpath(file)).parent
-    if not folder.is_dir():
-        raise FileNotFoundError(f"there is no folder for {file}")
+    files.check_output_path(file, "--out")
     if source is not None and file.exists() and file.samefile(source):
         raise ValueError(f"{file} is the file that is read: write the predictions to another one")
-    if file.is_file() or not file.exists():  # what is written beside it first is renamed
-        try:
-            tempfile.TemporaryFile(dir=folder).close()
-        except OSError as error:
-            raise OSError(f"{file}: nothing can be written in {folder} ({error.strerror})") from error
 
 
 def print_predictions(task: type[Task] | Task, predictions: Sequence[dict]) -> None:

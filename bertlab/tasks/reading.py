@@ -39,6 +39,8 @@ class Reading(Task):
     options = ("stride",)
     input_columns: ClassVar[dict[str, str]] = {"question": "question", "context": "context"}
     texts_recur = True  # many questions have the same context
+    setting_types: ClassVar[dict] = {"no_answer": bool}
+    report_types: ClassVar[dict] = {"expected": list[str], "answer": str, "probability": float}
 
     def __init__(
         self, tokenizer: WordPiece, length: int = 256, stride: int = 0, longest: int = 30, no_answer: bool = False

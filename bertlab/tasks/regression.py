@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -32,6 +32,7 @@ class Regression(TextTask):
     problem_type = "regression"
     units = dict.fromkeys(("pearson", "spearman", "mae"), "number")
     columns = ("text", "pair", "score")
+    report_types: ClassVar[dict] = {"expected": float, "score": float}
 
     @classmethod
     def derive_settings(cls, examples: Sequence[ScoredText]) -> dict:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from torch import Tensor, nn
@@ -28,6 +29,7 @@ class ReplyChoice(Task):
     default_length, default_epochs = 64, 4.0
     columns, input_columns = ("source", "target"), {"source": "source", "replies": "replies"}
     labels = ("other", "reply")
+    report_types: ClassVar[dict] = {"rank": int, "probability": float}
 
     def __init__(self, tokenizer: WordPiece, length: int = 128, wrong: int = 3, candidates: int = 10):
         """In training each right reply is seen with `wrong` random ones; it is judged among `candidates`."""

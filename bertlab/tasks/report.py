@@ -56,7 +56,7 @@ def gather_seeds(runs: Sequence[dict]) -> dict:
 def read_recorded_runs() -> dict[str, dict]:
     """The longer runs that we made of the named tasks, as `data/finetune.json` keeps them: task -> what `gather_seeds`
     gives, its `command` but for the seed and the folder, and the `seeds`."""
-    return json.loads((sources.data_folder() / "finetune.json").read_text("utf-8"))
+    return json.loads((sources.data_folder() / "finetune.json").read_text(encoding="utf-8"))
 
 
 # ---- Figures ---------------------------------------------------------------------------------------------------------

@@ -98,6 +98,8 @@ class Tagging(Task):
     options = ("class_weights", "label_on")
     columns, hub_columns = ("column", "word", "tag"), ("words", "tags")
     input_columns: ClassVar[dict[str, str]] = {"words": "words", "text": "text"}
+    setting_types: ClassVar[dict] = {"labels": list[str]}
+    report_types: ClassVar[dict] = {"expected": list[str], "tags": list[str], "probability": list[float]}
 
     def __init__(self, tokenizer: WordPiece, labels: Sequence[str], length: int = 128, label_on: str = "first"):
         if label_on not in ("first", "last", "all"):

@@ -189,7 +189,7 @@ def wait_for(address: str, process: subprocess.Popen, log: Path, seconds: float 
                 return
         except OSError:
             time.sleep(0.2)
-    raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-3000:]}")
+    raise RuntimeError(f"JupyterLab did not start:\n{log.read_text(encoding='utf-8')[-3000:]}")
 
 
 @contextmanager

@@ -19,13 +19,17 @@ SOLUTION = re.compile(r"<details>\s*<summary>Solution: (\w+)</summary>\s*```pyth
 
 
 def read_cells(notebook: Path, kind: str) -> list[str]:
-    return ["".join(c["source"]) for c in json.loads(notebook.read_text())["cells"] if c["cell_type"] == kind]
+    return [
+        "".join(c["source"])
+        for c in json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        if c["cell_type"] == kind
+    ]
 
 
 def read_stubs(notebook: Path) -> dict[str, str]:
     """Source of each cell tagged `exercise`, up to the call of `check`, by the name that is checked."""
     stubs = {}
-    for cell in json.loads(notebook.read_text())["cells"]:
+    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
         if "exercise" in cell["metadata"].get("tags", []):
             source = "".join(cell["source"])
             call = re.search(r"^check\((\w+)(?:, [\"'](\w+)[\"'])?\)", source, re.MULTILINE)

@@ -1,5 +1,6 @@
 """Archives of a few bytes, the sources.toml that describes them, and a package index that runs on this machine."""
 
+import contextlib
 import hashlib
 import http.server
 import io
@@ -67,8 +68,9 @@ def list_files(folder):
 class Index(http.server.ThreadingHTTPServer):
     """A package index with one file. `answers` are its contents, one per download; the last is repeated."""
 
-    def __init__(self, file, *answers, slow=0.0, cut=None):
+    def __init__(self, file, *answers, slow=0.0, cut=None, drip=0.0, endless=""):
         self.file, self.answers, self.slow, self.cut, self.downloads = file, list(answers), slow, cut, 0
+        self.drip, self.endless = drip, endless  # seconds between single bytes; the path that never ends
         super().__init__(("127.0.0.1", 0), Page)
         self.address = f"http://127.0.0.1:{self.server_port}/simple"
 
@@ -93,9 +95,17 @@ class Page(http.server.BaseHTTPRequestHandler):
             return self.send_error(404)
         self.send_response(200)
         self.send_header("Content-Type", "text/html" if self.path.startswith("/simple") else "binary/octet-stream")
-        self.send_header("Content-Length", str(promised or len(body)))
+        if not (index.endless and self.path.startswith(index.endless)):
+            self.send_header("Content-Length", str(promised or len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        with contextlib.suppress(OSError):  # pip has been ended
+            while index.endless and self.path.startswith(index.endless):
+                self.wfile.write(b"<p>nothing here</p>")
+                time.sleep(0.01)
+            step = 1 if index.drip and not self.path.startswith("/simple") else max(1, len(body))
+            for start in range(0, len(body), step):
+                self.wfile.write(body[start : start + step])
+                time.sleep(index.drip if step == 1 else 0)
         return None
 
     def log_message(self, *_):

