@@ -143,7 +143,7 @@ def predict_with(model: Path, words: list[str], stdin: str | None, home: Path, m
         return work(model, task, inputs, **options)
 
     monkeypatch.setattr(tasks, "predict_inputs", keep)
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO((stdin or "").encode())))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO((stdin or "").encode()), encoding="utf-8"))
     monkeypatch.chdir(home)
     out = home / "out.jsonl"
     status = main(["predict", "--model", str(model), "--out", str(out), *words])

@@ -231,7 +231,7 @@ def test_lines_of_predict(tmp_path_factory, inputs, ended):
     text = "\n".join(lines) + "\n" * ended
     task, path = make_task("classify"), write(tmp_path_factory, "lines.txt", text)
     assert read_inputs(task, file=path, say=lambda text: None)[0] == inputs
-    stream = io.TextIOWrapper(io.BytesIO(text.encode()))
+    stream = io.TextIOWrapper(io.BytesIO(text.encode()), encoding="utf-8")
     assert read_inputs(task, stdin=stream, say=lambda text: None)[0] == inputs
 
 
