@@ -31,6 +31,9 @@ _HOME = {
 # In the order in which text becomes a figure, then the wings.
 _MODULES = [
     "files",
+    "arguments",
+    "memory",
+    "failures",
     "suggestions",
     "options",
     "unicode_tables",

@@ -12,30 +12,31 @@ from pathlib import Path
 from textwrap import shorten
 
 from . import __version__, sources
+from .failures import doing, escape_unprintable, raise_at_termination, report_failure
 from .options import CommandParser, add_plan_options, read_plan_options, split_pairs
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+DEBUG_HELP = "show where an error happened, as a traceback"
+SAVING_MEMORY = ("batch_size", "length", "vocab_size", "beams", "top")  # options that take less memory when smaller
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 0, 2 with one line on what was wrong, 130 after Ctrl-C."""
+    """Run one command and return its exit status: 0; 2 after one line on what the user can mend, 1 on what bertlab got
+    wrong; 130 after Ctrl-C, 143 after SIGTERM. `--debug` shows the traceback too."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    options = make_parser(arguments[0] if arguments else "").parse_args(arguments)
+    options = argparse.Namespace(debug="--debug" in arguments)
+    escape_unprintable()
     try:
-        options.run(options)
-    except KeyboardInterrupt as stop:
-        print(f"\n{stop}" if str(stop) else "\nstopped", file=sys.stderr)
-        return 130
+        with raise_at_termination():
+            command = next((word for word in arguments if not word.startswith("-")), "")
+            options = make_parser(command).parse_args(arguments)
+            options.run(options)
+            sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output, say `head`, has had enough
         sys.stderr.close()
-        return 0
-    except FileNotFoundError as error:
-        missing = f"there is no file or folder {error.filename!r}" if error.filename else error
-        print(f"bertlab: {missing}", file=sys.stderr)
-        return 2
-    except (OSError, ValueError, FloatingPointError) as error:
-        print(f"bertlab: {error}", file=sys.stderr)
-        return 2
+    except (Exception, KeyboardInterrupt) as error:
+        smaller = [f"--{name.replace('_', '-')}" for name in SAVING_MEMORY if hasattr(options, name)]
+        return report_failure(error, getattr(options, "command", ""), smaller, options.debug)
     return 0
 
 
@@ -44,7 +45,10 @@ def make_parser(command: str = "") -> CommandParser:
     fills in those of all."""
     root = CommandParser(prog="python -m bertlab", description="A course and a workbench for BERT.")
     root.add_argument("--version", action="version", version=f"bertlab {__version__}")
-    commands = root.add_subparsers(title="commands", required=True, metavar="command", parser_class=CommandParser)
+    root.add_argument("--debug", action="store_true", help=DEBUG_HELP)
+    commands = root.add_subparsers(
+        title="commands", required=True, metavar="command", dest="command", parser_class=CommandParser
+    )
     for name, (summary, add_options, run, examples) in COMMANDS.items():
         parser = commands.add_parser(
             name,
@@ -54,6 +58,8 @@ def make_parser(command: str = "") -> CommandParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         parser.set_defaults(run=run, parser=parser)
+        # Without a default of its own, it leaves what was given before the command's name.
+        parser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=DEBUG_HELP)
         if command in ("", name):
             add_options(parser)
     return root
@@ -74,9 +80,11 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run_data(options: argparse.Namespace) -> None:
-    names = options.names or [source.name for source in sources.available() if source.small and options.small]
+    small = [source.name for source in sources.available() if source.small] if options.small else []
+    names = list(dict.fromkeys(options.names + small))
     for name in names:
-        sources.fetch(name)
+        with doing("fetching", name):
+            sources.fetch(name)
     if not names:
         print_sources()
 
@@ -136,10 +144,13 @@ def run_fill(options: argparse.Namespace) -> None:
     from .weights import check_vocabulary, find_model_folder, load
     from .wordpiece import WordPiece
 
-    folder = find_model_folder(options.model)
-    model, tokenizer = load(folder, Pretraining), WordPiece.load(folder)
-    check_vocabulary(tokenizer, model, folder)
-    for number, predictions in enumerate(fill_masks(model, tokenizer, options.text, options.top), 1):
+    with doing("loading", options.model):
+        folder = find_model_folder(options.model)
+        model, tokenizer = load(folder, Pretraining), WordPiece.load(folder)
+        check_vocabulary(tokenizer, model, folder)
+    with doing("filling in", options.text):
+        filled = fill_masks(model, tokenizer, options.text, options.top)
+    for number, predictions in enumerate(filled, 1):
         print(f"[MASK] {number}: " + ", ".join(f"{word} {100 * p:.1f}%" for word, p in predictions))
 
 
@@ -165,11 +176,16 @@ def run_attention(options: argparse.Namespace) -> None:
     check_parent_folder(options.out)
     if options.out.is_dir():
         raise IsADirectoryError(f"{options.out} is a folder: give the name of a file, {options.out / 'page.html'}")
-    folder = weights.find_model_folder(options.model)
-    model, tokenizer = weights.load(folder), WordPiece.load(folder)
-    weights.check_vocabulary(tokenizer, model, folder)
-    view = views.show_attention(model, tokenizer, options.text, options.pair, layer=options.layer, head=options.head)
-    size = view.save(options.out).stat().st_size
+    with doing("loading", options.model):
+        folder = weights.find_model_folder(options.model)
+        model, tokenizer = weights.load(folder), WordPiece.load(folder)
+        weights.check_vocabulary(tokenizer, model, folder)
+    with doing("drawing the attention on", options.text):
+        view = views.show_attention(
+            model, tokenizer, options.text, options.pair, layer=options.layer, head=options.head
+        )
+    with doing("saving", options.out):
+        size = view.save(options.out).stat().st_size
     (L, H), T = view.shape, len(view.tokens)
     print(f"{options.out}: {size / 1e6:.2f} MB, {L} layers, {H} heads, {T} tokens. Open it in a browser, offline too.")
 
@@ -197,7 +213,8 @@ def run_finetune(options: argparse.Namespace) -> None:
     results = finetune(plan, options.out, resume=options.resume)
     print(f"\n{format_scores(results)}\n\n{results['steps']:,} steps in {results['seconds']:.0f} seconds")
     if options.picture:
-        draw_report(options.out).savefig(options.picture, dpi=150)
+        with doing("drawing", options.picture):
+            draw_report(options.out).savefig(options.picture, dpi=150)
     print(f"saved in {options.out}; to use it: python -m bertlab predict --model {options.out} TEXT")
 
 
@@ -238,17 +255,22 @@ def run_predict(options: argparse.Namespace) -> None:
     if options.out:
         tasks.check_output_file(options.out, file)
     columns = dict(split_pairs("columns", options.columns or ()))
-    model, task, more = tasks.load_predictor(options.model)
-    inputs, shown = tasks.read_inputs(
-        task, options.given, file, columns=columns, skip_bad_rows=options.skip_bad_rows, say=say
-    )
+    with doing("loading", options.model):
+        model, task, more = tasks.load_predictor(options.model)
     more |= {} if options.beams is None else {"beams": options.beams}
-    predictions = tasks.predict_inputs(model, task, inputs, **more)
+    tasks.check_predict_options(task, more)
+    with doing("reading", file or "the texts"):
+        inputs, shown = tasks.read_inputs(
+            task, options.given, file, columns=columns, skip_bad_rows=options.skip_bad_rows, say=say
+        )
+    with doing("predicting", f"{len(inputs):,} inputs of {file}" if file else f"{len(inputs):,} inputs"):
+        predictions = tasks.predict_inputs(model, task, inputs, **more)
     for loss in task.describe_losses(len(inputs)):
         say(loss.removesuffix(" (--length)"))
     if options.out is None:
         tasks.print_predictions(task, predictions)
-    else:
+        return
+    with doing("saving", options.out):
         tasks.write_predictions(shown, predictions, options.out)
 
 
@@ -294,7 +316,8 @@ def run_bench(options: argparse.Namespace) -> None:
     if file is not None:
         write_json(file, results)
     if options.picture:
-        draw(results).savefig(options.picture, dpi=150)
+        with doing("drawing", options.picture):
+            draw(results).savefig(options.picture, dpi=150)
 
 
 def add_lab_options(parser: argparse.ArgumentParser) -> None:
@@ -307,7 +330,8 @@ def run_lab(options: argparse.Namespace) -> None:
     if not NOTEBOOKS.is_dir():
         raise FileNotFoundError(f"no notebooks in {NOTEBOOKS}: run this in a clone of the project")
     run_data(argparse.Namespace(names=[], small=True))
-    raise SystemExit(subprocess.call([sys.executable, "-m", "jupyterlab", str(NOTEBOOKS), *options.rest]))
+    rest = ["--debug"] if options.debug else []
+    raise SystemExit(subprocess.call([sys.executable, "-m", "jupyterlab", str(NOTEBOOKS), *options.rest, *rest]))
 
 
 # ---- All commands ----------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .arguments import check_number
 from .batches import IGNORE
 from .corpus import Row
 
@@ -31,9 +32,10 @@ class Masking:
     whole_words: bool = False
 
     def __post_init__(self):
-        if not 0 < self.rate <= 1:
-            raise ValueError(f"rate is {self.rate!r}; the fraction of masked tokens is above 0 and at most 1")
-        if self.mask < 0 or self.random < 0 or self.mask + self.random > 1 + 1e-9:
+        check_number(self.rate, "rate", above=0, most=1)
+        for name in ("mask", "random"):
+            check_number(getattr(self, name), name, least=0, most=1)
+        if self.mask + self.random > 1 + 1e-9:
             raise ValueError(f"mask {self.mask!r} and random {self.random!r} must be fractions whose sum is at most 1")
 
 

@@ -23,13 +23,36 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .arguments import check_number
 from .batches import Batches, derive_seed, move_batch, prefetch_batches
 from .checkpoint import TrainingRun
+from .failures import doing
 from .model import eval_mode
 from .optim import choose_precision, learning_rate_at, make_optimizer
+from .options import MOST_MINUTES, MOST_SEED, MOST_STEPS, check_plan
 from .progress import ProgressBar, TrainingClock, quiet
 
 COMPILE_BACKEND = "inductor"  # torch.compile's backend
+
+
+# The limits of the numbers of `TrainConfig`.
+TRAINING_LIMITS = {
+    "steps": {"least": 1, "most": MOST_STEPS},
+    "learning_rate": {"above": 0, "most": 10},
+    "warmup": {"least": 0, "most": 1},
+    "weight_decay": {"least": 0, "most": 100},
+    "beta1": {"least": 0, "below": 1},
+    "beta2": {"least": 0, "below": 1},
+    "epsilon": {"above": 0, "most": 1},
+    "clip": {"least": 0},
+    "accumulate": {"least": 1, "most": 10_000},
+    "seed": {"least": 0, "most": MOST_SEED},
+    "log_every": {"least": 1, "most": MOST_STEPS},
+    "evaluate_every": {"least": 0, "most": MOST_STEPS},
+    "patience": {"least": 0, "most": MOST_STEPS},
+    "checkpoint_seconds": {"least": 0},
+    "workers": {"least": 0, "most": 1024},
+}
 
 
 @dataclass(frozen=True)
@@ -57,14 +80,8 @@ class TrainConfig:
     compile: bool = False  # `torch.compile`: takes minutes, for long runs on a GPU; on a CPU it was not faster
 
     def __post_init__(self):
-        for name in ("steps", "accumulate", "log_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate is {self.learning_rate}; it must be above 0")
-        if not 0 <= self.warmup <= 1:
-            raise ValueError(f"warmup is {self.warmup}; it is a fraction of the steps, from 0 to 1")
-        if self.patience < 0 or (self.patience and not self.keep_best):
+        check_plan(self, TRAINING_LIMITS)
+        if self.patience and not self.keep_best:
             raise ValueError(f"patience is {self.patience}: it counts evaluations that are not the best; say keep_best")
         if self.optimizer not in ("adamw", "muon"):
             raise ValueError(f"optimizer is {self.optimizer!r}; it must be adamw or muon")
@@ -72,6 +89,7 @@ class TrainConfig:
             raise ValueError(f"precision is {self.precision!r}; it must be auto, no, fp16 or bf16")
 
 
+@doing("training")
 def train(
     model: nn.Module,
     batches: Batches,
@@ -218,8 +236,7 @@ def estimate_steps(
     This trains a copy: the model and the random state do not change. A run with the resulting number of steps is as
     reproducible as any other.
     """
-    if not minutes > 0:
-        raise ValueError(f"minutes is {minutes}; it must be above 0")
+    minutes = check_number(minutes, "minutes", above=0, most=MOST_MINUTES)
     accelerator = make_accelerator(config)
     model = copy.deepcopy(model)
     optimizer = make_optimizer(model, config, accelerator.device)

@@ -11,10 +11,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from .failures import doing
 from .files import finish_replacement, replace_files
 from .heads import Classifier, Pretraining, SpanFinder, Tagger
 from .model import Bert, BertConfig
-from .model_files import ONLY_VALUES, read_config, read_weights
+from .model_files import FLOATS, ONLY_VALUES, read_config, read_weights
 from .weight_names import OUR_TO_HF, from_hf_names, list_first_names, to_hf_names, translate_name
 from .writing import Writer
 
@@ -84,6 +85,7 @@ def get_first_line(error: Exception) -> str:
 # ---- Load ------------------------------------------------------------------------------------------------------------
 
 
+@doing("loading the model")
 def load(
     where: str | Path,
     kind: type[nn.Module] | None = None,
@@ -111,6 +113,7 @@ def load(
     Raises OSError when there is no such folder and no such name, ValueError for a config that bertlab does not
     support, and for damaged, unknown, missing or misshapen weights. Each names the file and the field or weight.
     """
+    check_float_type(dtype)
     if kind not in (None, *ARCHITECTURES):
         raise TypeError(f"kind is {kind!r}; it must be {', '.join(k.__name__ for k in ARCHITECTURES)} or None")
     folder = find_model_folder(where, revision)
@@ -275,6 +278,13 @@ def check_shapes(weights: dict[str, Tensor], shapes: dict[str, Sequence[int]]) -
             raise ValueError(f"{their_name} has shape {shape}; by config.json it must be {expected}")
 
 
+def check_float_type(dtype: torch.dtype | None) -> None:
+    """Raise ValueError for a type that weights cannot have: whole numbers would all become 0."""
+    if dtype not in (None, *FLOATS):
+        names = ", ".join(map(str, FLOATS))
+        raise ValueError(f"dtype is {dtype!r:.40}; weights are {names}")
+
+
 def check_vocabulary(tokenizer, model: nn.Module, folder: str | Path) -> None:
     """Raise ValueError if the vocabulary has more words than the model: then it is another model's. Print a line on
     standard error if it has fewer, as some files do, whose last rows are not used."""
@@ -302,6 +312,7 @@ def get_part(name: str) -> str:
 # ---- Save ------------------------------------------------------------------------------------------------------------
 
 
+@doing("saving the model")
 def save(
     model: nn.Module,
     folder: str | Path,
@@ -327,6 +338,7 @@ def save(
     Returns the folder. Raises TypeError for a model that is not one of ARCHITECTURES, ValueError for labels or a
     vocabulary that do not fit it, OSError when it cannot be written. Before the commit nothing has changed then.
     """
+    check_float_type(dtype)
     kind = next((kind for kind in ARCHITECTURES if isinstance(model, kind)), None)
     if kind is None:
         raise TypeError(

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from .batches import IGNORE
 from .heads import MLMHead, Output, find_labelled_positions, mean_cross_entropy
-from .model import Bert, BertConfig, gather_tokens
+from .model import Bert, BertConfig, check_finite, gather_tokens
 
 
 class Writer(nn.Module):
@@ -94,7 +94,7 @@ class Writer(nn.Module):
         layer_inputs = [words.new_zeros(*ids.shape, words.size(1)) for _ in self.bert.layers]
 
         def score_words(hidden: Tensor) -> Tensor:  # (N, D) -> (N, V)
-            logits = self.mlm(hidden, words).double()
+            logits = check_finite(self.mlm(hidden, words)).double()
             logits[:, list(never)] = -torch.inf
             return logits.log_softmax(-1).cpu()
 

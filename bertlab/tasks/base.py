@@ -74,6 +74,7 @@ class Task:
     default_length: ClassVar[int] = 128  # tokens of a row
     default_epochs: ClassVar[float] = 2.0
     options: ClassVar[tuple[str, ...]] = ()  # the fields of `FinetunePlan` that this task heeds and others do not
+    predict_options: ClassVar[tuple[str, ...]] = ()  # what its `predict` takes beside the model and the examples
     columns: ClassVar[tuple[str, ...]] = ()  # what --columns can name for its files
     hub_columns: ClassVar[tuple[str, ...]] = ()  # and for data sets of the hub, where those differ
     input_columns: ClassVar[dict[str, str]] = {}  # what `predict` reads of a table, and how these columns are called

@@ -32,6 +32,7 @@ class MultiLabel(TextTask):
     name, metric, example, no_answer = "multilabel", "micro_f1", MultiLabelText, ()
     problem_type = "multi_label_classification"
     columns = ("text", "pair", "labels")
+    predict_options = ("threshold",)
 
     def __init__(self, tokenizer: WordPiece, labels: Sequence[str], length: int = 128):
         super().__init__(tokenizer, labels, length)

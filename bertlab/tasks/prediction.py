@@ -12,10 +12,13 @@ from pathlib import Path
 from torch import nn
 
 from .. import files, weights
+from ..arguments import check_number
+from ..options import check_option
 from ..wordpiece import WordPiece
 from .base import Task
 from .finetuning import make_task, parse_plan
 from .named import TASKS
+from .plans import FinetunePlan
 
 
 def load_predictor(folder: str | Path) -> tuple[nn.Module, Task, dict]:
@@ -60,10 +63,21 @@ def predict(folder: str | Path, inputs: Sequence, **options) -> list[dict]:
 
 def predict_inputs(model: nn.Module, task: Task, inputs: Sequence, **options) -> list[dict]:
     """`predict` with what `load_predictor` gave."""
-    unknown = [name for name in options if name in ("beams", "length_penalty") and name not in task.options]
-    if unknown:
-        raise ValueError(f"{', '.join(unknown)}: a model for {task.name} does not take this")
+    check_predict_options(task, options)
     return task.predict_inputs(model, inputs, **options) if inputs else []
+
+
+def check_predict_options(task: Task, options: dict) -> None:
+    """Raise ValueError for an option that a model of this task does not have, and for a number out of its limits."""
+    for name, value in options.items():
+        if name not in task.predict_options:
+            having = [other.name for other in TASKS.values() if name in other.predict_options]
+            only = f"only one for {' or '.join(having)} does" if having else "none does"
+            raise ValueError(f"{name} is {value!r:.40}, but a model for {task.name} does not take this; {only}")
+        if name in ("beams", "length_penalty"):
+            check_option(FinetunePlan, name, value)
+        elif name in ("threshold", "batch_size"):
+            check_number(value, name, least=1 if name == "batch_size" else None, whole=name == "batch_size")
 
 
 def check_output_file(file: Path, source: Path | None = None) -> None:
