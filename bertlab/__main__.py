@@ -9,11 +9,10 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from textwrap import shorten
 
 from . import __version__, sources
 from .failures import doing, escape_unprintable, raise_at_termination, report_failure
-from .options import CommandParser, add_plan_options, read_plan_options, split_pairs
+from .options import CommandParser, add_plan_options, check_option, read_plan_options, split_pairs
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 DEBUG_HELP = "show where an error happened, as a traceback"
@@ -86,21 +85,8 @@ def run_data(options: argparse.Namespace) -> None:
         with doing("fetching", name):
             sources.fetch(name)
     if not names:
-        print_sources()
-
-
-def print_sources() -> None:
-    """A table of the named data and models."""
-    rows = [("name", "what it is", "licence", "MB", "here")]
-    for source in sources.available():
-        what, licence = shorten(source.what, 64, placeholder=" ..."), shorten(source.licence, 24, placeholder=" ...")
-        cached = "yes" if sources.is_cached(source.name) else "no"
-        rows.append((source.name, what, licence, f"{source.bytes / 1e6:.1f}", cached))
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    for name, what, licence, size, cached in rows:
-        print(f"{name:<{widths[0]}}  {what:<{widths[1]}}  {licence:<{widths[2]}}  {size:>{widths[3]}}  {cached}")
-    print(f"\nKept in {sources.cache_folder()}. To fetch some: python -m bertlab data NAME ...")
-    print("Licences and citations in full: data/README.md")
+        print(sources.format_sources())
+        print("To fetch some: python -m bertlab data NAME ...")
 
 
 # ---- pretrain and fill -----------------------------------------------------------------------------------------------
@@ -123,7 +109,14 @@ def run_pretrain(options: argparse.Namespace) -> None:
         raise ValueError("--minutes and --steps both say how long to train: give one of them")
     if options.steps is not None and options.steps < 1:
         raise ValueError(f"--steps {options.steps}: a run has at least one step")
-    plan = PretrainPlan(**read_plan_options(options, PretrainPlan))
+    given = read_plan_options(options, PretrainPlan)
+    plan = PretrainPlan(**given)
+    if "neighbours" in given and plan.sinusoids == 0:
+        raise ValueError(
+            "--no-neighbours changes nothing with --sinusoids 0: heads start at neighbours by the sinusoids"
+        )
+    if plan.same_source and len(plan.text) == 1:
+        raise ValueError("--same-source changes nothing with one text: name several")
     results = pretrain(plan, options.out, minutes=options.minutes, resume=options.resume)
     print(format_pretraining_results(results))
     print(
@@ -139,11 +132,13 @@ def add_fill_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run_fill(options: argparse.Namespace) -> None:
+    from .arguments import check_number
     from .heads import Pretraining
     from .pretrain import fill_masks
     from .weights import check_vocabulary, find_model_folder, load
     from .wordpiece import WordPiece
 
+    check_number(options.top, "--top", least=1)
     with doing("loading", options.model):
         folder = find_model_folder(options.model)
         model, tokenizer = load(folder, Pretraining), WordPiece.load(folder)
@@ -171,8 +166,11 @@ def add_attention_options(parser: argparse.ArgumentParser) -> None:
 
 def run_attention(options: argparse.Namespace) -> None:
     from . import views, weights
+    from .arguments import check_number
     from .wordpiece import WordPiece
 
+    for name in ("layer", "head"):
+        check_number(getattr(options, name), f"--{name}", least=0)
     check_parent_folder(options.out)
     if options.out.is_dir():
         raise IsADirectoryError(f"{options.out} is a folder: give the name of a file, {options.out / 'page.html'}")
@@ -204,12 +202,14 @@ def add_finetune_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run_finetune(options: argparse.Namespace) -> None:
+    from . import plots
     from .tasks import FinetunePlan, draw_report, find_task, finetune, format_scores
 
     plan = FinetunePlan(**read_plan_options(options, FinetunePlan))
     if options.picture:
         find_task(plan.task).check_report()
-    check_parent_folder(options.picture)
+        plots.check_picture_file(options.picture)
+        check_parent_folder(options.picture)
     results = finetune(plan, options.out, resume=options.resume)
     print(f"\n{format_scores(results)}\n\n{results['steps']:,} steps in {results['seconds']:.0f} seconds")
     if options.picture:
@@ -218,20 +218,9 @@ def run_finetune(options: argparse.Namespace) -> None:
     print(f"saved in {options.out}; to use it: python -m bertlab predict --model {options.out} TEXT")
 
 
-PREDICT_INPUTS = """texts; or one file; without any: standard input, one text a line.
-
-A line is a text. Where a model reads more, tabs separate it: the two texts of a pair, a question and its context, what
-was said and the replies to choose from; for a tagger, the words themselves. Another number of fields is an error. An
-empty line is an empty text, which classifiers and writers answer; a text that is longer than what the model reads is
-cut, or read in parts, which is said.
-
-A file is a .txt of lines, or one that finetune reads for the task: .csv, .tsv, .json and .jsonl with named columns
-(text, text_pair; question, context; source; source and a list replies; a list words), SQuAD's JSON, CoNLL's columns. A
-.tsv whose first line names no such column is read as lines. What looks like the name of a file and is none is an error.
-"""
-
-
 def add_predict_options(parser: argparse.ArgumentParser) -> None:
+    from .tasks.inputs import PREDICT_INPUTS
+
     parser.description = f"{parser.description}\n\n{PREDICT_INPUTS.partition('.')[2].strip()}"
     parser.add_argument("given", nargs="*", metavar="text", help=PREDICT_INPUTS.partition(".")[0])
     parser.add_argument("--model", required=True, metavar="FOLDER", help="a folder that finetune made")
@@ -252,6 +241,12 @@ def run_predict(options: argparse.Namespace) -> None:
         print(text, file=sys.stderr)
 
     file = tasks.find_input_file(options.given, options.text)
+    if options.text and not options.given:
+        raise ValueError("--text is for a text after it: there is none")
+    if options.skip_bad_rows and options.given and file is None:
+        raise ValueError("--skip-bad-rows is for the rows of a file or of standard input")
+    if options.beams is not None:
+        check_option(tasks.FinetunePlan, "beams", options.beams)
     if options.out:
         tasks.check_output_file(options.out, file)
     columns = dict(split_pairs("columns", options.columns or ()))
@@ -289,15 +284,19 @@ def add_bench_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run_bench(options: argparse.Namespace) -> None:
-    from . import bench
+    from . import bench, plots
+    from .arguments import check_number
     from .files import write_json
+    from .options import MOST_MINUTES
     from .pretrain import PretrainPlan
 
     given = read_plan_options(options, bench.BenchConfig)
     config = bench.BenchConfig(**given)
     file = Path(options.json) if options.json not in (None, "-") else None
     check_parent_folder(file)
-    check_parent_folder(options.picture)
+    if options.picture:
+        plots.check_picture_file(options.picture)
+        check_parent_folder(options.picture)
 
     def say(text: str) -> None:
         print(text, file=sys.stderr)
@@ -309,6 +308,7 @@ def run_bench(options: argparse.Namespace) -> None:
         for name in ("only", "rounds", "seconds", "dropout"):
             if name in given:
                 raise ValueError(f"--{name} does not go with --curves")
+        check_number(options.curves, "--curves", above=0, most=MOST_MINUTES)
         format_results, draw = bench.format_curves, bench.draw_curves_figure
         threads = given.pop("threads", 0)
         results = bench.measure_curves(PretrainPlan(**given), options.curves, threads, say)

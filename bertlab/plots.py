@@ -1,10 +1,12 @@
 """Figures from arrays and strings: every function draws on an `ax` and returns it. No model runs here."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.colors import PowerNorm, to_rgba
 
 from .head_scores import HEAD_KINDS
@@ -18,6 +20,14 @@ DIVERGING = "PuOr"
 def get_ax(ax: Axes | None, width: float = 6.0, height: float = 3.4) -> Axes:
     """The caller's ax, or a new one of `width` x `height` inches."""
     return ax if ax is not None else plt.subplots(figsize=(width, height), layout="constrained")[1]
+
+
+def check_picture_file(file: Path) -> None:
+    """Raise ValueError for a kind of picture that matplotlib does not draw."""
+    endings = FigureCanvasBase.get_supported_filetypes()
+    if file.suffix.lower().removeprefix(".") not in endings:
+        known = ", ".join(f".{ending}" for ending in sorted(endings))
+        raise ValueError(f"{file}: the name of a picture ends in {known}")
 
 
 def escape_dollars(name: str) -> str:

@@ -15,15 +15,16 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .arguments import check_number
+from .arguments import check_kind, check_number, describe_value
 from .batches import Batches, derive_seed, move_batch, prefetch_batches
 from .checkpoint import TrainingRun
 from .failures import doing
@@ -111,6 +112,9 @@ def train(
     holds a run and `resume` is False, ValueError when that run has other settings, FloatingPointError when the loss is
     not finite.
     """
+    check_kind(model, nn.Module, "model")
+    check_kind(batches, Batches, "batches")
+    check_kind(config, TrainConfig, "config")
     accelerator = make_accelerator(config)
     optimizer = make_optimizer(model, config, accelerator.device, scale)
     wrapped, prepared = accelerator.prepare(model, optimizer)
@@ -199,13 +203,29 @@ class TrainingLog:
         """Add a row to the log, perhaps with the results of an evaluation; keep the weights if they are the best."""
         if with_evaluation:
             with eval_mode(self.run.model):
-                row |= self.evaluate(self.run.model)
+                row |= convert_scores(self.evaluate(self.run.model))
         self.run.log.append(row)
         self.watch(row, self.clock.measure_speed())
         self.run.keep_if_best(self.config.keep_best)
 
     def report_end(self) -> None:
         self.watch({}, self.clock.measure_speed() | {"ended": True})
+
+
+def convert_scores(scores: object) -> dict[str, float]:
+    """The results of `evaluate` as plain numbers: those of numpy and tensors of one number become floats, because the
+    log is written as JSON. Raises TypeError for anything else."""
+    if not isinstance(scores, Mapping):
+        raise TypeError(f"evaluate gives {describe_value(scores)}; it must give a dict of numbers by name")
+    numbers = {}
+    for name, value in scores.items():
+        single = value.item() if getattr(value, "size", None) == 1 or getattr(value, "numel", int)() == 1 else value
+        if not isinstance(name, str) or not isinstance(single, Real):
+            raise TypeError(f"evaluate gives {describe_value(value)} for {name!r:.60}; each result must be a number")
+        if name in ("step", "tokens", "learning_rate", "loss"):
+            raise ValueError(f"evaluate gives {name!r}, which the log has already: call it otherwise")
+        numbers[name] = float(single)
+    return numbers
 
 
 def evaluate(

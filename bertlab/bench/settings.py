@@ -54,7 +54,8 @@ class BenchConfig:
         check_training_memory(sizes, self.batch_size, self.length)
         if not self.text:
             raise ValueError("no text: name a source, a .txt file or a folder")
-        self.select_settings()
+        if self.select_settings() == ["finetune"] and self.text != BenchConfig.text:
+            raise ValueError("text is for pre-training: with only finetune none is read")
 
     def select_settings(self) -> list[str]:
         """The names of the settings that `only` asks for, in the order of SETTINGS."""

@@ -20,6 +20,8 @@ from ..batches import Batches
 from ..corpus import hash_to_fraction
 from ..failures import doing
 from ..files import write_json, write_text
+from ..model_files import read_config
+from ..options import MOST_STEPS
 from ..train import TrainConfig, train
 from ..wordpiece import WordPiece
 from .base import Split, Task, split_examples
@@ -54,13 +56,14 @@ def finetune(
     if facts:
         plan = parse_plan(facts)
         say(f"going on with the run in {folder.name}")
+    start = weights.find_model_folder(plan.model)
+    check_model_limits(plan, start)
     data = read_data(plan, say) if data is None else data
     check_data(plan, data, say)
     fingerprint = sha256(json.dumps([list(side) for side in data]).encode("utf-8", "surrogatepass")).hexdigest()
     if facts and facts["data_sha256"] != fingerprint:
         raise ValueError(f"the data is not what the run in {folder} began with: give it back, or start anew")
 
-    start = weights.find_model_folder(plan.model)
     tokenizer = WordPiece.load(start)
     settings = find_task(plan.task).derive_settings(data.train)
     task = make_task(plan, tokenizer, settings)
@@ -206,14 +209,22 @@ def make_task(plan: FinetunePlan, tokenizer: WordPiece, settings: dict) -> Task:
     return find_task(plan.task).from_plan(plan, tokenizer, settings)
 
 
+def check_model_limits(plan: FinetunePlan, start: Path) -> None:
+    """Raise ValueError when the model in `start` has fewer positions or layers than the plan asks for: before the data
+    is read."""
+    config, _ = read_config(start / "config.json")
+    most, length = config.max_position_embeddings, plan.length or find_task(plan.task).default_length
+    if length > most:
+        raise ValueError(f"length is {length}, but {plan.model} has {most} positions: --length {most} or less")
+    if plan.freeze > config.num_hidden_layers:
+        raise ValueError(f"freeze is {plan.freeze}, but {plan.model} has {config.num_hidden_layers} layers")
+
+
 def load_task_model(plan: FinetunePlan, task: Task, start: Path, examples: Sequence = ()) -> nn.Module:
     """The task's head on the encoder in `start`; what the file lacks begins at random, by the plan's seed."""
     with torch.random.fork_rng():
         torch.manual_seed(plan.seed)
         model = task.load_model(start)
-    most = model.config.max_position_embeddings
-    if task.length > most:
-        raise ValueError(f"length is {task.length}, but {plan.model} has {most} positions: --length {most} or less")
     model.labels = tuple(task.labels)
     set_dropout(model, plan.dropout)
     task.prepare_model(model, examples, plan)
@@ -262,6 +273,13 @@ def prepare_training(
     batches = Batches(rows, task.collate, size, seed=plan.seed, lengths=count_row_tokens(rows))
     epochs = plan.epochs or task.default_epochs
     steps = max(1, round(len(rows) * epochs / (size * plan.accumulate)))
+    if size * plan.accumulate > max(size, len(rows) * epochs):
+        raise ValueError(
+            f"accumulate is {plan.accumulate}: a step would read {size * plan.accumulate:,} rows, but {epochs:g} "
+            f"epochs have {len(rows) * epochs:,.0f}; lower it"
+        )
+    if steps > MOST_STEPS:
+        raise ValueError(f"epochs is {epochs:g}: that would be {steps:,} steps")
     say(
         f"{len(data.train):,} examples to learn from, {len(data.dev):,} to choose by, {len(data.test):,} to be judged "
         f"by; {steps:,} steps of {size * plan.accumulate} rows"
