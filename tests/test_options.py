@@ -130,8 +130,9 @@ HARMLESS = {  # numbers out of the ordinary that a field takes, because they mea
                  "dropout": (0,), "weight_decay": (0,), "warmup": (0,), "evaluations": (0,), "patience": (0,),
                  "seed": (0,), "stride": (0,), "length_penalty": (0,)},
     "bench": {"dropout": (0,), "threads": (0,)},
-    "train": {"warmup": (0,), "weight_decay": (0,), "beta1": (0,), "beta2": (0,), "clip": (0, 1e30, 10**30), "seed": (0,),
-              "evaluate_every": (0,), "patience": (0,), "checkpoint_seconds": (0, 1e30, 10**30), "workers": (0,)},
+    "train": {"warmup": (0,), "weight_decay": (0,), "beta1": (0,), "beta2": (0,), "clip": (0, 1e30, 10**30),
+              "seed": (0,), "evaluate_every": (0,), "patience": (0,), "workers": (0,),
+              "checkpoint_seconds": (0, 1e30, 10**30)},
 }  # fmt: skip
 ODD_NUMBERS = (-1, 0, math.nan, math.inf, -math.inf, 1e30, 10**30)
 TASK_OF = {"stride": "read", "beams": "write", "length_penalty": "write"}
