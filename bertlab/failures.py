@@ -137,7 +137,7 @@ def is_our_message(error: BaseException) -> bool:
     else, or its instruction is another one than that of `raise`.
     """
     trace = error.__traceback__
-    if trace is None or not str(error) or isinstance(error, LookupError | NotImplementedError | RecursionError):
+    if trace is None or not str(error) or isinstance(error, KeyError | NotImplementedError | RecursionError):
         return False
     while trace.tb_next is not None:
         trace = trace.tb_next

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .arguments import check_number
+from .arguments import check_argument, check_kind, check_list, check_number, describe_value
 from .batches import IGNORE
-from .corpus import Row
+from .corpus import Row, check_tokenizer
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,8 @@ class PretrainingCollate:
     """
 
     def __init__(self, tokenizer, masking: Masking | None = None):
+        check_tokenizer(tokenizer)
+        check_argument(masking, (Masking, None), "masking")
         vocab = list(tokenizer.vocab)
         self.pad, self.mask = tokenizer.pad_id, tokenizer.mask_id
         self.cls, self.sep = np.array([tokenizer.cls_id]), np.array([tokenizer.sep_id])
@@ -69,6 +71,8 @@ class PretrainingCollate:
 
         Raises ValueError for no rows, or an id outside of the vocabulary.
         """
+        check_rows(rows)
+        check_kind(rng, np.random.Generator, "rng")
         if not len(rows):
             raise ValueError("a batch needs at least one row")
         parts, sizes, b_starts = [], [], []
@@ -150,3 +154,10 @@ class PretrainingCollate:
         replaced = ids.copy()
         replaced[chosen] = np.where(draw < self.masking.mask, self.mask, other)
         return replaced
+
+
+def check_rows(rows: Sequence[Row]) -> None:
+    """Raise TypeError for what is no list of (ids of A, ids of B, label)."""
+    for number, row in enumerate(check_list(rows, "rows", "(ids of A, ids of B, label)")):
+        if not isinstance(row, tuple | list) or len(row) != 3 or not all(hasattr(ids, "__len__") for ids in row[:2]):
+            raise TypeError(f"rows[{number}] is {describe_value(row)}; it must be (ids of A, ids of B, label)")

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .arguments import check_kind, check_number, describe_value
+from .arguments import check_kind, check_number, check_text, describe_value
 from .memory import check_model_memory
 from .suggestions import suggest_name
 
@@ -78,6 +78,7 @@ class BertConfig:
 
         `BertConfig.preset("mini", vocab_size=8000)`. Raises ValueError for an unknown name.
         """
+        check_text(name, "name")
         if name not in PRESETS:
             raise ValueError(f"no preset {name!r}; there are {', '.join(PRESETS)}{suggest_name(name, PRESETS)}")
         layers, width = PRESETS[name]
@@ -212,6 +213,9 @@ class Bert(nn.Module):
         that the model cannot read.
         """
         self.check_inputs(input_ids, token_type_ids, attention_mask)
+        if at is not None:
+            check_positions(at, input_ids)
+        self.check_inputs(input_ids, token_type_ids, attention_mask)
         mask = None if attention_mask is None else attention_mask.bool()
         if mask is not None:
             mask = mask[:, None, None] if mask.dim() == 2 else mask[:, None]  # (B, 1, 1 or T, T)
@@ -269,6 +273,19 @@ class Bert(nn.Module):
                 raise ValueError(f"{name} run from {ids.min()} to {ids.max()}; the model has 0 to {size - 1}")
         if attention_mask is not None and not attention_mask.bool().any(-1).all():
             raise ValueError("attention_mask has a row of zeros: each query must be able to attend to some token")
+
+
+def check_positions(at: Tensor, input_ids: Tensor) -> None:
+    """Raise ValueError or TypeError for positions `at` (B, Q) that the rows of `input_ids` (B, T) do not have."""
+    check_kind(at, Tensor, "at")
+    B, T = input_ids.shape
+    if at.dim() != 2 or len(at) != B or at.dtype != torch.int64 or at.device != input_ids.device:
+        raise ValueError(
+            f"at is {at.dtype} of shape {tuple(at.shape)} on {at.device}; it must be torch.int64 (B, Q) with B = {B}, "
+            f"on {input_ids.device}"
+        )
+    if can_check_values(at) and at.numel() and not (at.min() >= 0 and at.max() < T):
+        raise ValueError(f"at runs from {at.min()} to {at.max()}; there are {T} positions, from 0")
 
 
 def can_check_values(tensor: Tensor) -> bool:

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from . import sources, weights
-from .arguments import check_kind, check_number, check_text
+from .arguments import check_kind, check_number, check_path, check_text
 from .baselines import Bigram, fit_unigram, score_baseline, score_pretraining
 from .batches import Batches
 from .corpus import EncodedCorpus, encode_documents, pair_rows, split_documents
@@ -109,6 +109,8 @@ def pretrain(
 
     Raises FileExistsError when `folder` holds a run and `resume` is False, ValueError when its text has changed.
     """
+    check_kind(plan, PretrainPlan, "plan")
+    check_path(folder, "folder")
     if minutes is not None:
         minutes = check_number(minutes, "minutes", above=0, most=MOST_MINUTES)
     folder = Path(folder)

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .arguments import check_kind, check_number, describe_value
+from .arguments import check_arguments, check_function, check_kind, check_number, describe_value
 from .batches import Batches, derive_seed, move_batch, prefetch_batches
 from .checkpoint import TrainingRun
 from .failures import doing
@@ -115,6 +115,8 @@ def train(
     check_kind(model, nn.Module, "model")
     check_kind(batches, Batches, "batches")
     check_kind(config, TrainConfig, "config")
+    if evaluate is not None:
+        check_function(evaluate, "evaluate", "a function of the model")
     accelerator = make_accelerator(config)
     optimizer = make_optimizer(model, config, accelerator.device, scale)
     wrapped, prepared = accelerator.prepare(model, optimizer)
@@ -236,11 +238,20 @@ def evaluate(
     `scores(output, batch)` gives (sum, count) for each name. The mean is over everything that was counted, so that a
     small last batch does not weigh as much as a full one; nan if nothing was counted.
     """
+    check_kind(model, nn.Module, "model")
+    check_function(scores, "scores", "a function of (output, batch)")
+    if (
+        getattr(batches, "shape", None) == ()
+        or not hasattr(batches, "__getitem__")
+        or not hasattr(batches, "__len__")
+        or isinstance(batches, str | type)
+    ):
+        raise TypeError(f"batches is {describe_value(batches)}; it must be Batches, or a list of batches")
     sums: dict[str, list[float]] = {}
     device = next(model.parameters()).device
     with eval_mode(model):
         for number in range(len(batches)):
-            batch = move_batch(batches[number], device)
+            batch = move_batch(check_kind(batches[number], Mapping, f"batch {number}", "a dict of tensors"), device)
             for name, (total, count) in scores(model(**batch), batch).items():
                 sums.setdefault(name, [0.0, 0.0])
                 sums[name][0] += float(total)
@@ -256,6 +267,7 @@ def estimate_steps(
     This trains a copy: the model and the random state do not change. A run with the resulting number of steps is as
     reproducible as any other.
     """
+    check_arguments(model=(model, nn.Module), batches=(batches, Batches), config=(config, TrainConfig))
     minutes = check_number(minutes, "minutes", above=0, most=MOST_MINUTES)
     accelerator = make_accelerator(config)
     model = copy.deepcopy(model)

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from .arguments import check_path, describe_value
 from .failures import doing
 from .files import finish_replacement, replace_files
 from .heads import Classifier, Pretraining, SpanFinder, Tagger
@@ -40,6 +41,7 @@ def find_model_folder(where: str | Path, revision: str | None = None) -> Path:
     `load("bert-base-uncased")`. A save into a folder that was killed is completed first. Raises OSError when there is
     no such model.
     """
+    check_path(where, "where")
     folder = Path(where).expanduser()
     if folder.is_dir():
         finish_replacement(folder)
@@ -114,7 +116,7 @@ def load(
     support, and for damaged, unknown, missing or misshapen weights. Each names the file and the field or weight.
     """
     check_float_type(dtype)
-    if kind not in (None, *ARCHITECTURES):
+    if not isinstance(kind, type | None) or kind not in (None, *ARCHITECTURES):
         raise TypeError(f"kind is {kind!r}; it must be {', '.join(k.__name__ for k in ARCHITECTURES)} or None")
     folder = find_model_folder(where, revision)
     config, settings = read_config(folder / "config.json")
@@ -280,7 +282,7 @@ def check_shapes(weights: dict[str, Tensor], shapes: dict[str, Sequence[int]]) -
 
 def check_float_type(dtype: torch.dtype | None) -> None:
     """Raise ValueError for a type that weights cannot have: whole numbers would all become 0."""
-    if dtype not in (None, *FLOATS):
+    if not isinstance(dtype, torch.dtype | None) or dtype not in (None, *FLOATS):
         names = ", ".join(map(str, FLOATS))
         raise ValueError(f"dtype is {dtype!r:.40}; weights are {names}")
 
@@ -338,6 +340,9 @@ def save(
     Returns the folder. Raises TypeError for a model that is not one of ARCHITECTURES, ValueError for labels or a
     vocabulary that do not fit it, OSError when it cannot be written. Before the commit nothing has changed then.
     """
+    check_path(folder, "folder")
+    if tokenizer is not None and not hasattr(tokenizer, "vocab"):
+        raise TypeError(f"tokenizer is {describe_value(tokenizer)}; it must be a WordPiece")
     check_float_type(dtype)
     kind = next((kind for kind in ARCHITECTURES if isinstance(model, kind)), None)
     if kind is None:

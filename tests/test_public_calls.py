@@ -130,7 +130,6 @@ def make_calls() -> dict:
         "WordPiece.tokenize_with_offsets": (V.tokenize_with_offsets, {"text": TEXT}),
         "WordPiece.encode_bulk": (V.encode_bulk, {"texts": [TEXT]}),
         "WordPiece.convert_tokens_to_ids": (V.convert_tokens_to_ids, {"tokens": ["the"]}),
-        "WordPiece.split_word": (V.split_word, {"word": "cats"}),
         "WordPiece.load": (wordpiece.WordPiece.load, {"path": "folder"}),
         "learn_vocabulary": (vocabulary.learn_vocabulary, {"texts": [TEXT] * 3, "size": 60, "alphabet": 30}),
         "learn_slowly": (vocabulary.learn_slowly, {"texts": [TEXT] * 3, "size": 60, "alphabet": 30, "at_least": 2}),
@@ -236,7 +235,7 @@ def make_calls() -> dict:
         "position_waves": (explore.position_waves, {"length": 16, "width": 8}),
         "query_and_keys": (explore.query_and_keys, {"tokens": ["a", "b"], "query": [1.0, 0.0],
                                                     "keys": [[1.0, 0.0]] * 2, "values": [[1.0, 0.0]] * 2}),
-        "documents": (sources.documents, {"name": "folder"}),
+        "documents": (sources.documents, {"name_or_path": "folder"}),
         "fetch": (sources.fetch, {"name": "nowhere"}),
     }  # fmt: skip
 
@@ -255,6 +254,8 @@ def eval_mode_of(one):
 
 
 CALLS = list(make_calls())
+# Where the right kind of argument fails inside itself: a function of the caller's, or rows that it cannot read.
+CALLERS_OWN = {("evaluate", "scores", "a class"), ("split_examples", "examples", ""), ("split_examples", "key", "")}
 # What has no right call here, as it would take a folder or the network: only wrong ones are tried.
 NEEDS_MORE = {"WordPiece.load", "load", "find_model_folder", "pretrain", "finetune", "predict", "load_predictor",
               "documents", "fetch"}  # fmt: skip
@@ -291,6 +292,7 @@ def test_wrong_arguments_are_named_or_work(name):
     for argument in given:
         for title, wrong in WRONG.items():
             error = call(function, given | {argument: wrong})
-            if error is not None and not is_our_message(error):
+            own = {(name, argument, title), (name, argument, "")} & CALLERS_OWN
+            if error is not None and not is_our_message(error) and not own:
                 raw.append(f"{argument}={title}: {type(error).__name__}: {str(error)[:80]}")
     assert not raw, json.dumps(raw, indent=1)

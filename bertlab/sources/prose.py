@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 
+from ..arguments import check_path
 from ..files import read_text
 from ..suggestions import suggest_name
 from . import fetching
@@ -79,6 +80,7 @@ def texts(name_or_path: str | os.PathLike) -> list[str]:
 
     Names, paths and errors are those of `documents`.
     """
+    check_path(name_or_path, "name_or_path")
     if name_or_path == "sotu":
         return read_speeches()
     if name_or_path == "wiki":
@@ -105,6 +107,7 @@ def documents(name_or_path: str | os.PathLike) -> list[list[str]]:
     Raises SourceError if there is no such source or path, ValueError if a file has no text or is not UTF-8 (with
     the file and the byte).
     """
+    check_path(name_or_path, "name_or_path")
     if name_or_path in ("kjv", "web"):
         return read_chapters(name_or_path)
     paragraph_per_line = name_or_path in ("sotu", "wiki")

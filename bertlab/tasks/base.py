@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import weights
+from ..arguments import check_argument, check_function, check_kind, check_list, check_number
 from ..corpus import hash_to_fraction
 from ..heads import Classifier
 from ..wordpiece import WordPiece
@@ -34,6 +35,8 @@ class Split(NamedTuple):
 def split_examples(examples: Sequence, key: Callable[[Any], str]) -> Split:
     """Eight tenths, one tenth, one tenth. The side of an example is a hash of its key in lower case: it never changes,
     and two examples with the same key are always on the same side."""
+    check_function(key, "key", "a function that gives the text of an example")
+    examples = check_list(examples, "examples", "examples")
     sides: dict[str, list] = {"train": [], "dev": [], "test": []}
     for example in examples:
         fraction = hash_to_fraction(" ".join(key(example).lower().split()))
@@ -84,6 +87,8 @@ class Task:
     labels: Sequence[str] = ()
 
     def __init__(self, tokenizer: WordPiece, length: int):
+        check_kind(tokenizer, WordPiece, "tokenizer")
+        length = check_number(length, "length", least=4, whole=True)
         self.tokenizer, self.length = tokenizer, length
         self.collate: Callable = PaddingCollate(tokenizer.pad_id)
         self.truncated = 0  # examples of the last `make_rows` that were too long
@@ -256,6 +261,7 @@ class TextTask(Task):
 
     def __init__(self, tokenizer: WordPiece, labels: Sequence[str], length: int = 128):
         super().__init__(tokenizer, length)
+        check_argument(check_list(labels, "labels", "texts"), [str], "labels")
         self.labels = list(labels)
 
     @classmethod
@@ -293,6 +299,8 @@ class TextTask(Task):
     def make_rows(self, examples: Sequence) -> list[dict]:
         """[CLS] text [SEP], or [CLS] text [SEP] pair [SEP], the longer text cut first, and `labels`: `encode_answer` of
         each example."""
+        for number, example in enumerate(check_list(examples, "examples", "examples")):
+            self.check_example(example, f"examples[{number}]")
         texts, pairs = [example.text for example in examples], [example.pair for example in examples]
         rows, self.truncated = encode_texts(self.tokenizer, texts, pairs, self.length)
         return [row | {"labels": self.encode_answer(example)} for row, example in zip(rows, examples, strict=True)]
@@ -303,6 +311,7 @@ class TextTask(Task):
 
     def predict(self, model: nn.Module, examples: Sequence, **options) -> list[dict]:
         """For each text what `decode_logits` makes of its logits (C,)."""
+        check_kind(model, nn.Module, "model")
         rows = self.make_rows(examples)
         predictions: list[dict] = [{}] * len(rows)
         for chosen, output in run_model(model, rows, self.collate):

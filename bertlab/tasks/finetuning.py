@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from .. import weights
+from ..arguments import check_kind, check_path
 from ..batches import Batches
 from ..corpus import hash_to_fraction
 from ..failures import doing
@@ -51,6 +52,8 @@ def finetune(
     `resume=True` goes on with the run in `folder`, or begins it. Raises FileExistsError when the folder holds a run and
     `resume` is False, ValueError for data that cannot be used or has changed.
     """
+    check_kind(plan, FinetunePlan, "plan")
+    check_path(folder, "folder")
     folder = Path(folder)
     facts = read_facts(folder, resume)
     if facts:

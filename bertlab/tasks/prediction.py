@@ -12,7 +12,7 @@ from pathlib import Path
 from torch import nn
 
 from .. import files, weights
-from ..arguments import check_number
+from ..arguments import check_number, check_path
 from ..options import check_option
 from ..wordpiece import WordPiece
 from .base import Task
@@ -24,6 +24,7 @@ from .plans import FinetunePlan
 def load_predictor(folder: str | Path) -> tuple[nn.Module, Task, dict]:
     """(model, task, options of its `predict`) from a folder that `finetune` made, or one of transformers' that labels
     texts or tokens or answers questions. Raises OSError and ValueError as `weights.load` does."""
+    check_path(folder, "folder")
     path = weights.find_model_folder(folder)
     tokenizer = WordPiece.load(path)
     if not (path / "run.json").exists():
