@@ -275,6 +275,13 @@ class Bert(nn.Module):
             raise ValueError("attention_mask has a row of zeros: each query must be able to attend to some token")
 
 
+def check_embeddings(model: nn.Module, tokenizer) -> None:
+    """Raise ValueError if the vocabulary has more words than the model: then it is another model's."""
+    words, rows = len(tokenizer), model.config.vocab_size
+    if words > rows:
+        raise ValueError(f"the vocabulary has {words:,} words, the model {rows:,}: one of them is another model's")
+
+
 def check_positions(at: Tensor, input_ids: Tensor) -> None:
     """Raise ValueError or TypeError for positions `at` (B, Q) that the rows of `input_ids` (B, T) do not have."""
     check_kind(at, Tensor, "at")

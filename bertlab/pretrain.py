@@ -24,7 +24,7 @@ from .files import read_text, write_json
 from .heads import Pretraining
 from .masking import Masking, PretrainingCollate
 from .memory import check_training_memory
-from .model import PRESETS, Bert, BertConfig, check_finite, eval_mode, make_sinusoid_table
+from .model import PRESETS, Bert, BertConfig, check_embeddings, check_finite, eval_mode, make_sinusoid_table
 from .options import MOST_MINUTES, MOST_SEED, MOST_STEPS, check_plan, option
 from .train import TrainConfig, estimate_steps, evaluate, train
 from .vocabulary import learn_vocabulary
@@ -360,6 +360,7 @@ def fill_masks(model: Pretraining, tokenizer: WordPiece, text: str, top: int = 5
     """
     check_kind(model, Pretraining, "model")
     check_kind(tokenizer, WordPiece, "tokenizer")
+    check_embeddings(model, tokenizer)
     top = check_number(top, "top", least=1, whole=True)
     if "[MASK]" not in check_text(text, "text"):
         raise ValueError("the text has no [MASK]: write [MASK] where a word is missing")

@@ -15,7 +15,7 @@ from .arguments import check_path, describe_value
 from .failures import doing
 from .files import finish_replacement, replace_files
 from .heads import Classifier, Pretraining, SpanFinder, Tagger
-from .model import Bert, BertConfig
+from .model import Bert, BertConfig, check_embeddings
 from .model_files import FLOATS, ONLY_VALUES, read_config, read_weights
 from .weight_names import OUR_TO_HF, from_hf_names, list_first_names, to_hf_names, translate_name
 from .writing import Writer
@@ -291,10 +291,10 @@ def check_vocabulary(tokenizer, model: nn.Module, folder: str | Path) -> None:
     """Raise ValueError if the vocabulary has more words than the model: then it is another model's. Print a line on
     standard error if it has fewer, as some files do, whose last rows are not used."""
     words, rows = len(tokenizer), model.config.vocab_size
-    if words > rows:
-        raise ValueError(
-            f"{folder}: the vocabulary has {words:,} words, the model {rows:,}: one of them is another model's"
-        )
+    try:
+        check_embeddings(model, tokenizer)
+    except ValueError as error:
+        raise ValueError(f"{folder}: {error}") from None
     if words < rows:
         print(
             f"{folder}: the vocabulary has {words:,} words, the model {rows:,}; the rest is not used", file=sys.stderr

@@ -87,6 +87,7 @@ def make_parts() -> dict:
                        "words": IDS > 4}  # fmt: skip
 
 
+@cache
 def make_calls() -> dict:
     """name -> (function, its right arguments)."""
     p = make_parts()

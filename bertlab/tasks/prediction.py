@@ -12,7 +12,8 @@ from pathlib import Path
 from torch import nn
 
 from .. import files, weights
-from ..arguments import check_number, check_path
+from ..arguments import check_kind, check_number, check_path
+from ..model import check_embeddings
 from ..options import check_option
 from ..wordpiece import WordPiece
 from .base import Task
@@ -64,6 +65,9 @@ def predict(folder: str | Path, inputs: Sequence, **options) -> list[dict]:
 
 def predict_inputs(model: nn.Module, task: Task, inputs: Sequence, **options) -> list[dict]:
     """`predict` with what `load_predictor` gave."""
+    check_kind(model, nn.Module, "model")
+    check_kind(task, Task, "task")
+    check_embeddings(model, task.tokenizer)
     check_predict_options(task, options)
     return task.predict_inputs(model, inputs, **options) if inputs else []
 
