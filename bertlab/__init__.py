@@ -57,6 +57,7 @@ _MODULES = [
     "weights",
     "head_scores",
     "saliency",
+    "plot_checks",
     "plots",
     "sources",
     "tasks",

@@ -202,13 +202,13 @@ def add_finetune_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run_finetune(options: argparse.Namespace) -> None:
-    from . import plots
+    from .plot_checks import check_picture_file
     from .tasks import FinetunePlan, draw_report, find_task, finetune, format_scores
 
     plan = FinetunePlan(**read_plan_options(options, FinetunePlan))
     if options.picture:
         find_task(plan.task).check_report()
-        plots.check_picture_file(options.picture)
+        check_picture_file(options.picture)
         check_parent_folder(options.picture)
     results = finetune(plan, options.out, resume=options.resume)
     print(f"\n{format_scores(results)}\n\n{results['steps']:,} steps in {results['seconds']:.0f} seconds")
@@ -284,10 +284,11 @@ def add_bench_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run_bench(options: argparse.Namespace) -> None:
-    from . import bench, plots
+    from . import bench
     from .arguments import check_number
     from .files import write_json
     from .options import MOST_MINUTES
+    from .plot_checks import check_picture_file
     from .pretrain import PretrainPlan
 
     given = read_plan_options(options, bench.BenchConfig)
@@ -295,7 +296,7 @@ def run_bench(options: argparse.Namespace) -> None:
     file = Path(options.json) if options.json not in (None, "-") else None
     check_parent_folder(file)
     if options.picture:
-        plots.check_picture_file(options.picture)
+        check_picture_file(options.picture)
         check_parent_folder(options.picture)
 
     def say(text: str) -> None:

@@ -1,16 +1,15 @@
 """Figures from arrays and strings: every function draws on an `ax` and returns it. No model runs here."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.colors import PowerNorm, to_rgba
 
-from .arguments import check_argument, check_array, check_kind, check_list, check_number, describe_value
+from .arguments import check_argument, check_array, check_kind, check_list, check_number
 from .head_scores import HEAD_KINDS
+from .plot_checks import check_beams, check_blocks, check_lines, check_some
 
 # Okabe and Ito's colours (2008), which can be told apart with any kind of colour vision.
 COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000"]
@@ -21,30 +20,6 @@ DIVERGING = "PuOr"
 def get_ax(ax: Axes | None, width: float = 6.0, height: float = 3.4) -> Axes:
     """The caller's ax, or a new one of `width` x `height` inches."""
     return ax if ax is not None else plt.subplots(figsize=(width, height), layout="constrained")[1]
-
-
-def check_picture_file(file: Path) -> None:
-    """Raise ValueError for a kind of picture that matplotlib does not draw."""
-    endings = FigureCanvasBase.get_supported_filetypes()
-    if file.suffix.lower().removeprefix(".") not in endings:
-        known = ", ".join(f".{ending}" for ending in sorted(endings))
-        raise ValueError(f"{file}: the name of a picture ends in {known}")
-
-
-def check_some(values, name: str) -> None:
-    """Raise ValueError where there is nothing to draw."""
-    if not len(values):
-        raise ValueError(f"{name} is empty: there is nothing to draw")
-
-
-def check_beams(steps: Sequence[Sequence]) -> list[tuple[float, Sequence[int]]]:
-    """All beams of all steps. Raises ValueError where one is no (log p, ids) with at least one id."""
-    check_some(steps, "steps")
-    beams = [beam for step in steps for beam in step]
-    for beam in beams:
-        if not isinstance(beam, tuple | list) or len(beam) != 2 or not check_list(beam[1], "the ids of a beam"):
-            raise ValueError(f"a beam is {describe_value(beam)}; it must be (log p, ids), with at least one id")
-    return beams
 
 
 def escape_dollars(name: str) -> str:
@@ -69,16 +44,7 @@ def draw_curves(lines: Mapping[str, tuple[Sequence[float], Sequence[float]]], *,
                 baselines: Mapping[str, float] | None = None, x: str = "step", y: str = "loss", title: str = "",
                 ax: Axes | None = None) -> Axes:  # fmt: skip
     """Lines (name -> (x values, y values)) with a legend, and baselines (name -> y value) as dashed levels."""
-    check_kind(lines, Mapping, "lines", "a dict: name -> (x values, y values)")
-    for name, line in lines.items():
-        if (
-            not isinstance(line, tuple | list)
-            or len(line) != 2
-            or len(check_array(line[0], name)) != len(check_array(line[1], name))
-        ):
-            raise ValueError(
-                f"lines[{name!r}] is {describe_value(line)}; it must be (x values, y values), equally many"
-            )
+    check_lines(lines)
     baselines = check_argument({} if baselines is None else baselines, {str: float}, "baselines")
     ax = get_ax(ax)
     for number, (name, (xs, ys)) in enumerate(lines.items()):
@@ -233,10 +199,7 @@ def draw_blocks(parts: Sequence[tuple[str, str, str]], *, frames: Sequence[tuple
     `frames` (first, last, caption) draw a dashed frame around parts. `skips` (a, b) draw an arrow from the input of
     part a to part b, past the parts between them.
     """
-    for name, given, kind in (("parts", parts, str), ("frames", frames, (int, str)), ("skips", skips, int)):
-        check_argument(given, [[kind]], name)
-    if not parts or any(len(part) != 3 for part in (*parts, *frames)) or any(len(skip) != 2 for skip in skips):
-        raise ValueError("parts and frames must hold three values each, skips two, and there must be a part")
+    check_blocks(parts, frames, skips)
     ax = get_ax(ax, 7.5, 0.5 + 0.72 * len(parts))
     arrow = {"arrowstyle": "-|>", "color": "0.25", "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0}
     for row, (name, second_line, note) in enumerate(parts):

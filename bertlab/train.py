@@ -109,14 +109,9 @@ def train(
     that of `TrainingClock`. The default draws a progress bar; `watch=quiet` draws nothing. `scale(name)` is a factor
     for the learning rate of a parameter. Under `torchrun` the processes share the work. Ctrl-C finishes the step,
     writes a checkpoint and raises KeyboardInterrupt; a second one stops at once. Raises FileExistsError when `folder`
-    holds a run and `resume` is False, ValueError when that run has other settings, FloatingPointError when the loss is
-    not finite.
+    holds a run and `resume` is False, ValueError for one with other settings, FloatingPointError for a loss of nan.
     """
-    check_kind(model, nn.Module, "model")
-    check_kind(batches, Batches, "batches")
-    check_kind(config, TrainConfig, "config")
-    if evaluate is not None:
-        check_function(evaluate, "evaluate", "a function of the model")
+    check_training(model, batches, config, evaluate)
     accelerator = make_accelerator(config)
     optimizer = make_optimizer(model, config, accelerator.device, scale)
     wrapped, prepared = accelerator.prepare(model, optimizer)
@@ -166,6 +161,13 @@ def train(
         log.report_end()
         accelerator.unwrap_model(wrapped, keep_fp32_wrapper=False)  # `model.forward` is its own again
     return run.log
+
+
+def check_training(model: nn.Module, batches: Batches, config: TrainConfig, evaluate: Callable | None = None) -> None:
+    """Raise TypeError for arguments of another kind."""
+    check_arguments(model=(model, nn.Module), batches=(batches, Batches), config=(config, TrainConfig))
+    if evaluate is not None:
+        check_function(evaluate, "evaluate", "a function of the model")
 
 
 class TrainingLog:
@@ -267,7 +269,7 @@ def estimate_steps(
     This trains a copy: the model and the random state do not change. A run with the resulting number of steps is as
     reproducible as any other.
     """
-    check_arguments(model=(model, nn.Module), batches=(batches, Batches), config=(config, TrainConfig))
+    check_training(model, batches, config)
     minutes = check_number(minutes, "minutes", above=0, most=MOST_MINUTES)
     accelerator = make_accelerator(config)
     model = copy.deepcopy(model)

@@ -300,7 +300,7 @@ class TextTask(Task):
         """[CLS] text [SEP], or [CLS] text [SEP] pair [SEP], the longer text cut first, and `labels`: `encode_answer` of
         each example."""
         for number, example in enumerate(check_list(examples, "examples", "examples")):
-            self.check_example(example, f"examples[{number}]")
+            check_fields(example, self.example, f"examples[{number}]")  # the answer is not known when predicting
         texts, pairs = [example.text for example in examples], [example.pair for example in examples]
         rows, self.truncated = encode_texts(self.tokenizer, texts, pairs, self.length)
         return [row | {"labels": self.encode_answer(example)} for row, example in zip(rows, examples, strict=True)]

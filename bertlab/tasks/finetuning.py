@@ -59,14 +59,15 @@ def finetune(
     if facts:
         plan = parse_plan(facts)
         say(f"going on with the run in {folder.name}")
-    start = weights.find_model_folder(plan.model)
-    check_model_limits(plan, start)
+    if Path(plan.model).expanduser().is_dir() or plan.model in ("minilm", "bertlab-mini"):  # nothing is downloaded yet
+        check_model_limits(plan, weights.find_model_folder(plan.model))
     data = read_data(plan, say) if data is None else data
     check_data(plan, data, say)
     fingerprint = sha256(json.dumps([list(side) for side in data]).encode("utf-8", "surrogatepass")).hexdigest()
     if facts and facts["data_sha256"] != fingerprint:
         raise ValueError(f"the data is not what the run in {folder} began with: give it back, or start anew")
 
+    start = weights.find_model_folder(plan.model)
     tokenizer = WordPiece.load(start)
     settings = find_task(plan.task).derive_settings(data.train)
     task = make_task(plan, tokenizer, settings)
@@ -228,6 +229,9 @@ def load_task_model(plan: FinetunePlan, task: Task, start: Path, examples: Seque
     with torch.random.fork_rng():
         torch.manual_seed(plan.seed)
         model = task.load_model(start)
+    most = model.config.max_position_embeddings
+    if task.length > most:
+        raise ValueError(f"length is {task.length}, but {plan.model} has {most} positions: --length {most} or less")
     model.labels = tuple(task.labels)
     set_dropout(model, plan.dropout)
     task.prepare_model(model, examples, plan)
