@@ -14,11 +14,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from . import sources, weights
+from . import weights
 from .arguments import check_kind, check_number, check_path, check_text
 from .baselines import Bigram, fit_unigram, score_baseline, score_pretraining
 from .batches import Batches
-from .corpus import EncodedCorpus, encode_documents, pair_rows, split_documents
+from .corpus import EncodedCorpus, encode_documents, pair_rows
+from .coverage import report_coverage
 from .failures import doing
 from .files import read_text, write_json
 from .heads import Pretraining
@@ -26,6 +27,14 @@ from .masking import Masking, PretrainingCollate
 from .memory import check_training_memory
 from .model import PRESETS, Bert, BertConfig, check_embeddings, check_finite, eval_mode, make_sinusoid_table
 from .options import MOST_MINUTES, MOST_SEED, MOST_STEPS, check_plan, option
+from .plan_texts import (
+    add_former_settings,
+    check_text_settings,
+    choose_overflow,
+    select_kinds,
+    split_plan_documents,
+)
+from .plan_texts import read_documents_and_groups as read_documents_and_groups
 from .train import TrainConfig, estimate_steps, evaluate, train
 from .vocabulary import learn_vocabulary
 from .wordpiece import WordPiece
@@ -51,6 +60,11 @@ class PretrainPlan:
                         least=1, most=1000)  # fmt: skip
     same_source: bool = option(
         False, "take a random B from the same text as A: its kind alone does not give it away", "text")  # fmt: skip
+    sentences: str = option("auto", "in texts of yours: lines (one sentence a line), marks (running prose), or auto, "
+                            "which looks at each file", "text", metavar="LAYOUT")  # fmt: skip
+    overflow: str = option("auto", "tokens that do not fit into a row: keep (for the next), drop (as Google did), or "
+                           "auto: keep, but drop where all texts are named sources, as in the published results",
+                           "text", metavar="HOW")  # fmt: skip
     held_out: float = option(0.05, "share of the documents to be judged by", "text", above=0, below=1)
     preset: str = option("tiny", f"size: {', '.join(PRESETS)}", "model", metavar="SIZE")
     unigrams: bool = option(True, "start the MLM bias at zero, not at the log frequencies of the words", "model")
@@ -85,6 +99,7 @@ class PretrainPlan:
         check_plan(self)
         if not self.text:
             raise ValueError("no text: name a source (python -m bertlab data lists them), a .txt file or a folder")
+        check_text_settings(self)
         sizes = BertConfig.preset(self.preset, vocab_size=6, max_position_embeddings=max(self.length, 128))
         make_pretraining_config(self)  # raises for what the loop cannot do
         check_training_memory(sizes, self.batch_size, self.length)
@@ -118,23 +133,24 @@ def pretrain(
     if not recorded and not (plan.steps or minutes):
         raise ValueError("how long? Give steps or minutes")
     if recorded:
-        plan = PretrainPlan(**{**recorded["plan"], "text": tuple(recorded["plan"]["text"])})
+        plan = PretrainPlan(**add_former_settings(recorded["plan"]))
         say(f"going on with the run in {folder.name}: {plan.steps:,} steps")
     folder.mkdir(parents=True, exist_ok=True)
 
-    training, held_out, kinds = split_plan_documents(plan)
+    training, held_out, kinds = split_plan_documents(plan, say)
     tokenizer = WordPiece.load(folder) if recorded else learn_and_save_vocabulary(training, plan, folder)
     text, held_out_text = encode_documents(training, tokenizer), encode_documents(held_out, tokenizer)
-    say(
-        f"{len(text):,} documents of {len(text.ids):,} wordpieces to learn from, "
-        f"{len(held_out_text):,} of {len(held_out_text.ids):,} held out; vocabulary {len(tokenizer):,}"
-    )
     digest = sha256(text.ids.tobytes() + held_out_text.ids.tobytes()).hexdigest()
     if recorded and recorded["text_sha256"] != digest:
         raise ValueError(f"the text is not the one that the run in {folder} began with: give it back, or start anew")
 
     batches = make_training_batches(text, tokenizer, plan, kinds[0])
     held_out_batches = make_held_out_batches(held_out_text, tokenizer, plan, kinds[1])
+    say(f"a vocabulary of {len(tokenizer):,} wordpieces")
+    reach = {
+        "training": report_coverage(training, text, batches.rows, tokenizer, say),
+        "held_out": report_coverage(held_out, held_out_text, held_out_batches.rows, tokenizer, say, held_out=True),
+    }
     model = make_pretraining_model(plan, tokenizer, text)
     if not plan.steps:
         plan = replace(plan, steps=estimate_steps(minutes, model, batches, make_pretraining_config(plan)))
@@ -155,7 +171,7 @@ def pretrain(
         watch=watch,
     )
     results = compare_with_baselines(model, text, held_out_batches)
-    results |= {"steps": plan.steps, "tokens": log[-1]["tokens"]}
+    results |= {"steps": plan.steps, "tokens": log[-1]["tokens"], "text": reach}
     weights.save(model, folder, tokenizer)
     write_json(folder / "results.json", results)
     return results
@@ -174,44 +190,6 @@ def read_recorded_run(folder: Path, resume: bool) -> dict | None:
 # ---- Text ------------------------------------------------------------------------------------------------------------
 
 
-def read_documents_and_groups(names: Sequence[str]) -> tuple[list[list[str]], list[str]]:
-    """Read the documents of all named texts, and the group of each: a split never separates documents of one group.
-
-    A chapter of the Bible is one group in both translations; any other document is a group of its own.
-    """
-    documents = read_named_documents(names)
-    return [document for _, document, _ in documents], [group for _, _, group in documents]
-
-
-def read_named_documents(names: Sequence[str]) -> list[tuple[str, list[str], str]]:
-    """The same as one list of (name of the text, document, group)."""
-    documents = []
-    for name in names:
-        is_bible = str(name) in ("kjv", "web")
-        for number, document in enumerate(sources.documents(name)):
-            documents.append((str(name), document, f"bible {number}" if is_bible else "\n".join(document)))
-    return documents
-
-
-@doing("reading the text")
-def split_plan_documents(plan: PretrainPlan) -> tuple[list[list[str]], list[list[str]], tuple[list[str], list[str]]]:
-    """The documents for training, those held out, and for both the name of the text that each document is from."""
-    documents = read_named_documents(plan.text)
-    groups = [group for _, _, group in documents]
-    training, held_out = split_documents(documents, plan.held_out, seed=0, groups=groups, at_least=2)
-    return (
-        [document for _, document, _ in training],
-        [document for _, document, _ in held_out],
-        ([name for name, _, _ in training], [name for name, _, _ in held_out]),
-    )
-
-
-def select_kinds(kinds: Sequence[str] | None, text: EncodedCorpus, plan: PretrainPlan) -> list[str] | None:
-    """The `kinds` for `pair_rows` under this plan, of the documents that hold a wordpiece."""
-    return [kinds[number] for number in text.numbers] if kinds and plan.same_source else None
-
-
-@doing("learning the vocabulary")
 def learn_and_save_vocabulary(documents: Sequence[Sequence[str]], plan: PretrainPlan, folder: Path) -> WordPiece:
     """Learn the vocabulary from the training documents, and save it: a resumed run loads it from the folder."""
     tokenizer = learn_vocabulary((sentence for document in documents for sentence in document), plan.vocab_size)
@@ -225,7 +203,7 @@ def make_training_batches(
 ) -> Batches:
     """Masked batches of the training documents; `kinds` names the text of each document."""
     kinds = select_kinds(kinds, text, plan)
-    rows = pair_rows(text, plan.length, seed=plan.seed, times=plan.times, kinds=kinds)
+    rows = pair_rows(text, plan.length, seed=plan.seed, times=plan.times, kinds=kinds, overflow=choose_overflow(plan))
     collate = PretrainingCollate(tokenizer, Masking(rate=plan.masked, whole_words=plan.whole_words))
     return Batches(rows, collate, plan.batch_size, seed=plan.seed, lengths=rows.lengths)
 
@@ -314,7 +292,8 @@ def make_held_out_batches(
 
     `kinds` names the text of each document; with `plan.same_source`, a random B comes from the same text as A.
     """
-    rows = pair_rows(text, plan.length, seed=1, kinds=select_kinds(kinds, text, plan))
+    kinds = select_kinds(kinds, text, plan)
+    rows = pair_rows(text, plan.length, seed=1, kinds=kinds, overflow=choose_overflow(plan))
     return Batches(rows, PretrainingCollate(tokenizer), plan.batch_size, seed=1, shuffle=False)
 
 

@@ -9,6 +9,11 @@ from itertools import pairwise
 from .arguments import check_number
 from .wordpiece import SPECIAL_TOKENS, WordPiece, check_texts, make_rust_rules, normalize_text, split_words
 
+# How many characters get a token of their own, unless a caller says it.
+LEAST_ALPHABET = 256
+COVERED_SHARE = 0.9995  # of the characters of the text
+ALPHABET_SHARE = 0.9  # of the vocabulary, at most
+
 
 def count_words(texts: Iterable[str], lower: bool = True) -> Counter:
     """Count how often each word occurs in the texts, after cleaning."""
@@ -23,24 +28,41 @@ def count_words(texts: Iterable[str], lower: bool = True) -> Counter:
     return words
 
 
-def list_first_tokens(words: Counter, size: int, alphabet: int) -> list[str]:
+def list_first_tokens(words: Counter, size: int, alphabet: int | None = None) -> list[str]:
     """List the tokens that learning starts from: the special ones, and the `alphabet` most frequent characters.
 
-    A character has a token for the start of a word and, if it also occurs inside words, one with "##".
+    A character has a token for the start of a word and, if it also occurs inside words, one with "##". Without an
+    `alphabet`, it follows the text: see `choose_characters`.
     Raises ValueError if there is no word, or if `size` has no room for these tokens.
     """
-    counts = Counter()
+    counts, inside = Counter(), set()
     for word, count in words.items():
         for char in word:
             counts[char] += count
+        inside.update(word[1:])
     if not counts:
         raise ValueError("The texts contain no words, so there is nothing to learn from.")
-    kept = set(sorted(counts, key=lambda char: (-counts[char], char))[:alphabet])
-    inside = {"##" + char for word in words for char in word[1:] if char in kept}
-    vocab = SPECIAL_TOKENS + sorted(kept) + sorted(inside)
+    ordered = sorted(counts, key=lambda char: (-counts[char], char))
+    kept = set(ordered[:alphabet] if alphabet is not None else choose_characters(ordered, counts, inside, size))
+    vocab = SPECIAL_TOKENS + sorted(kept) + sorted("##" + char for char in kept & inside)
     if len(vocab) > size:
         raise ValueError(f"size={size} is too small: special tokens and characters alone are {len(vocab)} tokens.")
     return vocab
+
+
+def choose_characters(ordered: list[str], counts: Counter, inside: set[str], size: int) -> list[str]:
+    """The 256 most frequent characters, and more while they cover less than 99.95% of the text and their tokens take
+    less than nine tenths of a vocabulary of `size`.
+
+    Alphabets and syllabaries have enough with 256; Chinese takes some thousand, each a word of its own.
+    """
+    covered, tokens, total = 0, len(SPECIAL_TOKENS), sum(counts.values())
+    for number, char in enumerate(ordered):
+        tokens += 1 + (char in inside)
+        if number >= LEAST_ALPHABET and (covered >= COVERED_SHARE * total or tokens > ALPHABET_SHARE * size):
+            return ordered[:number]
+        covered += counts[char]
+    return ordered
 
 
 def merge_pair(split: list[str], left: str, right: str) -> list[str]:
@@ -55,7 +77,7 @@ def merge_pair(split: list[str], left: str, right: str) -> list[str]:
 
 
 def learn_slowly(
-    texts: Iterable[str], size: int, lower: bool = True, alphabet: int = 256, at_least: int = 2
+    texts: Iterable[str], size: int, lower: bool = True, alphabet: int | None = None, at_least: int = 2
 ) -> WordPiece:
     """Learn a vocabulary, readably: start from single characters, then merge the pair with the best score.
 
@@ -63,8 +85,8 @@ def learn_slowly(
 
     It is high for pieces that rarely occur apart. Of equal scores the more frequent pair wins, then the first in
     alphabetical order, so the result does not depend on the order of the texts. Words with a character outside the
-    `alphabet` most frequent ones are left out, and so are pairs that occur fewer than `at_least` times.
-    Learning ends at `size` tokens, or earlier if there is no pair left.
+    `alphabet` (the most frequent ones, see `list_first_tokens`) are left out, and so are pairs that occur fewer than
+    `at_least` times. Learning ends at `size` tokens, or earlier if there is no pair left.
 
     By hand, with hug 10 times, pug 5, pun 12, bun 4, hugs 5: ##u occurs 36 times, ##g 20, ##s 5. ("##g", "##s") scores
     5/(20*5) = 1/20 and all others 1/36, so ##gs comes first. Later, once hu is a piece (15 times, ##g 15, ##gs 5),
@@ -125,14 +147,14 @@ def learn_slowly(
     return WordPiece(list(vocab), lower)
 
 
-def learn_vocabulary(texts: Iterable[str], size: int, lower: bool = True, alphabet: int = 256) -> WordPiece:
+def learn_vocabulary(texts: Iterable[str], size: int, lower: bool = True, alphabet: int | None = None) -> WordPiece:
     """Learn a vocabulary fast, in Rust: 20 MB of text take about ten seconds.
 
     The same texts give the same vocabulary, in every process.
     Its criterion differs from that of `learn_slowly`: it merges the most frequent pair, count(a next to b) alone, as in
     byte pair encoding, which is what Hugging Face's trainer does under the name WordPiece. The pieces are fewer
     and more useful. Only the `alphabet` most frequent characters get a token of their own, so that rare ones do
-    not fill the vocabulary; raise it for Chinese or Japanese.
+    not fill the vocabulary; without it, their number follows the text (`choose_characters`).
     """
     size = check_number(size, "size", least=1, most=1_000_000, whole=True)
     alphabet = check_number(alphabet, "alphabet", least=1, whole=True)

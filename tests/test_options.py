@@ -246,7 +246,7 @@ def test_what_cannot_be_is_refused_before_anything_is_read(line, capsys, tmp_pat
         raise AssertionError(f"something was read: {arguments}")
 
     monkeypatch.chdir(tmp_path)
-    for where in ("bertlab.pretrain.read_named_documents", "bertlab.tasks.finetuning.read_data",
+    for where in ("bertlab.plan_texts.read_named_documents", "bertlab.tasks.finetuning.read_data",
                   "bertlab.weights.read_weights", "bertlab.sources.documents"):  # fmt: skip
         monkeypatch.setattr(where, refuse)
     assert main(line.split()) == 2

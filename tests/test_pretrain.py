@@ -137,7 +137,7 @@ def test_an_impossible_plan_is_an_error_before_anything_is_read(change, message)
 
 
 def test_both_translations_of_a_chapter_are_one_group(monkeypatch):
-    monkeypatch.setattr(sources, "documents", lambda name: [[f"{name} one"], [f"{name} two"]])
+    monkeypatch.setattr(sources, "documents", lambda name, **_: [[f"{name} one"], [f"{name} two"]])
     documents, groups = read_documents_and_groups(("kjv", "web", "sotu"))
     assert len(documents) == 6
     assert groups == ["bible 0", "bible 1", "bible 0", "bible 1", "sotu one", "sotu two"]

@@ -86,7 +86,8 @@ def make_learner_plans(plan: PretrainPlan, folder: Path) -> tuple[dict[str, Lear
     tokenizer = vocabulary.learn_vocabulary(chain.from_iterable(training), plan.vocab_size)
     text, test_text = encode_documents(training, tokenizer), encode_documents(test, tokenizer)
     kinds = pretrain.select_kinds(groups[0], text, plan)
-    rows = pair_rows(text, plan.length, seed=plan.seed, times=plan.times, kinds=kinds)
+    overflow = pretrain.choose_overflow(plan)
+    rows = pair_rows(text, plan.length, seed=plan.seed, times=plan.times, kinds=kinds, overflow=overflow)
     held_out = pretrain.make_held_out_batches(test_text, tokenizer, plan, groups[1])
     held_out = pretrain.thin_batches(held_out, EVALUATION_ROWS)
     pretrain_plans = {

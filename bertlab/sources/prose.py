@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from ..arguments import check_path
@@ -11,8 +12,9 @@ from ..files import read_text
 from ..suggestions import suggest_name
 from . import fetching
 from .bibles import read_chapters
+from .layouts import LAYOUTS, part_unspaced_words, recognise_layout
 from .registry import SourceError, available
-from .sentences import split_sentences
+from .sentences import has_capitals, split_sentences
 
 PROSE = ("sotu", "wiki", "kjv", "web")  # the sources that `documents` and `texts` accept by name
 
@@ -23,20 +25,50 @@ AUDIENCE = re.compile(r"^(?:Audience members?|Representative [A-Z][\w ]+)\. |^\[
 
 
 def read_user_texts(path: Path) -> list[str]:
-    """The documents of a .txt file (separated by blank lines) or of a folder (one per .txt file).
+    """The documents of a .txt file, or of a folder of them, as `documents` describes them.
 
     Raises SourceError if a folder has no .txt file, ValueError if there is no text or it is not UTF-8.
     """
-    if path.is_dir():
-        contents = [read_text(file) for file in sorted(path.rglob("*.txt")) if file.is_file()]
-        if not contents:
-            raise SourceError(f"the folder {path} contains no .txt file")
-    else:
-        contents = re.split(r"\n[^\S\n]*\n", read_text(path))
-    contents = [content.strip() for content in contents if content.strip()]
-    if not contents:
+    return ["\n\n".join(document) for document in read_user_paragraphs(path, "auto")[0]]
+
+
+def read_user_paragraphs(path: Path, sentences: str) -> tuple[list[list[str]], list[str], str]:
+    """The documents of a path, each as its paragraphs; the layout of each document; and in words how it was read."""
+    files = sorted(file for file in path.rglob("*.txt") if file.is_file()) if path.is_dir() else [path]
+    if not files:
+        raise SourceError(f"the folder {path} contains no .txt file")
+    split_files = [re.split(r"\n[^\S\n]*\n", read_text(file)) for file in files]
+    split_files = [[part.strip() for part in parts if part.strip()] for parts in split_files]
+    split_files = [paragraphs for paragraphs in split_files if paragraphs]
+    if not split_files:
         raise ValueError(f"{path} contains no text")
-    return contents
+    documents, layouts, reasons = [], [], {"lines": [], "marks": []}
+    for paragraphs in split_files:
+        layout, reason = recognise_layout("\n\n".join(paragraphs)) if sentences == "auto" else (sentences, "")
+        is_one = layout == "marks" and len(split_files) > 1
+        found = [paragraphs] if is_one else [[paragraph] for paragraph in paragraphs]
+        documents += found
+        layouts += [layout] * len(found)
+        reasons[layout].append(reason)
+    return documents, layouts, describe_reading(path, len(split_files), len(documents), reasons)
+
+
+def describe_reading(path: Path, files: int, documents: int, reasons: dict[str, list[str]]) -> str:
+    """In words: which layout was taken and why, and what a document is."""
+    blank = "blank lines separate documents"
+    parts, others = [], []
+    for layout, what, end, other in (
+        ("lines", "one sentence a line", blank, "marks"),
+        ("marks", "running prose, whose sentences end at their marks",
+         "each file is a document" if files > 1 else blank, "lines"),
+    ):  # fmt: skip
+        if found := reasons[layout]:
+            count = f"{len(found):,} file{'s' * (len(found) > 1)} of " if files > 1 else ""
+            why = f" ({found[0]}{', in the first of them' * (len(found) > 1)})" if found[0] else ""
+            parts.append(f"{count}{what}{why}; {end}")
+            others += [f"--sentences {other}"] if found[0] else []
+    hint = f" ({' or '.join(others)} reads it otherwise)" if others else ""
+    return f"{path}: {'; '.join(parts)}: {documents:,} document{'s' * (documents != 1)}{hint}"
 
 
 def keep_spoken_lines(text: str) -> str:
@@ -87,9 +119,14 @@ def texts(name_or_path: str | os.PathLike) -> list[str]:
         return [article["summary"] for article in wiki()]
     if name_or_path in ("kjv", "web"):
         return ["\n".join(chapter) for chapter in read_chapters(name_or_path)]
+    return read_user_texts(find_user_path(name_or_path))
+
+
+def find_user_path(name_or_path: str | os.PathLike) -> Path:
+    """The path of a user's own text. Raises SourceError if there is none, ValueError for a source that is not prose."""
     path = Path(name_or_path)
     if path.exists():
-        return read_user_texts(path)
+        return path
     prose = ", ".join(PROSE)
     if name_or_path in {source.name for source in available()}:
         raise ValueError(f"the source {name_or_path!r} is not prose; the sources of prose are {prose}")
@@ -97,20 +134,50 @@ def texts(name_or_path: str | os.PathLike) -> list[str]:
     raise SourceError(f"{problem}{suggest_name(str(path), PROSE)}")
 
 
-def documents(name_or_path: str | os.PathLike) -> list[list[str]]:
+def documents(
+    name_or_path: str | os.PathLike, sentences: str = "auto", say: Callable[[str], None] | None = None
+) -> list[list[str]]:
     """Documents as lists of sentences, always in the same order.
 
     A name: "sotu" (a document is a speech), "wiki" (an article), "kjv" or "web" (a chapter; its verses are the
-    sentences). Otherwise a path of your own: in a .txt file, blank lines separate documents; in a folder, each .txt
-    file at any depth is one document, in order of name, and a blank line in it only ends a sentence.
+    sentences). Otherwise a path of your own: a .txt file, or a folder with .txt files at any depth, which are read in
+    order of name.
+
+    `sentences` says how your own text is laid out: "lines" (one sentence a line, as Google's BERT reads it), "marks"
+    (running prose: sentences end at sentence marks, see `split_sentences`, and at blank lines), or "auto", which looks
+    at each file. `say` is told what was taken, and why. Blank lines separate documents; but in running prose in a
+    folder of several files each file is one document, and a blank line in it only ends a sentence. So a folder of one
+    file is read as that file is.
+
+    Long runs of letters without a space, in Thai and other scripts that use none, get some: see `part_unspaced_words`.
 
     Raises SourceError if there is no such source or path, ValueError if a file has no text or is not UTF-8 (with
-    the file and the byte).
+    the file and the byte), or for another value of `sentences`.
     """
     check_path(name_or_path, "name_or_path")
+    if sentences not in LAYOUTS:
+        raise ValueError(f"sentences is {sentences!r}; it is {', '.join(LAYOUTS[:-1])} or {LAYOUTS[-1]}")
     if name_or_path in ("kjv", "web"):
         return read_chapters(name_or_path)
-    paragraph_per_line = name_or_path in ("sotu", "wiki")
-    split_texts = [text.split("\n") if paragraph_per_line else [text] for text in texts(name_or_path)]
-    return [[sentence for paragraph in paragraphs for sentence in split_sentences(paragraph)]
-            for paragraphs in split_texts]  # fmt: skip
+    if name_or_path in ("sotu", "wiki"):
+        return [[sentence for paragraph in text.split("\n") for sentence in split_sentences(paragraph, cased=True)]
+                for text in texts(name_or_path)]  # fmt: skip
+    path = find_user_path(name_or_path)
+    split_documents, layouts, description = read_user_paragraphs(path, sentences)
+    cased = any(has_capitals(paragraph) for paragraphs in split_documents for paragraph in paragraphs)
+    found, parted = [], 0
+    for paragraphs, layout in zip(split_documents, layouts, strict=True):
+        document = [
+            " ".join(sentence.split())
+            for paragraph in paragraphs
+            for sentence in (paragraph.split("\n") if layout == "lines" else split_sentences(paragraph, cased))
+        ]
+        for number, sentence in enumerate(document):
+            document[number], count = part_unspaced_words(sentence)
+            parted += count
+        found.append(document)
+    if say is not None:
+        say(description)
+        if parted:
+            say(f"{path}: spaces were put into {parted:,} runs of more than 100 letters, which would be [UNK] for BERT")
+    return found

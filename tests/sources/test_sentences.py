@@ -5,6 +5,7 @@ import time
 import pytest
 
 from bertlab import sources
+from bertlab.sources.layouts import part_unspaced_words, recognise_layout
 
 
 @pytest.mark.parametrize(
@@ -39,8 +40,18 @@ def test_white_space_becomes_single_spaces():
     assert sources.split_sentences(" \n\n ") == []
 
 
-@pytest.mark.parametrize("text", ["." * 100_000, '"' * 100_000, ". " * 50_000, "\n" * 100_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("." * 100_000, '"' * 100_000, ". " * 50_000, "\n" * 100_000, "。" * 100_000, "。」" * 50_000, "। " * 50_000),
+        *("?好" * 50_000, "．" * 100_000, "." * 50_000 + "。" + "." * 50_000, "[" * 100_000, ". [[[[[" * 20_000),
+        *("." + " " * 100_000 + "é", "ΑΒ; " * 25_000, "a" * 100_000, "ก" * 100_000),
+    ],
+    ids=lambda text: repr(text[:4]),
+)
 def test_odd_text_takes_linear_time(text):
     start = time.process_time()
     sources.split_sentences(text)
+    recognise_layout(f"{text}\nx\n{text}x")
+    part_unspaced_words(text)
     assert time.process_time() - start < 3

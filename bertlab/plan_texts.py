@@ -1,0 +1,81 @@
+"""The texts of a pre-training plan: how they are read, which documents are held out, and which text each is from."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from . import sources
+from .corpus import OVERFLOWS, EncodedCorpus, split_documents
+from .failures import doing
+from .sources.layouts import LAYOUTS
+from .sources.prose import PROSE
+
+if TYPE_CHECKING:
+    from .pretrain import PretrainPlan
+
+
+def check_text_settings(plan: "PretrainPlan") -> None:
+    """Raise ValueError for `sentences` or `overflow` that there is not, or that change nothing."""
+    for name, choices in (("sentences", LAYOUTS), ("overflow", ("auto", *OVERFLOWS))):
+        if getattr(plan, name) not in choices:
+            raise ValueError(f"{name} is {getattr(plan, name)!r}; it is one of {', '.join(choices)}")
+    if plan.sentences != "auto" and all(name in PROSE for name in plan.text):
+        raise ValueError("sentences is for texts of yours: the named sources have their own sentences")
+
+
+def add_former_settings(plan: dict) -> dict:
+    """The fields of a recorded plan, with those that older runs did not record as they were then."""
+    own = any(name not in PROSE for name in plan["text"])
+    return {"sentences": "marks" if own else "auto", "overflow": "drop", **plan, "text": tuple(plan["text"])}
+
+
+def read_documents_and_groups(names: Sequence[str], sentences: str = "auto") -> tuple[list[list[str]], list[str]]:
+    """Read the documents of all named texts, and the group of each: a split never separates documents of one group.
+
+    A chapter of the Bible is one group in both translations; any other document is a group of its own.
+    """
+    documents = read_named_documents(names, sentences)
+    return [document for _, document, _ in documents], [group for _, _, group in documents]
+
+
+def read_named_documents(
+    names: Sequence[str], sentences: str = "auto", say: Callable[[str], None] | None = None
+) -> list[tuple[str, list[str], str]]:
+    """The same as one list of (name of the text, document, group). `say` is told how texts of the user were read."""
+    documents = []
+    for name in names:
+        is_bible = str(name) in ("kjv", "web")
+        for number, document in enumerate(sources.documents(name, sentences=sentences, say=say)):
+            documents.append((str(name), document, f"bible {number}" if is_bible else "\n".join(document)))
+    return documents
+
+
+@doing("reading the text")
+def split_plan_documents(
+    plan: "PretrainPlan", say: Callable[[str], None] | None = None
+) -> tuple[list[list[str]], list[list[str]], tuple[list[str], list[str]]]:
+    """The documents for training, those held out, and for both the name of the text that each document is from."""
+    documents = read_named_documents(plan.text, plan.sentences, say)
+    groups = [group for _, _, group in documents]
+    training, held_out = split_documents(documents, plan.held_out, seed=0, groups=groups, at_least=2)
+    for part in (training, held_out) if plan.same_source else ():
+        for name, count in Counter(name for name, _, _ in part).items():
+            if count == 1:
+                raise ValueError(f"{name} gives only one document to a part of the split, so that no B is random there")
+    return (
+        [document for _, document, _ in training],
+        [document for _, document, _ in held_out],
+        ([name for name, _, _ in training], [name for name, _, _ in held_out]),
+    )
+
+
+def choose_overflow(plan: "PretrainPlan") -> str:
+    """What `pair_rows` does under this plan with tokens that do not fit into a row."""
+    if plan.overflow != "auto":
+        return plan.overflow
+    return "drop" if all(name in PROSE for name in plan.text) else "keep"
+
+
+def select_kinds(kinds: Sequence[str] | None, text: EncodedCorpus, plan: "PretrainPlan") -> list[str] | None:
+    """The `kinds` for `pair_rows` under this plan, of the documents that hold a wordpiece."""
+    return [kinds[number] for number in text.numbers] if kinds and plan.same_source else None
