@@ -218,8 +218,6 @@ def pair_rows(
     kinds = None if kinds is None else check_argument(check_list(kinds, "kinds", "texts"), [str], "kinds")
     if pairs not in PAIRS:
         raise ValueError(f"no pairs {pairs!r}; there are {', '.join(PAIRS)}")
-    if not 0 <= short <= 1:
-        raise ValueError(f"short is {short!r}; it is a fraction of the rows, between 0 and 1")
     if overflow not in OVERFLOWS or (overflow == "keep" and pairs == "sentences"):
         raise ValueError(f'overflow is {overflow!r}; it is "drop" or, except with pairs="sentences", "keep"')
     if pairs in ("next", "sentences") and len(encoded) < 2:

@@ -100,7 +100,7 @@ def learn_slowly(
     """
     size, alphabet = (
         check_number(size, "size", least=1, whole=True),
-        check_number(alphabet, "alphabet", least=1, whole=True),
+        None if alphabet is None else check_number(alphabet, "alphabet", least=1, whole=True),
     )
     at_least = check_number(at_least, "at_least", least=1, whole=True)
     words = count_words(texts, lower)
@@ -157,7 +157,7 @@ def learn_vocabulary(texts: Iterable[str], size: int, lower: bool = True, alphab
     not fill the vocabulary; without it, their number follows the text (`choose_characters`).
     """
     size = check_number(size, "size", least=1, most=1_000_000, whole=True)
-    alphabet = check_number(alphabet, "alphabet", least=1, whole=True)
+    alphabet = alphabet if alphabet is None else check_number(alphabet, "alphabet", least=1, whole=True)
     from tokenizers import Tokenizer, models, trainers
 
     texts = check_texts(texts)
