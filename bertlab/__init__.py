@@ -32,6 +32,9 @@ _HOME = {
 _MODULES = [
     "files",
     "records",
+    "arguments",
+    "memory",
+    "failures",
     "suggestions",
     "options",
     "unicode_tables",
@@ -59,6 +62,7 @@ _MODULES = [
     "weights",
     "head_scores",
     "saliency",
+    "plot_checks",
     "plots",
     "sources",
     "tasks",

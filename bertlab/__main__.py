@@ -9,13 +9,14 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from textwrap import shorten
 
 from . import __version__, sources
-from .files import check_output_path, describe_error
+from .failures import doing, escape_unprintable, report_failure
+from .files import check_output_path
 from .options import (
     CommandParser,
     add_plan_options,
+    check_option,
     parse_path,
     read_plan_options,
     split_pairs,
@@ -24,30 +25,29 @@ from .options import (
 from .stopping import Terminated, raise_at_sigterm
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+DEBUG_HELP = "show where an error happened, as a traceback"
+SAVING_MEMORY = ("batch_size", "length", "vocab_size", "beams", "top")  # options that take less memory when smaller
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 0, 2 with one line on what was wrong, 130 after Ctrl-C, 143 after
-    SIGTERM."""
+    """Run one command and return its exit status: 0; 2 after one line on what the user can mend, 1 on what bertlab got
+    wrong; 130 after Ctrl-C, 143 after SIGTERM. `--debug` shows the traceback too."""
     if arguments is None:
         start_again_with_utf8()
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # what the terminal cannot show
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    options = make_parser(arguments[0] if arguments else "").parse_args(arguments)
+    options = argparse.Namespace(debug="--debug" in arguments)
+    escape_unprintable()
     try:
         with raise_at_sigterm():
+            command = next((word for word in arguments if not word.startswith("-")), "")
+            options = make_parser(command).parse_args(arguments)
             options.run(options)
-    except (KeyboardInterrupt, Terminated) as stop:
-        print(f"\n{stop}" if str(stop) else "\nstopped", file=sys.stderr)
-        return 130 if isinstance(stop, KeyboardInterrupt) else 143
+            sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output, say `head`, has had enough
         sys.stderr.close()
-        return 0
-    except (OSError, ValueError, FloatingPointError) as error:
-        print(f"bertlab: {describe_error(error) if isinstance(error, OSError) else error}", file=sys.stderr)
-        return 2
+    except (Exception, KeyboardInterrupt, Terminated) as error:
+        smaller = [f"--{name.replace('_', '-')}" for name in SAVING_MEMORY if hasattr(options, name)]
+        return report_failure(error, getattr(options, "command", ""), smaller, options.debug)
     return 0
 
 
@@ -56,7 +56,10 @@ def make_parser(command: str = "") -> CommandParser:
     fills in those of all."""
     root = CommandParser(prog="python -m bertlab", description="A course and a workbench for BERT.")
     root.add_argument("--version", action="version", version=f"bertlab {__version__}")
-    commands = root.add_subparsers(title="commands", required=True, metavar="command", parser_class=CommandParser)
+    root.add_argument("--debug", action="store_true", help=DEBUG_HELP)
+    commands = root.add_subparsers(
+        title="commands", required=True, metavar="command", dest="command", parser_class=CommandParser
+    )
     for name, (summary, add_options, run, examples) in COMMANDS.items():
         parser = commands.add_parser(
             name,
@@ -66,6 +69,8 @@ def make_parser(command: str = "") -> CommandParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         parser.set_defaults(run=run, parser=parser)
+        # Without a default of its own, it leaves what was given before the command's name.
+        parser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=DEBUG_HELP)
         if command in ("", name):
             add_options(parser)
     return root
@@ -80,25 +85,14 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run_data(options: argparse.Namespace) -> None:
-    names = options.names or [source.name for source in sources.available() if source.small and options.small]
+    small = [source.name for source in sources.available() if source.small] if options.small else []
+    names = list(dict.fromkeys(options.names + small))
     for name in names:
-        sources.fetch(name)
+        with doing("fetching", name):
+            sources.fetch(name)
     if not names:
-        print_sources()
-
-
-def print_sources() -> None:
-    """A table of the named data and models."""
-    rows = [("name", "what it is", "licence", "MB", "here")]
-    for source in sources.available():
-        what, licence = shorten(source.what, 64, placeholder=" ..."), shorten(source.licence, 24, placeholder=" ...")
-        cached = "yes" if sources.is_cached(source.name) else "no"
-        rows.append((source.name, what, licence, f"{source.bytes / 1e6:.1f}", cached))
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    for name, what, licence, size, cached in rows:
-        print(f"{name:<{widths[0]}}  {what:<{widths[1]}}  {licence:<{widths[2]}}  {size:>{widths[3]}}  {cached}")
-    print(f"\nKept in {sources.cache_folder()}. To fetch some: python -m bertlab data NAME ...")
-    print("Licences and citations in full: data/README.md")
+        print(sources.format_sources())
+        print("To fetch some: python -m bertlab data NAME ...")
 
 
 # ---- pretrain and fill -----------------------------------------------------------------------------------------------
@@ -124,7 +118,14 @@ def run_pretrain(options: argparse.Namespace) -> None:
         raise ValueError("--minutes and --steps both say how long to train: give one of them")
     if options.steps is not None and options.steps < 1:
         raise ValueError(f"--steps {options.steps}: a run has at least one step")
-    plan = make_run_plan(PretrainPlan, read_plan_options(options, PretrainPlan), options.out, options.resume)
+    given = read_plan_options(options, PretrainPlan)
+    plan = make_run_plan(PretrainPlan, given, options.out, options.resume)
+    if "neighbours" in given and plan.sinusoids == 0:
+        raise ValueError(
+            "--no-neighbours changes nothing with --sinusoids 0: heads start at neighbours by the sinusoids"
+        )
+    if "same_source" in given and len(plan.text) == 1:
+        raise ValueError("--same-source changes nothing with one text: name several")
     results = pretrain(plan, options.out, minutes=options.minutes, resume=options.resume)
     print(format_pretraining_results(results))
     print(
@@ -140,15 +141,20 @@ def add_fill_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run_fill(options: argparse.Namespace) -> None:
+    from .arguments import check_number
     from .heads import Pretraining
     from .pretrain import fill_masks
     from .weights import check_vocabulary, find_model_folder, load
     from .wordpiece import WordPiece
 
-    folder = find_model_folder(options.model)
-    model, tokenizer = load(folder, Pretraining), WordPiece.load(folder)
-    check_vocabulary(tokenizer, model, folder)
-    for number, predictions in enumerate(fill_masks(model, tokenizer, options.text, options.top), 1):
+    check_number(options.top, "--top", least=1)
+    with doing("loading", options.model):
+        folder = find_model_folder(options.model)
+        model, tokenizer = load(folder, Pretraining), WordPiece.load(folder)
+        check_vocabulary(tokenizer, model, folder)
+    with doing("filling in", options.text):
+        filled = fill_masks(model, tokenizer, options.text, options.top)
+    for number, predictions in enumerate(filled, 1):
         print(f"[MASK] {number}: " + ", ".join(f"{word} {100 * p:.1f}%" for word, p in predictions))
 
 
@@ -169,14 +175,22 @@ def add_attention_options(parser: argparse.ArgumentParser) -> None:
 
 def run_attention(options: argparse.Namespace) -> None:
     from . import views, weights
+    from .arguments import check_number
     from .wordpiece import WordPiece
 
+    for name in ("layer", "head"):
+        check_number(getattr(options, name), f"--{name}", least=0)
     check_output_path(options.out, "--out")
-    folder = weights.find_model_folder(options.model)
-    model, tokenizer = weights.load(folder), WordPiece.load(folder)
-    weights.check_vocabulary(tokenizer, model, folder)
-    view = views.show_attention(model, tokenizer, options.text, options.pair, layer=options.layer, head=options.head)
-    view.save(options.out)
+    with doing("loading", options.model):
+        folder = weights.find_model_folder(options.model)
+        model, tokenizer = weights.load(folder), WordPiece.load(folder)
+        weights.check_vocabulary(tokenizer, model, folder)
+    with doing("drawing the attention on", options.text):
+        view = views.show_attention(
+            model, tokenizer, options.text, options.pair, layer=options.layer, head=options.head
+        )
+    with doing("saving", options.out):
+        view.save(options.out)
     (L, H), T, size = view.shape, len(view.tokens), len(view.page.encode("utf-8"))
     print(f"{options.out}: {size / 1e6:.2f} MB, {L} layers, {H} heads, {T} tokens. Open it in a browser, offline too.")
 
@@ -209,24 +223,14 @@ def run_finetune(options: argparse.Namespace) -> None:
     results = finetune(plan, options.out, resume=options.resume)
     print(f"\n{format_scores(results)}\n\n{results['steps']:,} steps in {results['seconds']:.0f} seconds")
     if options.picture:
-        save_figure(draw_report(options.out), options.picture)
+        with doing("drawing", options.picture):
+            save_figure(draw_report(options.out), options.picture)
     print(f"saved in {options.out}; to use it: python -m bertlab predict --model {options.out} TEXT")
 
 
-PREDICT_INPUTS = """texts; or one file; without any: standard input, one text a line.
-
-A line is a text. Where a model reads more, tabs separate it: the two texts of a pair, a question and its context, what
-was said and the replies to choose from; for a tagger, the words themselves. Another number of fields is an error. An
-empty line is an empty text, which classifiers and writers answer; a text that is longer than what the model reads is
-cut, or read in parts, which is said.
-
-A file is a .txt of lines, or one that finetune reads for the task: .csv, .tsv, .json and .jsonl with named columns
-(text, text_pair; question, context; source; source and a list replies; a list words), SQuAD's JSON, CoNLL's columns. A
-.tsv whose first line names no such column is read as lines. What looks like the name of a file and is none is an error.
-"""
-
-
 def add_predict_options(parser: argparse.ArgumentParser) -> None:
+    from .tasks.inputs import PREDICT_INPUTS
+
     parser.description = f"{parser.description}\n\n{PREDICT_INPUTS.partition('.')[2].strip()}"
     parser.add_argument("given", nargs="*", metavar="text", help=PREDICT_INPUTS.partition(".")[0])
     parser.add_argument("--model", required=True, metavar="FOLDER", help="a folder that finetune made")
@@ -247,20 +251,31 @@ def run_predict(options: argparse.Namespace) -> None:
         print(text, file=sys.stderr)
 
     file = tasks.find_input_file(options.given, options.text)
+    if options.text and not options.given:
+        raise ValueError("--text is for a text after it: there is none")
+    if options.skip_bad_rows and options.given and file is None:
+        raise ValueError("--skip-bad-rows is for the rows of a file or of standard input")
+    if options.beams is not None:
+        check_option(tasks.FinetunePlan, "beams", options.beams)
     if options.out:
         tasks.check_output_file(options.out, file)
     columns = dict(split_pairs("columns", options.columns or ()))
-    model, task, more = tasks.load_predictor(options.model)
-    inputs, shown = tasks.read_inputs(
-        task, options.given, file, columns=columns, skip_bad_rows=options.skip_bad_rows, say=say
-    )
+    with doing("loading", options.model):
+        model, task, more = tasks.load_predictor(options.model)
     more |= {} if options.beams is None else {"beams": options.beams}
-    predictions = tasks.predict_inputs(model, task, inputs, **more)
+    tasks.check_predict_options(task, more)
+    with doing("reading", file or "the texts"):
+        inputs, shown = tasks.read_inputs(
+            task, options.given, file, columns=columns, skip_bad_rows=options.skip_bad_rows, say=say
+        )
+    with doing("predicting", f"{len(inputs):,} inputs of {file}" if file else f"{len(inputs):,} inputs"):
+        predictions = tasks.predict_inputs(model, task, inputs, **more)
     for loss in task.describe_losses(len(inputs)):
         say(loss.removesuffix(" (--length)"))
     if options.out is None:
         tasks.print_predictions(task, predictions)
-    else:
+        return
+    with doing("saving", options.out):
         tasks.write_predictions(shown, predictions, options.out)
 
 
@@ -280,7 +295,9 @@ def add_bench_options(parser: argparse.ArgumentParser) -> None:
 
 def run_bench(options: argparse.Namespace) -> None:
     from . import bench
+    from .arguments import check_number
     from .files import write_json
+    from .options import MOST_MINUTES
     from .pretrain import PretrainPlan
 
     given = read_plan_options(options, bench.BenchConfig)
@@ -302,6 +319,7 @@ def run_bench(options: argparse.Namespace) -> None:
         for name in ("only", "rounds", "seconds", "dropout"):
             if name in given:
                 raise ValueError(f"--{name} does not go with --curves")
+        check_number(options.curves, "--curves", above=0, most=MOST_MINUTES)
         format_results, draw = bench.format_curves, bench.draw_curves_figure
         threads = given.pop("threads", 0)
         results = bench.measure_curves(PretrainPlan(**given), options.curves, threads, say)
@@ -309,7 +327,8 @@ def run_bench(options: argparse.Namespace) -> None:
     if file is not None:
         write_json(file, results)
     if options.picture:
-        save_figure(draw(results), options.picture)
+        with doing("drawing", options.picture):
+            save_figure(draw(results), options.picture)
 
 
 def add_lab_options(parser: argparse.ArgumentParser) -> None:
@@ -322,7 +341,8 @@ def run_lab(options: argparse.Namespace) -> None:
     if not NOTEBOOKS.is_dir():
         raise FileNotFoundError(f"no notebooks in {NOTEBOOKS}: run this in a clone of the project")
     run_data(argparse.Namespace(names=[], small=True))
-    raise SystemExit(subprocess.call([sys.executable, "-m", "jupyterlab", str(NOTEBOOKS), *options.rest]))
+    rest = ["--debug"] if options.debug else []
+    raise SystemExit(subprocess.call([sys.executable, "-m", "jupyterlab", str(NOTEBOOKS), *options.rest, *rest]))
 
 
 # ---- All commands ----------------------------------------------------------------------------------------------------

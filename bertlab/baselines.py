@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .arguments import check_kind
 from .batches import IGNORE, Batches
 from .corpus import EncodedCorpus
 from .heads import Output
@@ -32,6 +33,7 @@ Guess = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 def fit_unigram(text: EncodedCorpus, vocab_size: int) -> Guess:
     """The baseline without context: the frequency of each word in the training text, after adding 0.5 to each count."""
+    check_kind(text, EncodedCorpus, "text")
     counts = text.count_ids(vocab_size) + 0.5
     probability = counts / counts.sum()
     best = int(probability.argmax())
@@ -50,6 +52,7 @@ class Bigram:
     """
 
     def __init__(self, text: EncodedCorpus, vocab_size: int):
+        check_kind(text, EncodedCorpus, "text")
         self.size = vocab_size
         counts = text.count_ids(vocab_size) + 0.5
         self.unigram = counts / counts.sum()

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .arguments import check_array, check_number, describe_value
+
 IGNORE = -100  # a missing label, as everywhere in PyTorch and Hugging Face
 
 
@@ -32,12 +34,22 @@ class Batches(torch.utils.data.Dataset):
         lengths: Sequence[int] | None = None,
         shuffle: bool = True,
     ):
-        if batch_size < 1:
-            raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
+        batch_size = check_number(batch_size, "batch_size", least=1, whole=True)
+        seed = check_number(seed, "seed", least=0, whole=True)
+        if (
+            isinstance(rows, str | type)
+            or getattr(rows, "shape", None) == ()
+            or not hasattr(rows, "__getitem__")
+            or not hasattr(rows, "__len__")
+        ):
+            raise TypeError(f"rows is {describe_value(rows)}; it must be a list of rows")
+        if not callable(collate):
+            raise TypeError(f"collate is {describe_value(collate)}; it must be a function of (rows, rng)")
         if len(rows) < (batch_size if shuffle else 1):
             raise ValueError(
                 f"{len(rows)} rows do not fill one batch of {batch_size}: give more text, or smaller batches"
             )
+        lengths = lengths if lengths is None else check_array(lengths, "lengths", "N")
         if lengths is not None and len(lengths) != len(rows):
             raise ValueError(f"{len(lengths)} lengths for {len(rows)} rows")
         self.rows, self.collate, self.batch_size, self.seed, self.shuffle = rows, collate, batch_size, seed, shuffle
@@ -62,6 +74,7 @@ class Batches(torch.utils.data.Dataset):
         return self.last_order[1]
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
+        number = check_number(number, "number", whole=True)
         if number < 0 or (not self.shuffle and number >= len(self)):
             raise IndexError(f"no batch {number}")
         epoch, position = divmod(number, len(self))

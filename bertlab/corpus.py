@@ -13,6 +13,8 @@ from itertools import chain, groupby, pairwise
 
 import numpy as np
 
+from .arguments import check_argument, check_kind, check_list, check_number, check_text, describe_value
+
 PAIRS = ("next", "sentences", "order", "none")  # the ways in which `pair_rows` can pair
 OVERFLOWS = ("drop", "keep")  # what it can do with tokens that do not fit into a row
 SENTENCES_AT_ONCE = 50_000  # limits the memory that lists of Python numbers take while a corpus is encoded
@@ -38,8 +40,9 @@ def split_documents(
     of one group stay together (for example one book in two translations). Each part gets at least `at_least` documents
     (two, if a random B has to come from another document of the same part). Raises ValueError where that is impossible.
     """
-    if not 0 < held_out < 1:
-        raise ValueError(f"held_out is {held_out!r}; it is a share of the documents, between 0 and 1")
+    check_argument(check_list(documents, "documents", "documents"), [(list, tuple)], "documents")
+    held_out = check_number(held_out, "held_out", above=0, below=1)
+    at_least = check_number(at_least, "at_least", least=1, whole=True)
     if groups is not None and len(groups) != len(documents):
         raise ValueError(f"{len(groups)} groups for {len(documents)} documents; each document needs one")
     names = ["\n".join(document) for document in documents] if groups is None else groups
@@ -86,10 +89,18 @@ class EncodedCorpus:
 
     def count_ids(self, vocab_size: int) -> np.ndarray:
         """Count how often each id occurs: (V,). Raises ValueError when an id is not in a vocabulary of that size."""
+        vocab_size = check_number(vocab_size, "vocab_size", least=1, whole=True)
         counts = np.bincount(self.ids, minlength=vocab_size)
         if len(counts) > vocab_size:
             raise ValueError(f"the corpus holds id {len(counts) - 1}, which a vocabulary of {vocab_size} does not have")
         return counts
+
+
+def check_tokenizer(tokenizer) -> None:
+    """Raise TypeError unless it is a tokenizer as bertlab needs it: a WordPiece, or one with the same parts."""
+    parts = ("encode_bulk", "vocab", "pad_id", "unk_id", "cls_id", "sep_id", "mask_id")
+    if isinstance(tokenizer, type) or not all(hasattr(tokenizer, part) for part in parts):
+        raise TypeError(f"tokenizer is {describe_value(tokenizer)}; it must be a WordPiece")
 
 
 def encode_documents(documents: Documents, tokenizer) -> EncodedCorpus:
@@ -98,9 +109,12 @@ def encode_documents(documents: Documents, tokenizer) -> EncodedCorpus:
     Sentences without a wordpiece are dropped, and so are documents without a sentence. Raises ValueError when nothing
     is left, or when a document is a string instead of a list.
     """
+    check_tokenizer(tokenizer)
+    documents = check_list(documents, "documents", "documents")
     for number, document in enumerate(documents):
         if isinstance(document, str):
             raise ValueError(f"document {number} is a string; a document is a list of sentences")
+        check_list(document, f"document {number}", "sentences")
     texts = [sentence for document in documents for sentence in document]
     parts, sizes = [], []
     dtype = np.uint16 if len(tokenizer.vocab) <= 2**16 else np.int32  # half the memory for any usual vocabulary
@@ -197,14 +211,15 @@ def pair_rows(
     Raises ValueError for lengths without room for a token, for kinds that do not fit the documents, and when a random B
     is needed but there is only one document (of its kind).
     """
+    check_kind(encoded, EncodedCorpus, "encoded")
+    length, seed = check_number(length, "length", whole=True), check_number(seed, "seed", whole=True)
+    times, short = check_number(times, "times", least=1, whole=True), check_number(short, "short", least=0, most=1)
+    check_text(pairs, "pairs")
+    kinds = None if kinds is None else check_argument(check_list(kinds, "kinds", "texts"), [str], "kinds")
     if pairs not in PAIRS:
         raise ValueError(f"no pairs {pairs!r}; there are {', '.join(PAIRS)}")
-    if not 0 <= short <= 1:
-        raise ValueError(f"short is {short!r}; it is a fraction of the rows, between 0 and 1")
     if overflow not in OVERFLOWS or (overflow == "keep" and pairs == "sentences"):
         raise ValueError(f'overflow is {overflow!r}; it is "drop" or, except with pairs="sentences", "keep"')
-    if times < 1:
-        raise ValueError(f"times is {times!r}; the corpus must be read at least once")
     if pairs in ("next", "sentences") and len(encoded) < 2:
         raise ValueError(
             'one document, but a random B comes from another. Give more documents, or pairs="order" or pairs="none"'

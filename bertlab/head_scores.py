@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from .arguments import check_argument, check_array, check_list, check_number, describe_value
 from .wordpiece import SPECIAL_TOKENS
 
 # The scores that are shares of the attention, and so can be compared with each other.
@@ -30,6 +31,7 @@ def find_scored_keys(tokens: Sequence[str]) -> dict[str, np.ndarray]:
     tokens. [CLS], [SEP]: the keys with this token. punctuation: the keys that consist of signs only. delimiter: [SEP]
     or punctuation.
     """
+    tokens = check_argument(check_list(tokens, "tokens", "tokens"), [str], "tokens")
     T = len(tokens)
     words = np.array(tokens, dtype=object)
     same_word = (words[:, None] == words) & ~np.eye(T, dtype=bool) & ~np.isin(words, SPECIAL_TOKENS)
@@ -41,16 +43,20 @@ def find_scored_keys(tokens: Sequence[str]) -> dict[str, np.ndarray]:
     return diagonals | {"same word": same_word.astype(bool)} | repeated
 
 
-def to_float64(maps) -> np.ndarray:
-    """A tensor on any device, or what numpy takes, as a float64 array."""
-    if hasattr(maps, "detach"):
-        maps = maps.detach().cpu().double()
-    return np.asarray(maps, dtype=np.float64)
-
-
 def select_text_maps(maps: Sequence, row: int = 0, length: int | None = None) -> np.ndarray:
     """One text of a batch: L maps (B, H, T, T) -> (L, H, T, T) of row `row`, cut to its first `length` tokens."""
-    return np.stack([to_float64(heads[row])[:, :length, :length] for heads in maps])
+    maps = check_list(maps, "maps", "maps (B, H, T, T), one for each layer")
+    row = check_number(row, "row", whole=True)
+    if length is not None:
+        length = check_number(length, "length", least=1, whole=True)
+    if not maps:
+        raise ValueError("maps is empty; it must hold the maps of each layer")
+    for number, heads in enumerate(maps):
+        if len(getattr(heads, "shape", ())) != 4 or not -len(heads) <= row < len(heads):
+            raise ValueError(
+                f"layer {number} is {describe_value(heads)}; it must have shape (B, H, T, T), with row {row}"
+            )
+    return np.stack([check_array(heads[row], "maps")[:, :length, :length] for heads in maps])
 
 
 def make_uniform_map(T: int) -> np.ndarray:
@@ -60,9 +66,13 @@ def make_uniform_map(T: int) -> np.ndarray:
 
 def check_head_maps(maps, tokens: Sequence[str]) -> np.ndarray:
     """The maps as float64 (..., T, T). Raises ValueError that says what is wrong with them."""
+    tokens = check_argument(check_list(tokens, "tokens", "tokens"), [str], "tokens")
     if isinstance(maps, list | tuple):
-        maps = np.stack([to_float64(heads) for heads in maps])
-    maps, T = to_float64(maps), len(tokens)
+        maps = [check_array(heads, f"maps[{number}]") for number, heads in enumerate(maps)]
+        if not maps or any(heads.shape != maps[0].shape for heads in maps):
+            raise ValueError(f"maps has layers of shapes {[heads.shape for heads in maps]}; they must be alike")
+        maps = np.stack(maps)
+    maps, T = check_array(maps, "maps"), len(tokens)
     if maps.ndim < 2 or maps.shape[-2:] != (T, T) or T == 0:
         raise ValueError(f"maps of shape {maps.shape} for {T} tokens; they must be (..., {T}, {T})")
     if "[PAD]" in tokens:
@@ -97,7 +107,12 @@ def average_head_scores(texts: Iterable[tuple[object, Sequence[str]]]) -> dict[s
     a repeated word does not affect "same word". Raises ValueError for no text, and what `score_heads` raises.
     """
     sums: dict[str, tuple] = {}
-    for maps, tokens in texts:
+    if not isinstance(texts, Iterable) or isinstance(texts, str | type) or getattr(texts, "shape", None) == ():
+        raise TypeError(f"texts is {describe_value(texts)}; it must be a list of (maps, tokens)")
+    for number, text in enumerate(texts):
+        if not isinstance(text, tuple | list) or len(text) != 2:
+            raise TypeError(f"texts[{number}] is {describe_value(text)}; it must be (maps, tokens)")
+        maps, tokens = text
         for name, (total, count) in sum_head_scores(check_head_maps(maps, tokens), tokens).items():
             earlier_total, earlier_count = sums.get(name, (0.0, 0))
             sums[name] = earlier_total + total, earlier_count + count
@@ -129,6 +144,9 @@ def score_heads(maps, tokens: Sequence[str]) -> dict[str, np.ndarray]:
 
 def compute_chance_levels(texts: Iterable[Sequence[str]]) -> dict[str, float]:
     """The chance level of each score over these texts, each a list of tokens: the score of uniform attention."""
+    texts = [
+        check_argument(tokens, [str], f"texts[{n}]") for n, tokens in enumerate(check_list(texts, "texts", "lists"))
+    ]
     uniform = average_head_scores((make_uniform_map(len(tokens)), tokens) for tokens in texts)
     return {name: float(value) for name, value in uniform.items()}
 

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .arguments import check_argument, check_arguments, check_kind, check_number, check_text
 from .batches import IGNORE
 from .model import ACTIVATIONS, Bert, BertConfig, can_check_values
 
@@ -85,9 +86,12 @@ class Pretraining(nn.Module):
         `mlm_logits` is (B, T, V), or with labels (M, V) for the M labels alone, in reading order: the other 85% need no
         scores. Each loss is a mean, and `loss` is their sum. The MLM loss of a batch without labels is 0.
         """
+        self.bert.check_inputs(input_ids, token_type_ids, attention_mask)  # before labels of the same shape are used
+        check_argument(next_sentence_label, (Tensor, None), "next_sentence_label")
+        if labels is not None:
+            check_labels(labels, input_ids)
         if labels is not None and labels.shape != input_ids.shape:
             raise ValueError(f"labels has shape {tuple(labels.shape)}, input_ids {tuple(input_ids.shape)}")
-        self.bert.check_inputs(input_ids, token_type_ids, attention_mask)  # before labels of the same shape are used
         at = None if labels is None else find_labelled_positions(labels)
         hidden = self.bert(input_ids, token_type_ids, attention_mask, at)  # (B, T or Q, D)
         nsp_logits = self.nsp(self.pooler(hidden[:, 0]))  # (B, 2)
@@ -115,6 +119,7 @@ class Pretraining(nn.Module):
         An untrained model then predicts as well as a table of frequencies. This costs nothing, and saves the first part
         of the training, in which a model learns just these frequencies. A word that does not occur counts as 0.5.
         """
+        check_kind(counts, Tensor, "counts")
         if counts.shape != self.mlm.bias.shape:
             raise ValueError(f"counts has shape {tuple(counts.shape)}, the vocabulary has {len(self.mlm.bias)} words")
         counts = counts.double().clamp(min=0.5)
@@ -134,6 +139,8 @@ class Classifier(nn.Module):
 
     def __init__(self, config: BertConfig, num_labels: int, problem_type: str = "single_label_classification"):
         super().__init__()
+        num_labels = check_number(num_labels, "num_labels", whole=True)
+        check_text(problem_type, "problem_type")
         if problem_type not in PROBLEM_TYPES:
             raise ValueError(f"problem_type is {problem_type!r}; it must be one of {', '.join(PROBLEM_TYPES)}")
         if problem_type == "single_label_classification" and num_labels < 2:
@@ -167,6 +174,7 @@ class Classifier(nn.Module):
 
         `loss` is the mean over the labels that are given, 0 where there are none.
         """
+        self.bert.check_inputs(input_ids, token_type_ids, attention_mask)
         at = input_ids.new_zeros(len(input_ids), 1)  # only [CLS] is read
         cls = self.bert(input_ids, token_type_ids, attention_mask, at)[:, 0]  # (B, D)
         logits = self.output(self.dropout(self.pooler(cls)))  # (B, C)
@@ -186,6 +194,7 @@ class Tagger(nn.Module):
 
     def __init__(self, config: BertConfig, num_labels: int):
         super().__init__()
+        num_labels = check_number(num_labels, "num_labels", whole=True)
         if num_labels < 2:
             raise ValueError(f"num_labels is {num_labels}: a tagger needs at least two tags to choose from")
         self.config, self.num_labels = config, num_labels
@@ -205,6 +214,8 @@ class Tagger(nn.Module):
         """`labels` (B, T) are tag numbers, or -100 for tokens without a label: [CLS], [SEP], padding, and all pieces of
         a word but the one that represents it. `logits` is (B, T, C), `loss` the mean cross-entropy of the labels.
         """
+        self.bert.check_inputs(input_ids, token_type_ids, attention_mask)
+        check_argument(labels, (Tensor, None), "labels")
         if labels is not None and labels.shape != input_ids.shape:
             raise ValueError(f"labels has shape {tuple(labels.shape)}, input_ids {tuple(input_ids.shape)}")
         logits = self.output(self.dropout(self.bert(input_ids, token_type_ids, attention_mask)))  # (B, T, C)
@@ -240,6 +251,9 @@ class SpanFinder(nn.Module):
 
         `start_logits` and `end_logits` are (B, T); `loss` is half the sum of their cross-entropies.
         """
+        check_arguments(
+            start_positions=(start_positions, (Tensor, None)), end_positions=(end_positions, (Tensor, None))
+        )
         hidden = self.bert(input_ids, token_type_ids, attention_mask)
         start_logits, end_logits = self.spans(hidden).unbind(-1)  # (B, T, 2) -> (B, T), (B, T)
         output = Output(start_logits=start_logits, end_logits=end_logits)
@@ -264,16 +278,24 @@ def find_labelled_positions(labels: Tensor) -> Tensor:
 # Never in less than float32. The values of labels are checked on a CPU only: a GPU would have to wait for them.
 
 
+def check_labels(labels: Tensor, beside: Tensor) -> None:
+    """Raise TypeError or ValueError for labels that are no tensor, or on another device than the tensor `beside`."""
+    check_kind(labels, Tensor, "labels")
+    if labels.device != beside.device:
+        raise ValueError(f"labels are on {labels.device}, the model on {beside.device}: move them")
+
+
 def mean_cross_entropy(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> Tensor:
     """Mean cross-entropy in nats of logits (N, C) over the labels (N,) that are not -100; 0 where there are none.
 
     With `class_weights` (C,) it is a weighted mean, in which each label counts by its class. Raises ValueError for
     labels that do not fit; on a GPU PyTorch checks their values.
     """
+    check_labels(labels, logits)
     if labels.shape != logits.shape[:1]:
         raise ValueError(f"labels has shape {tuple(labels.shape)} for {len(logits)} rows")
-    if labels.is_floating_point():
-        raise ValueError(f"labels are {labels.dtype}; class numbers must be whole numbers")
+    if labels.dtype != torch.int64:
+        raise ValueError(f"labels are {labels.dtype}; class numbers must be whole numbers (torch.int64)")
     given = labels != IGNORE
     if can_check_values(labels) and given.any():
         low, high, C = labels[given].min(), labels[given].max(), logits.size(1)
@@ -321,6 +343,7 @@ def mean_squared_error(predictions: Tensor, labels: Tensor) -> Tensor:
 
 def match_float_labels(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """Both as (B, C) in one dtype. Raises ValueError for labels of another shape, or for whole numbers."""
+    check_labels(labels, logits)
     B, C = logits.shape
     if labels.shape != (B, C) and not (C == 1 and labels.shape == (B,)):
         raise ValueError(f"labels has shape {tuple(labels.shape)}; for {B} rows and {C} outputs it must be {(B, C)}")

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .arguments import check_argument, check_kind, check_list, check_number, describe_value
 from .batches import IGNORE
-from .corpus import Row
+from .corpus import Row, check_tokenizer
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,10 @@ class Masking:
     whole_words: bool = False
 
     def __post_init__(self):
-        if not 0 < self.rate <= 1:
-            raise ValueError(f"rate is {self.rate!r}; the fraction of masked tokens is above 0 and at most 1")
-        if self.mask < 0 or self.random < 0 or self.mask + self.random > 1 + 1e-9:
+        check_number(self.rate, "rate", above=0, most=1)
+        for name in ("mask", "random"):
+            check_number(getattr(self, name), name, least=0, most=1)
+        if self.mask + self.random > 1 + 1e-9:
             raise ValueError(f"mask {self.mask!r} and random {self.random!r} must be fractions whose sum is at most 1")
 
 
@@ -45,6 +47,8 @@ class PretrainingCollate:
     """
 
     def __init__(self, tokenizer, masking: Masking | None = None):
+        check_tokenizer(tokenizer)
+        check_argument(masking, (Masking, None), "masking")
         vocab = list(tokenizer.vocab)
         self.pad, self.mask = tokenizer.pad_id, tokenizer.mask_id
         self.cls, self.sep = np.array([tokenizer.cls_id]), np.array([tokenizer.sep_id])
@@ -67,6 +71,8 @@ class PretrainingCollate:
 
         Raises ValueError for no rows, or an id outside of the vocabulary.
         """
+        check_rows(rows)
+        check_kind(rng, np.random.Generator, "rng")
         if not len(rows):
             raise ValueError("a batch needs at least one row")
         parts, sizes, b_starts = [], [], []
@@ -148,3 +154,10 @@ class PretrainingCollate:
         replaced = ids.copy()
         replaced[chosen] = np.where(draw < self.masking.mask, self.mask, other)
         return replaced
+
+
+def check_rows(rows: Sequence[Row]) -> None:
+    """Raise TypeError for what is no list of (ids of A, ids of B, label)."""
+    for number, row in enumerate(check_list(rows, "rows", "(ids of A, ids of B, label)")):
+        if not isinstance(row, tuple | list) or len(row) != 3 or not all(hasattr(ids, "__len__") for ids in row[:2]):
+            raise TypeError(f"rows[{number}] is {describe_value(row)}; it must be (ids of A, ids of B, label)")

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .arguments import check_kind, check_number, check_text, describe_value
+from .memory import check_model_memory
 from .suggestions import suggest_name
 
 # The functions of the feed-forward layers and of the masked-word head, under Hugging Face's names: exact GELU (erf), as
@@ -57,12 +59,9 @@ class BertConfig:
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise ValueError(f"{name} is {value!r}; it must be a whole number of at least 1")
         for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)!r}; it must be at least 0 and below 1")
-        if not 0 < self.layer_norm_eps < math.inf:
-            raise ValueError(f"layer_norm_eps is {self.layer_norm_eps!r}; it must be above 0, such as 1e-12")
-        if not 0 <= self.initializer_range < math.inf:
-            raise ValueError(f"initializer_range is {self.initializer_range!r}; it must be at least 0, such as 0.02")
+            check_number(getattr(self, name), name, least=0, below=1)
+        check_number(self.layer_norm_eps, "layer_norm_eps", above=0, most=1)
+        check_number(self.initializer_range, "initializer_range", least=0, most=100)
         if not isinstance(self.hidden_act, str) or self.hidden_act not in ACTIVATIONS:
             raise ValueError(f"hidden_act is {self.hidden_act!r}; bertlab's BERT has only {', '.join(ACTIVATIONS)}")
         if self.hidden_size % self.num_attention_heads:
@@ -79,6 +78,7 @@ class BertConfig:
 
         `BertConfig.preset("mini", vocab_size=8000)`. Raises ValueError for an unknown name.
         """
+        check_text(name, "name")
         if name not in PRESETS:
             raise ValueError(f"no preset {name!r}; there are {', '.join(PRESETS)}{suggest_name(name, PRESETS)}")
         layers, width = PRESETS[name]
@@ -180,6 +180,9 @@ class Bert(nn.Module):
 
     def __init__(self, config: BertConfig):
         super().__init__()
+        check_kind(config, BertConfig, "config")
+        if torch.get_default_device().type == "cpu":
+            check_model_memory(config)
         self.config = config
         self.embeddings = Embeddings(config)
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
@@ -210,6 +213,9 @@ class Bert(nn.Module):
         that the model cannot read.
         """
         self.check_inputs(input_ids, token_type_ids, attention_mask)
+        if at is not None:
+            check_positions(at, input_ids)
+        self.check_inputs(input_ids, token_type_ids, attention_mask)
         mask = None if attention_mask is None else attention_mask.bool()
         if mask is not None:
             mask = mask[:, None, None] if mask.dim() == 2 else mask[:, None]  # (B, 1, 1 or T, T)
@@ -223,8 +229,16 @@ class Bert(nn.Module):
         return self.layers[-1](x, mask, at)
 
     def check_inputs(self, input_ids: Tensor, token_type_ids: Tensor | None, attention_mask: Tensor | None) -> None:
-        """Raise ValueError for input that the model cannot read. Values are checked only on a CPU."""
+        """Raise ValueError or TypeError for input that the model cannot read. Values are checked only on a CPU, where
+        that takes no time, and those of a mask of floats, which may be one that is to be added to the scores."""
         positions, vocabulary = self.config.max_position_embeddings, self.config.vocab_size
+        here = self.embeddings.positions.weight.device
+        for name, tensor in (("input_ids", input_ids), ("token_type_ids", token_type_ids),
+                             ("attention_mask", attention_mask)):  # fmt: skip
+            if not isinstance(tensor, Tensor) and (tensor is not None or name == "input_ids"):
+                raise TypeError(f"{name} is {describe_value(tensor)}; it must be a tensor (batch, tokens)")
+            if tensor is not None and tensor.device != here:
+                raise ValueError(f"{name} is on {tensor.device}, the model on {here}: move it with .to({str(here)!r})")
         if input_ids.dim() != 2:
             raise ValueError(f"input_ids has shape {tuple(input_ids.shape)}; it must be (batch, tokens)")
         B, T = input_ids.shape
@@ -234,8 +248,9 @@ class Bert(nn.Module):
             raise ValueError(
                 f"{T} tokens, but the model has {positions} positions: cut the text, or read it in windows"
             )
-        if input_ids.is_floating_point():
-            raise ValueError(f"input_ids are {input_ids.dtype}; they must be whole numbers")
+        for name, ids in (("input_ids", input_ids), ("token_type_ids", token_type_ids)):
+            if ids is not None and ids.dtype not in (torch.int64, torch.int32):
+                raise ValueError(f"{name} are {ids.dtype}; they must be whole numbers (torch.int64)")
         if token_type_ids is not None and token_type_ids.shape != (B, T):
             raise ValueError(f"token_type_ids has shape {tuple(token_type_ids.shape)}, input_ids {(B, T)}")
         if attention_mask is not None and attention_mask.shape not in ((B, T), (B, T, T)):
@@ -243,6 +258,13 @@ class Bert(nn.Module):
                 f"attention_mask has shape {tuple(attention_mask.shape)}; for input_ids {(B, T)} it must be {(B, T)} "
                 f"or {(B, T, T)}"
             )
+        if attention_mask is not None and attention_mask.dtype != torch.bool and not torch.compiler.is_compiling():
+            is_cheap = attention_mask.is_floating_point() or can_check_values(attention_mask)
+            if is_cheap and not ((attention_mask == 0) | (attention_mask == 1)).all():
+                raise ValueError(
+                    "attention_mask holds other numbers than 1, where a token may be attended to, and 0 for padding. A "
+                    "mask that is added to the scores (0 and -1e9) is another one: give mask == 0"
+                )
         if not can_check_values(input_ids):
             return
         for name, ids, size in (("input_ids", input_ids, vocabulary),
@@ -253,9 +275,39 @@ class Bert(nn.Module):
             raise ValueError("attention_mask has a row of zeros: each query must be able to attend to some token")
 
 
+def check_embeddings(model: nn.Module, tokenizer) -> None:
+    """Raise ValueError if the vocabulary has more words than the model: then it is another model's."""
+    words, rows = len(tokenizer), model.config.vocab_size
+    if words > rows:
+        raise ValueError(f"the vocabulary has {words:,} words, the model {rows:,}: one of them is another model's")
+
+
+def check_positions(at: Tensor, input_ids: Tensor) -> None:
+    """Raise ValueError or TypeError for positions `at` (B, Q) that the rows of `input_ids` (B, T) do not have."""
+    check_kind(at, Tensor, "at")
+    B, T = input_ids.shape
+    if at.dim() != 2 or len(at) != B or at.dtype != torch.int64 or at.device != input_ids.device:
+        raise ValueError(
+            f"at is {at.dtype} of shape {tuple(at.shape)} on {at.device}; it must be torch.int64 (B, Q) with B = {B}, "
+            f"on {input_ids.device}"
+        )
+    if can_check_values(at) and at.numel() and not (at.min() >= 0 and at.max() < T):
+        raise ValueError(f"at runs from {at.min()} to {at.max()}; there are {T} positions, from 0")
+
+
 def can_check_values(tensor: Tensor) -> bool:
     """Whether values can be read at no cost: a GPU would have to finish its work first, and torch.compile cannot."""
     return tensor.device.type == "cpu" and not torch.compiler.is_compiling()
+
+
+def check_finite(numbers: Tensor) -> Tensor:
+    """What a model computed. Raises ValueError for nan or infinity: then the weights are ruined."""
+    if not numbers.isfinite().all():
+        raise ValueError(
+            "the model gives nan or infinity: its weights are not numbers, or far too large. The training that made "
+            "them failed: train again with a lower learning rate, or take another model"
+        )
+    return numbers
 
 
 def gather_tokens(x: Tensor, at: Tensor | None) -> Tensor:
@@ -271,6 +323,7 @@ def attention_maps(model: nn.Module) -> Iterator[list[Tensor]]:
     sums to 1. Only here does `Attention.forward` use the readable formula. Raises ValueError for a model without
     bertlab's attention.
     """
+    check_kind(model, nn.Module, "model")
     attentions = [part for part in model.modules() if isinstance(part, Attention)]
     if not attentions:
         raise ValueError(
@@ -297,6 +350,7 @@ def attention_maps(model: nn.Module) -> Iterator[list[Tensor]]:
 def eval_mode(model: nn.Module) -> Iterator[None]:
     """Inside `with eval_mode(model):` there is no dropout and no gradient. Afterwards, even after an error, every part
     of the model has its own training flag back."""
+    check_kind(model, nn.Module, "model")
     flags = [(part, part.training) for part in model.modules()]
     model.eval()
     try:
@@ -312,6 +366,7 @@ def make_sinusoid_table(length: int, width: int) -> Tensor:
 
     BERT learns its table. If it starts from this one, as in `pretrain`, it learns sooner to attend to neighbours.
     """
+    length, width = (check_number(n, name, least=1, whole=True) for n, name in ((length, "length"), (width, "width")))
     position = torch.arange(length, dtype=torch.float64)[:, None]
     column = torch.arange(width, dtype=torch.float64)
     angle = position / 10_000 ** (2 * (column // 2) / width)  # (length, width)

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from .arguments import check_kind, check_number, describe_value
+
 if TYPE_CHECKING:
     from .train import TrainConfig
 
 
 def learning_rate_at(step: int, config: "TrainConfig") -> float:
     """The rate of step 0, 1, ...: a linear warm-up, then a linear decay to 0 (Devlin et al. 2018, A.2)."""
+    step = check_number(step, "step")
+    check_config(config)
     warmup_steps = max(1, round(config.warmup * config.steps))
     if step < warmup_steps:
         return config.learning_rate * (step + 1) / warmup_steps
@@ -31,6 +35,8 @@ def make_optimizer(
     model will be trained: accelerate moves it after the optimizer has been made. `scale(name)` is a factor for the
     learning rate of a parameter. Raises ValueError when no parameter of the model is trained.
     """
+    check_kind(model, nn.Module, "model")
+    check_config(config)
     trained = [p for p in model.parameters() if p.requires_grad]
     if not trained:
         raise ValueError("no parameter of the model is to be trained (all have requires_grad=False)")
@@ -52,6 +58,12 @@ def make_optimizer(
         # Fused AdamW tells the fp16 scaler that it skips steps with infinite gradients itself. Muon does not.
         return Muon(groups, fused=fused and choose_precision(config.precision, device) != "fp16", **options)
     return torch.optim.AdamW(groups, fused=fused, **options)
+
+
+def check_config(config: "TrainConfig") -> None:
+    """Raise TypeError for what is no TrainConfig, nor has its settings."""
+    if isinstance(config, type) or not all(hasattr(config, name) for name in ("steps", "learning_rate", "optimizer")):
+        raise TypeError(f"config is {describe_value(config)}; it must be a TrainConfig")
 
 
 def split_groups_by_scale(groups: list[dict], scales: dict[int, float]) -> list[dict]:

@@ -5,22 +5,67 @@ import argparse
 import codecs
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, field, fields
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
+from .arguments import check_number, check_text
 from .suggestions import suggest_name
+
+LIMITS = ("least", "most", "above", "below")
+MOST_STEPS = 1_000_000_000  # of training, and seeds as torch and numpy both take them
+MOST_SEED = 2**63 - 1
+MOST_MINUTES = 525_600  # a year
 
 
 def option(default: Any, help: str, group: str = "options", **more) -> Any:
     """A field of a plan with its help text, for a frozen dataclass: `steps: int = option(1000, "steps to take")`.
 
     `group` is the heading in `--help`. `more` may hold `metavar`, `shown` (what help says of the default, instead of
-    its value), `positional=True`, and `on_resume`: "may change" for what a resumed run may have otherwise, "filled in"
-    for what the run itself replaces its default by.
+    its value), `positional=True`, the limits of a number, for `check_plan` (`least` or `above`, `most` or `below`), and
+    `on_resume`: "may change" for what a resumed run may have otherwise, "filled in" for what the run itself replaces
+    its default by.
     """
     return field(default=default, metadata={"help": help, "group": group} | more)
+
+
+def check_plan(plan: Any, limits: Mapping[str, dict] | None = None) -> None:
+    """Check the type of each field of a plan, and that each number lies within the `limits` of its name, by default
+    those of its `option`; numbers of numpy become Python's. Raises TypeError or ValueError with the field's name."""
+    types = get_type_hints(type(plan))
+    for one in fields(plan):
+        kind, value = types[one.name], getattr(plan, one.name)
+        if kind in (int, float):
+            number = check_number(value, one.name, whole=kind is int, **_get_limits(one, limits))
+            object.__setattr__(plan, one.name, number)
+        elif kind is str:
+            check_text(value, one.name)
+        elif kind is bool and not isinstance(value, bool):
+            raise TypeError(f"{one.name} is {value!r:.60}; it must be True or False")
+        elif get_origin(kind) is tuple:
+            _check_tuple(value, kind, one.name)
+
+
+def check_option(plan: type, name: str, value: Any) -> None:
+    """Check a number by the limits of the field `name` of a plan, for a command that has this option alone."""
+    one = next(one for one in fields(plan) if one.name == name)
+    check_number(value, name, whole=get_type_hints(plan)[name] is int, **_get_limits(one))
+
+
+def _get_limits(one: Field, limits: Mapping[str, dict] | None = None) -> dict[str, float]:
+    own = one.metadata if limits is None else limits.get(one.name, {})
+    return {name: own[name] for name in LIMITS if name in own}
+
+
+def _check_tuple(value: Any, kind: Any, name: str) -> None:
+    pairs = get_origin(get_args(kind)[0]) is tuple
+    parts = value if isinstance(value, tuple) else (value,)
+    fits = all(isinstance(part, tuple) and len(part) == 2 for part in parts) if pairs else True
+    texts = [text for part in parts for text in part] if pairs and fits else parts
+    if not isinstance(value, tuple) or not fits or not all(isinstance(text, str) for text in texts):
+        wanted = 'a tuple of pairs, (("text", "review"),)' if pairs else 'a tuple of texts, ("sotu",)'
+        raise TypeError(f"{name} is {value!r:.60}; it must be {wanted}")
 
 
 def add_plan_options(parser: argparse.ArgumentParser, plan: type) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from . import sources
 from .corpus import OVERFLOWS, EncodedCorpus, split_documents
+from .failures import doing
 from .sources.layouts import LAYOUTS
 from .sources.prose import PROSE
 
@@ -49,6 +50,7 @@ def read_named_documents(
     return documents
 
 
+@doing("reading the text")
 def split_plan_documents(
     plan: "PretrainPlan", say: Callable[[str], None] | None = None
 ) -> tuple[list[list[str]], list[list[str]], tuple[list[str], list[str]]]:

@@ -11,8 +11,10 @@ from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.colors import PowerNorm, to_rgba
 from matplotlib.figure import Figure
 
+from .arguments import check_argument, check_array, check_kind, check_list, check_number
 from .files import check_output_path, write_bytes
 from .head_scores import HEAD_KINDS
+from .plot_checks import check_beams, check_blocks, check_lines, check_some
 
 # Okabe and Ito's colours (2008), which can be told apart with any kind of colour vision.
 COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000"]
@@ -63,6 +65,8 @@ def draw_curves(lines: Mapping[str, tuple[Sequence[float], Sequence[float]]], *,
                 baselines: Mapping[str, float] | None = None, x: str = "step", y: str = "loss", title: str = "",
                 ax: Axes | None = None) -> Axes:  # fmt: skip
     """Lines (name -> (x values, y values)) with a legend, and baselines (name -> y value) as dashed levels."""
+    check_lines(lines)
+    baselines = check_argument({} if baselines is None else baselines, {str: float}, "baselines")
     ax = get_ax(ax)
     for number, (name, (xs, ys)) in enumerate(lines.items()):
         ax.plot(xs, ys, color=COLOURS[number % len(COLOURS)], label=name, marker="o" * (len(xs) < 12), markersize=4)
@@ -81,6 +85,11 @@ def draw_curves(lines: Mapping[str, tuple[Sequence[float], Sequence[float]]], *,
 
 def draw_training_log(log: Sequence[dict], baselines: Mapping[str, float] | None = None, title: str = "") -> list[Axes]:
     """The log of `train` as one panel of losses and, if there are any, one of accuracies. Returns a list of axes."""
+    log = check_argument(check_list(log, "log", "rows of a log"), [Mapping], "log")
+    if not log or not all("step" in row for row in log):
+        raise ValueError("log is empty, or has a row without a step: give what `train` returns")
+    if baselines is not None:
+        check_argument(baselines, {str: float}, "baselines")
     names = dict.fromkeys(k for row in log for k in row if k not in ("step", "tokens", "learning_rate"))
     accuracies = [name for name in names if "accuracy" in name]
     panels = [("loss (nats)", 1.0, [name for name in names if name not in accuracies], baselines)]
@@ -98,6 +107,10 @@ def draw_training_log(log: Sequence[dict], baselines: Mapping[str, float] | None
 def draw_bars(names: Sequence[str], values: Sequence[float], *, errors: Sequence[float] | None = None, x: str = "",
               title: str = "", shape: str = "{:.2f}", ax: Axes | None = None) -> Axes:  # fmt: skip
     """Horizontal bars from top to bottom, each with its number in the format `shape`, and with error bars if given."""
+    names, values = check_list(names, "names", "texts"), check_array(values, "values", "N")
+    errors = None if errors is None else check_array(errors, "errors", "N")
+    if not len(names) == len(values) or (errors is not None and (len(errors) != len(values) or (errors < 0).any())):
+        raise ValueError(f"{len(names)} names for {len(values)} values, or errors that are other in number, or below 0")
     ax = get_ax(ax, 6.0, 0.6 + 0.34 * len(names))
     bars = ax.barh(range(len(names)), values, xerr=errors, color=COLOURS[0], ecolor="0.3", height=0.7)
     ax.bar_label(bars, [shape.format(value) for value in values], padding=4, fontsize=9)
@@ -118,6 +131,9 @@ def draw_heatmap(matrix: np.ndarray, rows: Sequence[str] | None = None, columns:
     `limits` are the values at their ends. Of many names every n-th is shown. Raises ValueError for what is no matrix,
     or for names that do not fit it.
     """
+    matrix = check_array(matrix, "matrix") if not isinstance(matrix, np.ndarray) else matrix
+    rows = rows if rows is None else check_list(rows, "rows", "names")
+    columns = columns if columns is None else check_list(columns, "columns", "names")
     matrix = np.asarray(matrix)
     if matrix.ndim != 2:
         raise ValueError(f"a heat map shows a matrix; this has shape {matrix.shape}")
@@ -160,6 +176,10 @@ def draw_token_boxes(rows: Mapping[str, list[tuple[str, dict]]], title: str, ax:
 
 def draw_token_rows(rows: Mapping[str, Sequence[str]], *, title: str = "", ax: Axes | None = None) -> Axes:
     """A row of token boxes for each item of `rows`. The colour changes with each new word; [UNK] has a dashed frame."""
+    check_kind(rows, Mapping, "rows", "a dict: name -> tokens")
+    check_some(rows, "rows")
+    for name, tokens in rows.items():
+        check_argument(tokens, [str], f"rows[{name!r}]")
     unknown, *known = ({"facecolor": fill, "edgecolor": "0.4", "linewidth": 0.7, "linestyle": frame}
                        for fill, frame in (("white", "--"), ("#FBE3B3", "-"), ("#CFE6F5", "-")))  # fmt: skip
     styled = {}
@@ -176,6 +196,8 @@ def draw_weighted_tokens(rows: Mapping[str, Sequence[float]], tokens: Sequence[s
     The colour is blue above zero, orange with a dashed frame below it, and deepest at the row's largest weight. A thick
     frame marks the highest weight above zero. Raises ValueError for a row without one finite number for each token.
     """
+    check_some(check_kind(rows, Mapping, "rows", "a dict: name -> a weight for each token"), "rows")
+    tokens = check_argument(check_list(tokens, "tokens", "texts"), [str], "tokens")
     styled = {}
     for name, weights in rows.items():
         weights = np.asarray(weights, dtype=float)
@@ -198,6 +220,7 @@ def draw_blocks(parts: Sequence[tuple[str, str, str]], *, frames: Sequence[tuple
     `frames` (first, last, caption) draw a dashed frame around parts. `skips` (a, b) draw an arrow from the input of
     part a to part b, past the parts between them.
     """
+    check_blocks(parts, frames, skips)
     ax = get_ax(ax, 7.5, 0.5 + 0.72 * len(parts))
     arrow = {"arrowstyle": "-|>", "color": "0.25", "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0}
     for row, (name, second_line, note) in enumerate(parts):
@@ -228,6 +251,7 @@ def draw_position_similarity(table: np.ndarray, *, title: str = "", ax: Axes | N
 
     Raises ValueError for what is no matrix, and for a vector of length 0, which has no direction.
     """
+    table = check_array(table, "table")
     table = np.asarray(table, dtype=float)
     if table.ndim != 2:
         raise ValueError(f"a position table is a matrix with a row for each position; this has shape {table.shape}")
@@ -250,6 +274,10 @@ def draw_head_grid(maps: np.ndarray, *, off: Sequence[tuple[int, int]] = (), tit
     In a small map, rows are queries, from the top, and columns are keys. The colour shows the square root, from 0 to 1,
     so that a weight of 0.05 is visible. `off`, as (layer, head), are crossed out. Raises ValueError for another shape.
     """
+    maps = check_array(maps, "maps")
+    off = [
+        tuple(check_argument(check_list(one, "off"), [int], "off")) for one in check_list(off, "off", "(layer, head)")
+    ]
     maps = np.asarray(maps, dtype=float)
     if maps.ndim != 4 or maps.shape[-1] != maps.shape[-2] or 0 in maps.shape:
         raise ValueError(f"a grid of heads shows (layers, heads, tokens, tokens); this has shape {maps.shape}")
@@ -277,6 +305,10 @@ def draw_head_kinds(names: np.ndarray, values: np.ndarray, *, title: str = "", a
     `names` and `values` (L, H) are those of `head_scores.find_strongest_kind`. The colour shows the kind and its
     saturation the value; both are also written in the box. "none" stays white. Raises ValueError for unequal shapes.
     """
+    names, values = (
+        np.asarray(check_kind(names, (np.ndarray, list), "names"), dtype=object),
+        check_array(values, "values"),
+    )
     names, values = np.asarray(names, dtype=object), np.asarray(values, dtype=float)
     if names.ndim != 2 or names.shape != values.shape:
         raise ValueError(f"names {names.shape} and values {values.shape}; both must have the shape (layers, heads)")
@@ -303,6 +335,7 @@ def draw_confusion_matrix(counts: np.ndarray, names: Sequence[str], *, title: st
 
     The colour is the share of the row. Raises ValueError if the names do not fit the matrix or a count is negative.
     """
+    counts, names = check_array(counts, "counts").astype(int), check_list(names, "names", "labels")
     counts = np.asarray(counts)
     if counts.shape != (len(names), len(names)):
         raise ValueError(f"a confusion matrix of {len(names)} labels; this has shape {counts.shape}")
@@ -327,6 +360,8 @@ def draw_reliability(confidence: Sequence[float], right: Sequence[float], count:
     count is written next to the point, and a line shows the distance to the dashed diagonal of a calibrated model. The
     axes begin at `lowest`: 1 / C for C classes. Raises ValueError if the lists differ in length.
     """
+    given = {"confidence": confidence, "right": right, "count": count}
+    confidence, right, count = (check_array(values, name, "N") for name, values in given.items())
     if not len(confidence) == len(right) == len(count):
         raise ValueError(f"{len(confidence)} confidences, {len(right)} shares that are right and {len(count)} counts")
     ax = get_ax(ax, 4.4, 4.0)
@@ -335,7 +370,7 @@ def draw_reliability(confidence: Sequence[float], right: Sequence[float], count:
     ax.scatter(confidence, right, color=COLOURS[0], s=34, zorder=3)
     for x, y, number in zip(confidence, right, count, strict=True):
         side = 1 if y > x else -1  # away from the line to the diagonal
-        ax.annotate(f"{number:,}", (x, y), xytext=(0, 6 * side), textcoords="offset points", ha="center",
+        ax.annotate(f"{number:,.0f}", (x, y), xytext=(0, 6 * side), textcoords="offset points", ha="center",
                     va="bottom" if side > 0 else "top", fontsize=8.5, color="0.25")  # fmt: skip
     ax.set(xlim=(lowest - 0.03, 1.03), ylim=(min([lowest, *right]) - 0.08, 1.08), xlabel="mean confidence",
            ylabel="share that is right", title=title)  # fmt: skip
@@ -350,6 +385,15 @@ def draw_beam(steps: Sequence[Sequence[tuple[float, Sequence[int]]]], vocab: Seq
     `steps` holds (log p, ids) of each beam after each word; `vocab` are the words of the ids. Lines lead from a beam to
     those that continue it. The beams that become the `best` text are bold, and those without a continuation are grey.
     """
+    vocab = check_argument(check_list(vocab, "vocab", "texts"), [str], "vocab")
+    best = [check_number(word, "an id in best", whole=True) for word in check_list(best, "best", "ids")]
+    steps = [
+        check_list(step, f"steps[{n}]", "(log p, ids)") for n, step in enumerate(check_list(steps, "steps", "lists"))
+    ]
+    for number, (log_p, ids) in enumerate(check_beams(steps)):
+        check_number(log_p, f"the log p of beam {number}")
+        for word in check_argument(ids, [int], f"the ids of beam {number}"):
+            check_number(word, "an id in steps", least=0, below=len(vocab))
     most = max(map(len, steps))
     ax = get_ax(ax, min(12, 1.0 + 0.85 * len(steps)), 0.9 + 0.42 * most)
     columns = [[list(ids) for _, ids in step] for step in steps]

@@ -14,15 +14,18 @@ import torch
 from torch import nn
 
 from . import weights
+from .arguments import check_kind, check_number, check_path, check_text
 from .baselines import Bigram, fit_unigram, score_baseline, score_pretraining
 from .batches import Batches
 from .corpus import EncodedCorpus, encode_documents, pair_rows
 from .coverage import report_coverage
+from .failures import doing
 from .files import expand_home, write_json
 from .heads import Pretraining
 from .masking import Masking, PretrainingCollate
-from .model import PRESETS, Bert, BertConfig, eval_mode, make_sinusoid_table
-from .options import option
+from .memory import check_training_memory
+from .model import PRESETS, Bert, BertConfig, check_embeddings, check_finite, eval_mode, make_sinusoid_table
+from .options import MOST_MINUTES, MOST_SEED, MOST_STEPS, check_plan, option
 from .plan_texts import (
     add_former_settings,
     check_text_settings,
@@ -51,9 +54,11 @@ class PretrainPlan:
 
     text: tuple[str, ...] = option(("sotu", "wiki"), "named sources, .txt files, folders", "text", metavar="TEXT",
                                    on_resume="may change")  # fmt: skip
-    vocab_size: int = option(4000, "wordpieces to learn", "text")
-    length: int = option(64, "tokens a row at most; a model finds its neighbours sooner in short rows", "text")
-    times: int = option(1, "go through the text so often, with other pairs each time, before rows come again", "text")
+    vocab_size: int = option(4000, "wordpieces to learn", "text", least=6, most=1_000_000)
+    length: int = option(64, "tokens a row at most; a model finds its neighbours sooner in short rows", "text",
+                         least=5, most=100_000)  # fmt: skip
+    times: int = option(1, "go through the text so often, with other pairs each time, before rows come again", "text",
+                        least=1, most=1000)  # fmt: skip
     same_source: bool = option(
         False, "take a random B from the same text as A: its kind alone does not give it away", "text")  # fmt: skip
     sentences: str = option("auto", "in texts of yours: lines (one sentence a line), marks (running prose), or auto, "
@@ -61,45 +66,47 @@ class PretrainPlan:
     overflow: str = option("auto", "tokens that do not fit into a row: keep (for the next), drop (as Google did), or "
                            "auto: keep, but drop where all texts are named sources, as in the published results",
                            "text", metavar="HOW", on_resume="filled in")  # fmt: skip
-    held_out: float = option(0.05, "share of the documents to be judged by", "text")
+    held_out: float = option(0.05, "share of the documents to be judged by", "text", above=0, below=1)
     preset: str = option("tiny", f"size: {', '.join(PRESETS)}", "model", metavar="SIZE")
     unigrams: bool = option(True, "start the MLM bias at zero, not at the log frequencies of the words", "model")
     sinusoids: float = option(
         0.1,
         "start the position table from the sinusoids times N; 0: from random numbers, as Google did",
         "model",
+        least=0,
+        most=100,
     )
     neighbours: bool = option(
         True,
         "start the heads from random numbers, not at neighbouring tokens (which needs the sinusoids)",
         "model",
     )
-    steps: int = option(0, "of training", "training", shown="by --minutes", on_resume="filled in")
-    batch_size: int = option(64, "rows a step", "training")
-    masked: float = option(0.4, "share of the words to predict while training; judged is always at 15%", "training")
+    steps: int = option(0, "of training", "training", shown="by --minutes", least=0, most=MOST_STEPS,
+                        on_resume="filled in")  # fmt: skip
+    batch_size: int = option(64, "rows a step", "training", least=1, most=1_000_000)
+    masked: float = option(0.4, "share of the words to predict while training; judged is always at 15%", "training",
+                           above=0, most=1)  # fmt: skip
     whole_words: bool = option(False, "mask all pieces of a word or none", "training")
     optimizer: str = option("muon", "for the matrices of the layers: muon, or adamw, for which half the rate is better",
                             "training", metavar="NAME")  # fmt: skip
-    learning_rate: float = option(0.0, "at the peak", "training", shown="by the preset")
-    weight_decay: float = option(0.01, "of matrices", "training")
-    beta2: float = option(0.98, "of the optimizer's average of squared gradients", "training")
-    warmup: float = option(0.1, "share of the steps over which the rate rises", "training")
-    dropout: float = option(0.0, "while training; text that is seen a few times needs none", "training")
-    seed: int = option(0, "of weights, pairs, masks and order", "training")
+    learning_rate: float = option(0.0, "at the peak", "training", shown="by the preset", least=0, most=10)
+    weight_decay: float = option(0.01, "of matrices", "training", least=0, most=100)
+    beta2: float = option(0.98, "of the optimizer's average of squared gradients", "training", least=0, below=1)
+    warmup: float = option(0.1, "share of the steps over which the rate rises", "training", least=0, most=1)
+    dropout: float = option(0.0, "while training; text that is seen a few times needs none", "training",
+                            least=0, below=1)  # fmt: skip
+    seed: int = option(0, "of weights, pairs, masks and order", "training", least=0, most=MOST_SEED)
 
     add_former_settings = staticmethod(add_former_settings)  # for plans that older runs recorded
 
     def __post_init__(self):
-        BertConfig.preset(self.preset, vocab_size=self.vocab_size)  # complains of what cannot be
-        Masking(rate=self.masked)
+        check_plan(self)
         if not self.text:
             raise ValueError("no text: name a source (python -m bertlab data lists them), a .txt file or a folder")
-        TrainConfig(optimizer=self.optimizer)
         check_text_settings(self)
-        if self.times < 1:
-            raise ValueError(f"times is {self.times}; the corpus is gone through once at least")
-        if self.steps < 0:
-            raise ValueError(f"steps is {self.steps}; a run has at least one")
+        sizes = BertConfig.preset(self.preset, vocab_size=6, max_position_embeddings=max(self.length, 128))
+        make_pretraining_config(self)  # raises for what the loop cannot do
+        check_training_memory(sizes, self.batch_size, self.length)
 
 
 def pretrain(
@@ -123,6 +130,10 @@ def pretrain(
     Raises FileExistsError when `folder` holds a run and `resume` is False, or another model; ValueError when the text
     or the plan is not the one that the run began with; OSError when the folder cannot be written.
     """
+    check_kind(plan, PretrainPlan, "plan")
+    check_path(folder, "folder")
+    if minutes is not None:
+        minutes = check_number(minutes, "minutes", above=0, most=MOST_MINUTES)
     folder = expand_home(folder)
     with open_run_folder(folder, plan, resume, {"--text": plan.text}) as recorded:
         return run_pretraining(plan, folder, recorded, minutes, watch, say)
@@ -204,6 +215,7 @@ def load_vocabulary(folder: Path) -> WordPiece:
     return WordPiece.load(own if own.is_dir() else folder)
 
 
+@doing("making rows")
 def make_training_batches(
     text: EncodedCorpus, tokenizer: WordPiece, plan: PretrainPlan, kinds: Sequence[str] | None = None
 ) -> Batches:
@@ -310,6 +322,7 @@ def thin_batches(batches: Batches, rows: int = 512) -> Batches:
     return Batches(rows, batches.collate, batches.batch_size, batches.seed, shuffle=False)
 
 
+@doing("judging the model on the held-out documents")
 def compare_with_baselines(model: Pretraining, text: EncodedCorpus, held_out: Batches) -> dict[str, dict[str, float]]:
     """The scores of the model on held-out batches, and those of two baselines fitted to the training text."""
     V = model.config.vocab_size
@@ -339,14 +352,19 @@ def format_pretraining_results(results: dict) -> str:
 def fill_masks(model: Pretraining, tokenizer: WordPiece, text: str, top: int = 5) -> list[list[tuple[str, float]]]:
     """For each [MASK] in `text`, the `top` most probable tokens with their probabilities.
 
-    Raises ValueError for a text without [MASK], or with more tokens than the model has positions.
+    Raises ValueError for a text without [MASK] or with more tokens than the model has positions, for a `top` below 1,
+    and for a model whose weights are not numbers; TypeError for a model without a head for masked words.
     """
-    if "[MASK]" not in text:
+    check_kind(model, Pretraining, "model")
+    check_kind(tokenizer, WordPiece, "tokenizer")
+    check_embeddings(model, tokenizer)
+    top = check_number(top, "top", least=1, whole=True)
+    if "[MASK]" not in check_text(text, "text"):
         raise ValueError("the text has no [MASK]: write [MASK] where a word is missing")
     ids = torch.tensor([tokenizer.encode(text).input_ids], device=next(model.parameters()).device)
     with eval_mode(model):
         logits = model(ids).mlm_logits[0]  # (T, V)
-    masked = logits[ids[0] == tokenizer.mask_id].float()
+    masked = check_finite(logits[ids[0] == tokenizer.mask_id].float())
     # Some models have more rows than words.
     probabilities, words = masked.softmax(-1)[:, : len(tokenizer)].topk(min(top, len(tokenizer)))
     return [

@@ -4,16 +4,63 @@ Each method gives a score to every token (B, T). It explains the log-odds of one
 Dimension letters: B batch, T tokens, D hidden, H heads, K per head, C classes, L layers.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
+from .arguments import check_arguments, check_kind, check_list, check_number
 from .heads import Classifier
-from .model import attention_maps
+from .model import attention_maps, can_check_values
 
 Batch = dict[str, Tensor]  # input_ids (B, T) and, where rows are padded, attention_mask (B, T)
+
+
+def check_classes(logits: Tensor, target: Tensor) -> None:
+    """Raise TypeError or ValueError unless `target` (B,) holds classes of `logits` (B, C)."""
+    check_arguments(logits=(logits, Tensor), target=(target, Tensor))
+    if logits.dim() != 2 or target.shape != logits.shape[:1] or target.dtype != torch.int64:
+        shapes = f"logits has shape {tuple(logits.shape)}, target {tuple(target.shape)} of {target.dtype}"
+        raise ValueError(f"{shapes}; they must be (B, C) and (B,) of torch.int64")
+    if logits.device != target.device:
+        raise ValueError(f"logits are on {logits.device}, target on {target.device}: move one of them")
+    if can_check_values(target) and target.numel() and not (target.min() >= 0 and target.max() < logits.size(1)):
+        raise ValueError(
+            f"target runs from {target.min()} to {target.max()}; there are {logits.size(1)} classes, from 0"
+        )
+
+
+def check_maps(maps: Sequence[Tensor], dims: int = 4) -> list[Tensor]:
+    """The maps as a list. Raises TypeError or ValueError unless each has at least so many axes, the last two alike."""
+    maps = check_list(maps, "maps", "maps, one for each layer")
+    if not maps:
+        raise ValueError("maps is empty; it must hold a map for each layer")
+    for number, heads in enumerate(maps):
+        check_kind(heads, Tensor, f"maps[{number}]")
+        if heads.dim() < dims or heads.shape[-2:] != 2 * maps[0].shape[-1:]:
+            raise ValueError(f"maps[{number}] has shape {tuple(heads.shape)}; each must be (..., H, T, T), with one T")
+    return maps
+
+
+def check_explained(model: Classifier, batch: Batch, target: Tensor | str | None = "any") -> None:
+    """Raise TypeError or ValueError for a model or batch that cannot be explained, and for a target of another size."""
+    check_kind(model, Classifier, "model")
+    check_kind(batch, Mapping, "batch", "a dict of tensors with input_ids")
+    if "input_ids" not in batch or not set(batch) <= {"input_ids", "token_type_ids", "attention_mask"}:
+        names = ", ".join(map(str, batch)) or "nothing"
+        raise ValueError(f"batch holds {names}; it must hold input_ids, and perhaps token_type_ids and attention_mask")
+    model.bert.check_inputs(batch["input_ids"], batch.get("token_type_ids"), batch.get("attention_mask"))
+    if not isinstance(target, str) or target != "any":
+        check_classes(torch.empty(len(batch["input_ids"]), model.num_labels, device=batch["input_ids"].device), target)
+
+
+def check_marks(marks: Tensor, tokens: Tensor, name: str) -> None:
+    """Raise TypeError or ValueError unless `marks` (B, T) says True or False of each token."""
+    check_kind(marks, Tensor, name)
+    if marks.shape != tokens.shape or marks.dim() != 2 or marks.dtype != torch.bool or marks.device != tokens.device:
+        what = f"{marks.dtype} of shape {tuple(marks.shape)} on {marks.device}"
+        raise ValueError(f"{name} is {what}; it must be torch.bool of shape {tuple(tokens.shape)} on {tokens.device}")
 
 
 def log_odds(logits: Tensor, target: Tensor) -> Tensor:
@@ -21,17 +68,21 @@ def log_odds(logits: Tensor, target: Tensor) -> Tensor:
 
     With two classes this is the difference of their logits. Unlike p, it does not saturate where the model is sure.
     """
+    check_classes(logits, target)
     chosen = logits.gather(1, target[:, None])[:, 0]
     return chosen - logits.scatter(1, target[:, None], -torch.inf).logsumexp(1)
 
 
 def class_probability(logits: Tensor, target: Tensor) -> Tensor:
     """The probability of the class `target` (B,): logits (B, C) -> (B,)."""
+    check_classes(logits, target)
     return logits.softmax(1).gather(1, target[:, None])[:, 0]
 
 
 def average_cls_attention(maps: Sequence[Tensor], layer: int = -1) -> Tensor:
     """How much [CLS] attends to each token in one layer, the mean of its heads: L maps (B, H, T, T) -> (B, T)."""
+    maps = check_maps(maps)
+    layer = check_number(layer, "layer", least=-len(maps), below=len(maps), whole=True)
     return maps[layer][:, :, 0].mean(1)
 
 
@@ -43,6 +94,7 @@ def roll_out_attention(maps: Sequence[Tensor]) -> Tensor:
     sum, over all paths from token i above layer l down to input token j, of the product of the weights on the path.
     Rows sum to 1; row 0 of R_{L-1} is [CLS]. Values, feed-forward layers and the residual's real size are ignored.
     """
+    maps = check_maps(maps, dims=3)
     flows = [torch.eye(maps[0].size(-1), dtype=maps[0].dtype, device=maps[0].device)]
     for heads in maps:
         flows.append((heads.mean(-3) @ flows[-1] + flows[-1]) / 2)  # (..., T, T)
@@ -72,6 +124,7 @@ def gradient_x_input(model: Classifier, batch: Batch, target: Tensor) -> Tensor:
 
     To first order, this is what the log-odds would lose if the token's vector shrank to 0.
     """
+    check_explained(model, batch, target)
     words = model.bert.embeddings.words(batch["input_ids"]).detach()
     return (compute_embedding_gradient(model, batch, target, words) * words).sum(-1)
 
@@ -84,8 +137,10 @@ def integrated_gradients(model: Classifier, batch: Batch, target: Tensor, baseli
     scores sum to the log-odds of the sentence minus those of the baseline, the more exactly the more steps. Raises
     ValueError for less than one step, or a baseline of another shape.
     """
-    if steps < 1:
-        raise ValueError(f"steps is {steps}; it must be at least 1")
+    check_explained(model, batch, target)
+    check_kind(baseline, Tensor, "baseline")
+    steps = check_number(steps, "steps", least=1, whole=True)
+    model.bert.check_inputs(baseline, None, None)
     if baseline.shape != batch["input_ids"].shape:
         raise ValueError(f"baseline has shape {tuple(baseline.shape)}, input_ids {tuple(batch['input_ids'].shape)}")
     start, end = (model.bert.embeddings.words(ids).detach() for ids in (baseline, batch["input_ids"]))  # (B, T, D)
@@ -97,6 +152,9 @@ def integrated_gradients(model: Classifier, batch: Batch, target: Tensor, baseli
 
 def make_blank_baseline(input_ids: Tensor, fill: int, keep: Sequence[int]) -> Tensor:
     """A baseline (B, T): the id `fill` ([PAD], or [MASK]) everywhere except at the ids in `keep` ([CLS], [SEP])."""
+    check_kind(input_ids, Tensor, "input_ids")
+    fill = check_number(fill, "fill", least=0, whole=True)
+    keep = [check_number(number, "an id in keep", least=0, whole=True) for number in check_list(keep, "keep", "ids")]
     return input_ids.where(torch.isin(input_ids, torch.tensor(list(keep), device=input_ids.device)), fill)
 
 
@@ -104,6 +162,8 @@ def score_tokens(
     model: Classifier, batch: Batch, target: Tensor, baseline: Tensor, steps: int = 16
 ) -> dict[str, Tensor]:
     """The scores of all four methods: name -> (B, T)."""
+    check_explained(model, batch, target)
+    steps = check_number(steps, "steps", least=1, whole=True)
     with torch.no_grad(), attention_maps(model) as maps:
         model(**batch)
     return {
@@ -120,6 +180,8 @@ def classify_without_tokens(model: Classifier, batch: Batch, removed: Tensor) ->
 
     The other tokens keep their positions, so a gap remains. Raises ValueError if [CLS] is to be removed.
     """
+    check_explained(model, batch)
+    check_marks(removed, batch["input_ids"], "removed")
     if removed[:, 0].any():
         raise ValueError("[CLS] cannot be removed: the classifier reads its vector")
     mask = batch.get("attention_mask", torch.ones_like(batch["input_ids"]))
@@ -131,6 +193,8 @@ def occlude_each_token(model: Classifier, batch: Batch, target: Tensor, words: T
 
     Li et al. 2016, "Understanding Neural Networks through Representation Erasure". One forward pass per token.
     """
+    check_explained(model, batch, target)
+    check_marks(words, batch["input_ids"], "words")
     whole = log_odds(classify_without_tokens(model, batch, torch.zeros_like(words)), target)
     loss = torch.zeros(words.shape, dtype=whole.dtype, device=whole.device)
     for position in words.any(0).nonzero()[:, 0].tolist():
@@ -142,12 +206,16 @@ def occlude_each_token(model: Classifier, batch: Batch, target: Tensor, words: T
 
 def select_top_tokens(scores: Tensor, words: Tensor, k: int) -> Tensor:
     """True at the k highest scores of each row among the tokens in `words` (B, T), or at all of them if fewer."""
+    check_kind(scores, Tensor, "scores")
+    check_marks(words, scores, "words")
+    k = check_number(k, "k", least=0, whole=True)
     order = scores.masked_fill(~words, -torch.inf).argsort(dim=1, descending=True, stable=True)
     return torch.zeros_like(words).scatter(1, order[:, :k], True) & words
 
 
 def measure_probability_loss(model: Classifier, batch: Batch, target: Tensor, removed: Tensor) -> Tensor:
     """How much probability the class `target` loses without the tokens in `removed` (B, T): (B,)."""
+    check_explained(model, batch, target)
     whole = class_probability(classify_without_tokens(model, batch, torch.zeros_like(removed)), target)
     return whole - class_probability(classify_without_tokens(model, batch, removed), target)
 
@@ -157,11 +225,13 @@ def comprehensiveness(model: Classifier, batch: Batch, target: Tensor, scores: T
 
     High means that they were needed.
     """
+    check_explained(model, batch, target)
     return measure_probability_loss(model, batch, target, select_top_tokens(scores, words, k))
 
 
 def sufficiency(model: Classifier, batch: Batch, target: Tensor, scores: Tensor, words: Tensor, k: int) -> Tensor:
     """The probability lost when only the k highest-scoring of `words` (B, T) remain: (B,). Low means they suffice."""
+    check_explained(model, batch, target)
     return measure_probability_loss(model, batch, target, words & ~select_top_tokens(scores, words, k))
 
 
@@ -172,6 +242,12 @@ def find_other_attention(weights: Tensor, values: Tensor) -> Tensor:
     values can be added, where a column of ones among the values keeps the sum at 1. We move in it away from `weights`
     until one weight reaches 0, fix that one, and continue until no direction is left: with few tokens, at once.
     """
+    check_arguments(weights=(weights, Tensor), values=(values, Tensor))
+    if weights.dim() != 1 or values.dim() != 2 or len(values) != len(weights) or weights.device != values.device:
+        shapes = f"weights has shape {tuple(weights.shape)}, values {tuple(values.shape)}"
+        raise ValueError(f"{shapes}; they must be (T,) and (T, K), on one device")
+    if not weights.isfinite().all() or not values.isfinite().all():
+        raise ValueError("weights or values hold nan or infinity")
     start = weights.double()
     current, constraints = start.clone(), torch.cat([values.double(), torch.ones(len(values), 1).double()], 1)
     free = current > 0

@@ -13,22 +13,46 @@ import contextlib
 import copy
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .arguments import check_arguments, check_function, check_kind, check_number, describe_value
 from .batches import Batches, derive_seed, move_batch, prefetch_batches
 from .checkpoint import TrainingRun
+from .failures import doing
 from .model import eval_mode
 from .optim import choose_precision, learning_rate_at, make_optimizer
+from .options import MOST_MINUTES, MOST_SEED, MOST_STEPS, check_plan
 from .progress import ProgressBar, TrainingClock, quiet
 from .stopping import StopSignal
 
 COMPILE_BACKEND = "inductor"  # torch.compile's backend
+
+
+# The limits of the numbers of `TrainConfig`.
+TRAINING_LIMITS = {
+    "steps": {"least": 1, "most": MOST_STEPS},
+    "learning_rate": {"above": 0, "most": 10},
+    "warmup": {"least": 0, "most": 1},
+    "weight_decay": {"least": 0, "most": 100},
+    "beta1": {"least": 0, "below": 1},
+    "beta2": {"least": 0, "below": 1},
+    "epsilon": {"above": 0, "most": 1},
+    "clip": {"least": 0},
+    "accumulate": {"least": 1, "most": 10_000},
+    "seed": {"least": 0, "most": MOST_SEED},
+    "log_every": {"least": 1, "most": MOST_STEPS},
+    "evaluate_every": {"least": 0, "most": MOST_STEPS},
+    "patience": {"least": 0, "most": MOST_STEPS},
+    "checkpoint_seconds": {"least": 0},
+    "workers": {"least": 0, "most": 1024},
+}
 
 
 @dataclass(frozen=True)
@@ -56,14 +80,8 @@ class TrainConfig:
     compile: bool = False  # `torch.compile`: takes minutes, for long runs on a GPU; on a CPU it was not faster
 
     def __post_init__(self):
-        for name in ("steps", "accumulate", "log_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate is {self.learning_rate}; it must be above 0")
-        if not 0 <= self.warmup <= 1:
-            raise ValueError(f"warmup is {self.warmup}; it is a fraction of the steps, from 0 to 1")
-        if self.patience < 0 or (self.patience and not self.keep_best):
+        check_plan(self, TRAINING_LIMITS)
+        if self.patience and not self.keep_best:
             raise ValueError(f"patience is {self.patience}: it counts evaluations that are not the best; say keep_best")
         if self.optimizer not in ("adamw", "muon"):
             raise ValueError(f"optimizer is {self.optimizer!r}; it must be adamw or muon")
@@ -71,6 +89,7 @@ class TrainConfig:
             raise ValueError(f"precision is {self.precision!r}; it must be auto, no, fp16 or bf16")
 
 
+@doing("training")
 def train(
     model: nn.Module,
     batches: Batches,
@@ -92,6 +111,7 @@ def train(
     FileExistsError when `folder` holds a run and `resume` is False, ValueError when that run has other settings,
     FloatingPointError when the loss is not finite, OSError when the disk is full.
     """
+    check_training(model, batches, config, evaluate)
     accelerator = make_accelerator(config)
     optimizer = make_optimizer(model, config, accelerator.device, scale)
     wrapped, prepared = accelerator.prepare(model, optimizer)
@@ -143,6 +163,13 @@ def train(
     return run.log
 
 
+def check_training(model: nn.Module, batches: Batches, config: TrainConfig, evaluate: Callable | None = None) -> None:
+    """Raise TypeError for arguments of another kind."""
+    check_arguments(model=(model, nn.Module), batches=(batches, Batches), config=(config, TrainConfig))
+    if evaluate is not None:
+        check_function(evaluate, "evaluate", "a function of the model")
+
+
 class TrainingLog:
     """Evaluates the model, writes the log of a run, and passes its rows on to `watch`."""
 
@@ -180,13 +207,29 @@ class TrainingLog:
         """Add a row to the log, perhaps with the results of an evaluation; keep the weights if they are the best."""
         if with_evaluation:
             with eval_mode(self.run.model):
-                row |= self.evaluate(self.run.model)
+                row |= convert_scores(self.evaluate(self.run.model))
         self.run.log.append(row)
         self.watch(row, self.clock.measure_speed())
         self.run.keep_if_best(self.config.keep_best)
 
     def report_end(self) -> None:
         self.watch({}, self.clock.measure_speed() | {"ended": True})
+
+
+def convert_scores(scores: object) -> dict[str, float]:
+    """The results of `evaluate` as plain numbers: those of numpy and tensors of one number become floats, because the
+    log is written as JSON. Raises TypeError for anything else."""
+    if not isinstance(scores, Mapping):
+        raise TypeError(f"evaluate gives {describe_value(scores)}; it must give a dict of numbers by name")
+    numbers = {}
+    for name, value in scores.items():
+        single = value.item() if getattr(value, "size", None) == 1 or getattr(value, "numel", int)() == 1 else value
+        if not isinstance(name, str) or not isinstance(single, Real):
+            raise TypeError(f"evaluate gives {describe_value(value)} for {name!r:.60}; each result must be a number")
+        if name in ("step", "tokens", "learning_rate", "loss"):
+            raise ValueError(f"evaluate gives {name!r}, which the log has already: call it otherwise")
+        numbers[name] = float(single)
+    return numbers
 
 
 def evaluate(
@@ -197,11 +240,20 @@ def evaluate(
     `scores(output, batch)` gives (sum, count) for each name. The mean is over everything that was counted, so that a
     small last batch does not weigh as much as a full one; nan if nothing was counted.
     """
+    check_kind(model, nn.Module, "model")
+    check_function(scores, "scores", "a function of (output, batch)")
+    if (
+        getattr(batches, "shape", None) == ()
+        or not hasattr(batches, "__getitem__")
+        or not hasattr(batches, "__len__")
+        or isinstance(batches, str | type)
+    ):
+        raise TypeError(f"batches is {describe_value(batches)}; it must be Batches, or a list of batches")
     sums: dict[str, list[float]] = {}
     device = next(model.parameters()).device
     with eval_mode(model):
         for number in range(len(batches)):
-            batch = move_batch(batches[number], device)
+            batch = move_batch(check_kind(batches[number], Mapping, f"batch {number}", "a dict of tensors"), device)
             for name, (total, count) in scores(model(**batch), batch).items():
                 sums.setdefault(name, [0.0, 0.0])
                 sums[name][0] += float(total)
@@ -217,8 +269,8 @@ def estimate_steps(
     This trains a copy: the model and the random state do not change. A run with the resulting number of steps is as
     reproducible as any other.
     """
-    if not minutes > 0:
-        raise ValueError(f"minutes is {minutes}; it must be above 0")
+    check_training(model, batches, config)
+    minutes = check_number(minutes, "minutes", above=0, most=MOST_MINUTES)
     accelerator = make_accelerator(config)
     model = copy.deepcopy(model)
     optimizer = make_optimizer(model, config, accelerator.device)

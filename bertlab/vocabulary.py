@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from itertools import pairwise
 
+from .arguments import check_number
 from .wordpiece import SPECIAL_TOKENS, WordPiece, check_texts, make_rust_rules, normalize_text, split_words
 
 # How many characters get a token of their own, unless a caller says it.
@@ -97,6 +98,11 @@ def learn_slowly(
     speeches become 2.7 times as long as with `learn_vocabulary`. A higher `at_least` helps: with 20 it learns 4,812
     pieces, and the speeches are 1.2 times as long as with 8,000 from `learn_vocabulary`.
     """
+    size, alphabet = (
+        check_number(size, "size", least=1, whole=True),
+        None if alphabet is None else check_number(alphabet, "alphabet", least=1, whole=True),
+    )
+    at_least = check_number(at_least, "at_least", least=1, whole=True)
     words = count_words(texts, lower)
     vocab = dict.fromkeys(list_first_tokens(words, size, alphabet))  # a dict keeps the order, and each token once
     splits = {word: [word[0]] + ["##" + char for char in word[1:]] for word in words}
@@ -150,6 +156,8 @@ def learn_vocabulary(texts: Iterable[str], size: int, lower: bool = True, alphab
     and more useful. Only the `alphabet` most frequent characters get a token of their own, so that rare ones do
     not fill the vocabulary; without it, their number follows the text (`choose_characters`).
     """
+    size = check_number(size, "size", least=1, most=1_000_000, whole=True)
+    alphabet = alphabet if alphabet is None else check_number(alphabet, "alphabet", least=1, whole=True)
     from tokenizers import Tokenizer, models, trainers
 
     texts = check_texts(texts)

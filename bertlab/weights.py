@@ -10,10 +10,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from .arguments import check_path, describe_value
+from .failures import doing
 from .files import expand_home, finish_replacement, replace_files, save_tensors
 from .heads import Classifier, Pretraining, SpanFinder, Tagger
-from .model import Bert, BertConfig
-from .model_files import ONLY_VALUES, read_config, read_weights
+from .model import Bert, BertConfig, check_embeddings
+from .model_files import FLOATS, ONLY_VALUES, read_config, read_weights
 from .weight_names import OUR_TO_HF, from_hf_names, list_first_names, to_hf_names, translate_name
 from .writing import Writer
 
@@ -38,6 +40,7 @@ def find_model_folder(where: str | Path, revision: str | None = None) -> Path:
     `load("bert-base-uncased")`. A save into a folder that was killed is completed first. Raises OSError when there is
     no such model.
     """
+    check_path(where, "where")
     folder = expand_home(where)
     if folder.is_dir():
         finish_replacement(folder)
@@ -83,6 +86,7 @@ def get_first_line(error: Exception) -> str:
 # ---- Load ------------------------------------------------------------------------------------------------------------
 
 
+@doing("loading the model")
 def load(
     where: str | Path,
     kind: type[nn.Module] | None = None,
@@ -110,7 +114,8 @@ def load(
     Raises OSError when there is no such folder and no such name, ValueError for a config that bertlab does not
     support, and for damaged, unknown, missing or misshapen weights. Each names the file and the field or weight.
     """
-    if kind not in (None, *ARCHITECTURES):
+    check_float_type(dtype)
+    if not isinstance(kind, type | None) or kind not in (None, *ARCHITECTURES):
         raise TypeError(f"kind is {kind!r}; it must be {', '.join(k.__name__ for k in ARCHITECTURES)} or None")
     folder = find_model_folder(where, revision)
     config, settings = read_config(folder / "config.json")
@@ -274,14 +279,21 @@ def check_shapes(weights: dict[str, Tensor], shapes: dict[str, Sequence[int]]) -
             raise ValueError(f"{their_name} has shape {shape}; by config.json it must be {expected}")
 
 
+def check_float_type(dtype: torch.dtype | None) -> None:
+    """Raise ValueError for a type that weights cannot have: whole numbers would all become 0."""
+    if not isinstance(dtype, torch.dtype | None) or dtype not in (None, *FLOATS):
+        names = ", ".join(map(str, FLOATS))
+        raise ValueError(f"dtype is {dtype!r:.40}; weights are {names}")
+
+
 def check_vocabulary(tokenizer, model: nn.Module, folder: str | Path) -> None:
     """Raise ValueError if the vocabulary has more words than the model: then it is another model's. Print a line on
     standard error if it has fewer, as some files do, whose last rows are not used."""
     words, rows = len(tokenizer), model.config.vocab_size
-    if words > rows:
-        raise ValueError(
-            f"{folder}: the vocabulary has {words:,} words, the model {rows:,}: one of them is another model's"
-        )
+    try:
+        check_embeddings(model, tokenizer)
+    except ValueError as error:
+        raise ValueError(f"{folder}: {error}") from None
     if words < rows:
         print(
             f"{folder}: the vocabulary has {words:,} words, the model {rows:,}; the rest is not used", file=sys.stderr
@@ -301,6 +313,7 @@ def get_part(name: str) -> str:
 # ---- Save ------------------------------------------------------------------------------------------------------------
 
 
+@doing("saving the model")
 def save(
     model: nn.Module,
     folder: str | Path,
@@ -326,6 +339,10 @@ def save(
     Returns the folder. Raises TypeError for a model that is not one of ARCHITECTURES, ValueError for labels or a
     vocabulary that do not fit it, OSError when it cannot be written. Before the commit nothing has changed then.
     """
+    check_path(folder, "folder")
+    if tokenizer is not None and not hasattr(tokenizer, "vocab"):
+        raise TypeError(f"tokenizer is {describe_value(tokenizer)}; it must be a WordPiece")
+    check_float_type(dtype)
     kind = next((kind for kind in ARCHITECTURES if isinstance(model, kind)), None)
     if kind is None:
         raise TypeError(

@@ -14,6 +14,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .arguments import check_argument, check_kind, check_list, check_number, check_path, check_text
 from .files import is_complete_text, replace_files
 from .unicode_tables import accent_class, decompose_accents, is_chinese, is_punctuation, unicode_category
 
@@ -114,6 +115,8 @@ class WordPiece:
         chinese: bool = True,
         names: dict[str, str] | None = None,
     ):
+        vocab = check_list(vocab, "vocab", "tokens")
+        check_kind(lower, bool, "lower", "True or False")
         self.vocab = list(vocab)
         self.lower, self.chinese = lower, chinese
         self.strip_accents = None if strip_accents == lower else strip_accents
@@ -175,6 +178,7 @@ class WordPiece:
 
         A special token in the text, such as "[MASK]", is recognised and stays whole.
         """
+        check_text(text, "text")
         pieces, part_start = [], 0
         for part in self._special.split(text):
             if part in self._by_name:
@@ -194,6 +198,8 @@ class WordPiece:
 
     def convert_tokens_to_ids(self, tokens: Iterable[str]) -> list[int]:
         """Return the id of each token; the id of [UNK] for one that is not in the vocabulary."""
+        tokens = check_list(tokens, "tokens", "texts")
+        check_argument(tokens, [str], "tokens")
         return [self.index.get(token, self.unk_id) for token in tokens]
 
     def encode(
@@ -206,6 +212,10 @@ class WordPiece:
         Raises ValueError for more than `max_length` tokens. With `truncate=True` they are cut off at the end instead:
         of a pair, the longer text first, until both are equally long (Hugging Face calls this "longest_first").
         """
+        if max_length is not None:
+            max_length = check_number(max_length, "max_length", whole=True)
+        if pair is not None:
+            check_text(pair, "pair")
         texts = [text] if pair is None else [text, pair]
         parts = [self.tokenize_with_offsets(part) for part in texts]
         special = 1 + len(parts)  # [CLS], and one [SEP] per text
@@ -232,6 +242,9 @@ class WordPiece:
         Encoding loses case, accents and the original spacing, so the result is close to the text, not equal to it.
         Raises ValueError for an id that is not in the vocabulary.
         """
+        ids = [
+            check_number(number, f"ids[{i}]", whole=True) for i, number in enumerate(check_list(ids, "ids", "numbers"))
+        ]
         text = ""
         for id_ in ids:
             if not 0 <= id_ < len(self.vocab):
@@ -253,6 +266,7 @@ class WordPiece:
         `max_length` is the largest number of tokens that the model takes. The files replace former ones all together or
         not at all. Raises ValueError, and writes nothing, if a token is empty or contains a line break.
         """
+        check_path(folder, "folder")
         tokens = [self.names.get(token, token) for token in self.vocab]
         for token in tokens:
             if not token or re.search(r"[\n\r]", token):
@@ -283,6 +297,7 @@ class WordPiece:
         of tokenizer and added tokens are refused.
         Raises FileNotFoundError, or ValueError if the files are damaged or are not those of a BERT tokenizer.
         """
+        check_path(path, "path")
         from .tokenizer_files import read_tokenizer
 
         vocab, settings = read_tokenizer(Path(path))
@@ -351,7 +366,7 @@ def check_texts(texts: Iterable[str]) -> list[str]:
     """Return the texts as a list. Raises TypeError for a single string, which Python would read letter by letter."""
     if isinstance(texts, str):
         raise TypeError("This takes a list of texts, not one text: put it in brackets, [text].")
-    texts = list(texts)
+    texts = check_list(texts, "texts", "texts")
     for number, text in enumerate(texts):
         if not isinstance(text, str):
             raise TypeError(f"Text {number} is a {type(text).__name__}, not a string.")

@@ -12,9 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .arguments import check_kind, check_list, check_number
 from .batches import IGNORE
-from .heads import MLMHead, Output, find_labelled_positions, mean_cross_entropy
-from .model import Bert, BertConfig, gather_tokens
+from .heads import MLMHead, Output, check_labels, find_labelled_positions, mean_cross_entropy
+from .model import Bert, BertConfig, check_finite, gather_tokens
 
 
 class Writer(nn.Module):
@@ -28,6 +29,7 @@ class Writer(nn.Module):
 
     def __init__(self, config: BertConfig):
         super().__init__()
+        check_kind(config, BertConfig, "config")
         if config.type_vocab_size < 2:
             raise ValueError("type_vocab_size is 1: a writer needs two segments, for the source and for the target")
         self.config = config
@@ -49,9 +51,11 @@ class Writer(nn.Module):
         `logits` is (B, T, V), for the word after each token, or with labels (M, V) for the M labels, in reading order.
         `loss` is the mean cross-entropy.
         """
+        self.bert.check_inputs(input_ids, check_kind(token_type_ids, Tensor, "token_type_ids"), attention_mask)
+        if labels is not None:
+            check_labels(labels, input_ids)
         if labels is not None and labels.shape != input_ids.shape:
             raise ValueError(f"labels has shape {tuple(labels.shape)}, input_ids {tuple(input_ids.shape)}")
-        self.bert.check_inputs(input_ids, token_type_ids, attention_mask)
         mask = writing_mask(token_type_ids, attention_mask)
         words = self.bert.embeddings.words.weight
         if labels is None:
@@ -80,6 +84,13 @@ class Writer(nn.Module):
         `search` are options of `beam_search`. The model must be in eval mode. Raises ValueError when the model has too
         few positions.
         """
+        self.bert.check_inputs(input_ids, None, attention_mask)
+        max_tokens = check_number(max_tokens, "max_tokens", least=1, whole=True)
+        V = self.config.vocab_size
+        never = [
+            check_number(word, "an id in never", least=0, below=V, whole=True) for word in check_list(never, "never")
+        ]
+        end = check_number(end, "end", least=0, below=V, whole=True)
         (B, S), positions = input_ids.shape, self.config.max_position_embeddings
         self.bert.check_inputs(input_ids, None, attention_mask)
         if S + max_tokens - 1 > positions:
@@ -94,7 +105,7 @@ class Writer(nn.Module):
         layer_inputs = [words.new_zeros(*ids.shape, words.size(1)) for _ in self.bert.layers]
 
         def score_words(hidden: Tensor) -> Tensor:  # (N, D) -> (N, V)
-            logits = self.mlm(hidden, words).double()
+            logits = check_finite(self.mlm(hidden, words)).double()
             logits[:, list(never)] = -torch.inf
             return logits.log_softmax(-1).cpu()
 
@@ -165,8 +176,9 @@ def beam_search(
     text can still become the best; with `early_stop` also when `beams` of its texts are finished. `watch` is called
     after each word with the unfinished texts, (log p, ids) for each source.
     """
-    if beams < 1 or max_tokens < 1:
-        raise ValueError(f"beams is {beams}, max_tokens is {max_tokens}: both must be at least 1")
+    beams = check_number(beams, "beams", least=1, whole=True)
+    max_tokens = check_number(max_tokens, "max_tokens", least=1, whole=True)
+    length_penalty = check_number(length_penalty, "length_penalty", least=-100, most=100)
     V = first.size(1)
     finished: list[list[tuple[float, list[int]]]] = [[] for _ in first]
     texts = [(source, 0.0, []) for source in range(len(first))]  # (source, log p, ids) of the unfinished texts

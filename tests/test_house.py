@@ -49,7 +49,7 @@ def test_imports_go_down(path):
             other = name.split(".")[1]
             other = bertlab._HOME.get(other, other)
             assert other not in WINGS or other in allowed, f"{own} imports {other}"
-            assert own != "sources" or other in ("sources", "files", "suggestions"), "sources give plain strings"
+            assert own != "sources" or other in ("sources", "files", "arguments", "suggestions"), "plain strings"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT / "bertlab").as_posix())

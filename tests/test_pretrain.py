@@ -248,7 +248,7 @@ def test_a_run_is_not_overwritten_and_its_text_must_not_change(text, tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["--steps", "0"], "at least one step"), (["--steps", "1", "--masked", "2"], "rate is 2.0"),
+    [(["--steps", "0"], "at least one step"), (["--steps", "1", "--masked", "2"], "masked is 2.0"),
      ([], "steps or minutes"), (["--minutes", "-1"], "minutes is -1"),
      (["--steps", "1", "--text", "nowhere.txt"], "nowhere.txt"),
      (["--steps", "1", "--batch-size", "100000"], "do not fill one batch of 100000")],

@@ -13,10 +13,12 @@ import numpy as np
 import torch
 
 from .. import baselines, pretrain, vocabulary, weight_names, weights
+from ..arguments import check_number
 from ..batches import Batches
 from ..corpus import encode_documents, pair_rows
 from ..heads import Pretraining
 from ..masking import Masking, PretrainingCollate
+from ..options import MOST_MINUTES
 from ..pretrain import PretrainPlan
 from ..train import TrainConfig, evaluate
 from .machine import describe_machine, format_machine
@@ -56,8 +58,7 @@ def measure_curves(plan: PretrainPlan, minutes: float, threads: int = 0,
     Evaluation does not count as training time. Raises ValueError for minutes that are not above 0, OSError for text
     that cannot be read or a process that dies.
     """
-    if not 0 < minutes < math.inf:
-        raise ValueError(f"minutes is {minutes}; it must be above 0")
+    minutes = check_number(minutes, "minutes", above=0, most=MOST_MINUTES)
     start, machine = time.monotonic(), describe_machine(threads or torch.get_num_threads())
     with tempfile.TemporaryDirectory(prefix="bertlab-curves-") as folder, start_server() as processes:
         say(f"reading {' and '.join(plan.text)}")

@@ -3,11 +3,14 @@
 import gc
 import multiprocessing
 import signal
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from multiprocessing.context import BaseContext
 
 import torch
+
+from ..failures import USER, describe_failure
 
 
 @contextmanager
@@ -49,7 +52,8 @@ class Worker:
         child_pipe.close()
 
     def ask(self, method: str, *arguments):
-        """Return the method's answer. Raises ChildProcessError when the method failed or the process ended."""
+        """Return the method's answer. Raises ChildProcessError when the process ended or the method failed for a reason
+        that the user can mend, RuntimeError when it failed otherwise; the process's own traceback is a note of both."""
         try:
             self.pipe.send((method, arguments))
             succeeded, answer = self.pipe.recv()
@@ -58,7 +62,10 @@ class Worker:
             raise ChildProcessError(f"the process of {self.name!r} ended with code {self.process.exitcode}; was there "
                                     "enough memory?") from None  # fmt: skip
         if not succeeded:
-            raise ChildProcessError(f"{self.name}: {answer}")
+            message, code, trace = answer
+            error = (ChildProcessError if code == USER else RuntimeError)(f"{self.name}: {message}")
+            error.add_note(trace)
+            raise error
         return answer
 
     def close(self) -> None:
@@ -82,5 +89,5 @@ def answer_requests(pipe, make_subject: Callable, threads: int) -> None:
                 subject = subject or make_subject(pipe)
                 answer = (True, getattr(subject, method)(*arguments))
             except Exception as error:  # any error is raised again in the parent
-                answer = (False, f"{type(error).__name__}: {error}")
+                answer = (False, (*describe_failure(error, method), traceback.format_exc()))
             pipe.send(answer)

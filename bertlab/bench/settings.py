@@ -14,8 +14,9 @@ from .. import sources, tasks, vocabulary, weights
 from ..corpus import encode_documents, pair_rows
 from ..heads import Classifier, Pretraining
 from ..masking import PretrainingCollate
+from ..memory import check_training_memory
 from ..model import BertConfig
-from ..options import option
+from ..options import check_plan, option
 from ..wordpiece import WordPiece
 
 OURS, DYNAMIC, GROUPED = "bertlab", "Trainer, dynamic padding", "Trainer, grouped by length"
@@ -38,24 +39,23 @@ class BenchConfig:
     preset: str = option("mini", "size of the model that is pre-trained", "what is measured", metavar="SIZE")
     text: tuple[str, ...] = option(("sotu", "wiki"), "to pre-train on: named sources, .txt files, folders",
                                    "what is measured", metavar="TEXT")  # fmt: skip
-    length: int = option(128, "tokens a row at most", "what is measured")
-    batch_size: int = option(32, "rows a step", "what is measured")
-    dropout: float = option(0.1, "on both sides, hidden and attention, as published", "what is measured")
-    rounds: int = option(3, "measurements of each side", "how it is measured")
+    length: int = option(128, "tokens a row at most", "what is measured", least=5, most=100_000)
+    batch_size: int = option(32, "rows a step", "what is measured", least=1, most=1_000_000)
+    dropout: float = option(0.1, "on both sides, hidden and attention, as published", "what is measured",
+                            least=0, below=1)  # fmt: skip
+    rounds: int = option(3, "measurements of each side", "how it is measured", least=1, most=1000)
     seconds: float = option(1.0, "of training in each measurement, about; two steps of the Trainer may take longer",
-                            "how it is measured")  # fmt: skip
-    threads: int = option(0, "of each side", "how it is measured", shown="as many as torch takes")
+                            "how it is measured", above=0, most=86_400)  # fmt: skip
+    threads: int = option(0, "of each side", "how it is measured", shown="as many as torch takes", least=0, most=1024)
 
     def __post_init__(self):
-        BertConfig.preset(self.preset, hidden_dropout_prob=self.dropout)  # raises for an unknown size or a bad dropout
-        for name, least in (("rounds", 1), ("batch_size", 1), ("threads", 0)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {least}")
-        if not 0 < self.seconds < float("inf"):
-            raise ValueError(f"seconds is {self.seconds}; it must be above 0")
+        check_plan(self)
+        sizes = BertConfig.preset(self.preset, max_position_embeddings=max(self.length, 128))
+        check_training_memory(sizes, self.batch_size, self.length)
         if not self.text:
             raise ValueError("no text: name a source, a .txt file or a folder")
-        self.select_settings()
+        if self.select_settings() == ["finetune"] and self.text != BenchConfig.text:
+            raise ValueError("text is for pre-training: with only finetune none is read")
 
     def select_settings(self) -> list[str]:
         """The names of the settings that `only` asks for, in the order of SETTINGS."""

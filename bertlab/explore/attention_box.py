@@ -7,6 +7,7 @@ import ipywidgets as widgets
 import torch
 
 from .. import head_scores
+from ..arguments import check_arguments
 from ..model import Bert, attention_maps, eval_mode
 from ..wordpiece import WordPiece
 from . import markup
@@ -17,6 +18,7 @@ def attention_box(bert: Bert, tokenizer: WordPiece,
                   text: str = "The cat sat on the mat, and the dog sat on it.") -> widgets.VBox:  # fmt: skip
     """A box for a sentence, sliders for layer and head, and below them the map of that head with its scores. Raises
     ValueError when the model and the vocabulary do not fit."""
+    check_arguments(bert=(bert, Bert), text=(text, str))
     check_vocabulary(bert, tokenizer)
     sentence = make_text_box(text)
     layer = widgets.IntSlider(0, 0, bert.config.num_hidden_layers - 1, description="layer")

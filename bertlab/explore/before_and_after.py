@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import ipywidgets as widgets
 
+from ..arguments import check_arguments, check_text
 from ..heads import Pretraining
 from ..pretrain import fill_masks
 from ..wordpiece import WordPiece
@@ -15,6 +16,8 @@ from .shared import make_panel, make_text_box
 def before_and_after(before: Pretraining, after: Pretraining, tokenizer: WordPiece,
                      text: str = "The [MASK] of the United States") -> widgets.VBox:  # fmt: skip
     """A box for a sentence with [MASK] in it, and below it the guesses of two models side by side."""
+    check_arguments(before=(before, Pretraining), after=(after, Pretraining), tokenizer=(tokenizer, WordPiece))
+    check_text(text, "text")
     models = {"before": before, "after": after}
     return make_panel([make_text_box(text)], lambda text: guesses_html(models, tokenizer, text))
 

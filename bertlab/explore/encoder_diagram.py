@@ -9,6 +9,7 @@ import ipywidgets as widgets
 import torch
 from torch import nn
 
+from ..arguments import check_text
 from ..model import PRESETS, Bert, BertConfig, attention_maps, eval_mode
 from . import markup
 from .shared import LiveHTML
@@ -90,6 +91,7 @@ def format_shape(shape: Shape) -> str:
 def encoder_diagram(size: str = "base") -> widgets.VBox:
     """The encoder as a column of blocks: click one for its shapes and weights, choose another size, move a slider.
     `size` is one of `ENCODER_SIZES`; raises ValueError for another. After every change the model is made again."""
+    check_text(size, "size")
     if size not in ENCODER_SIZES:
         raise ValueError(f"no size {size!r}; there are {', '.join(ENCODER_SIZES)}")
     config = ENCODER_SIZES[size]

@@ -1,11 +1,12 @@
 """A classifier's predictions for a text of your own, and for examples, filtered and sorted to find its errors."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import ipywidgets as widgets
 from torch import nn
 
+from ..arguments import check_argument, check_arguments
 from ..tasks import Classification, LabelledText
 from . import markup
 from .shared import LiveHTML, make_text_box, note_truncation, tokenize_text
@@ -19,6 +20,10 @@ def error_browser(model: nn.Module, task: Classification, examples: Sequence[Lab
     """A box for your own text and its predicted label; below it the `examples`, filtered by outcome and by label.
     `predictions` are the results of `task.predict(model, examples)`, if you have them already. There is a second box
     when the examples are pairs. Raises ValueError when there is not one prediction for each example."""
+    check_arguments(model=(model, nn.Module), task=(task, Classification), text=(text, str))
+    check_argument(examples, [LabelledText], "examples")
+    if predictions is not None:
+        check_argument(predictions, [Mapping], "predictions")
     predictions = task.predict(model, examples) if predictions is None else predictions
     if len(predictions) != len(examples):
         raise ValueError(f"{len(predictions)} predictions for {len(examples)} examples: one for each is needed")

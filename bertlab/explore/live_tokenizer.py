@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import ipywidgets as widgets
 
+from ..arguments import check_arguments
 from ..wordpiece import WordPiece
 from . import markup
 from .shared import FULL_WIDTH, LiveHTML, tokenize_text
@@ -16,6 +17,7 @@ def live_tokenizer(tokenizers: Mapping[str, WordPiece],
                    text: str = "We hold these truths to be self-evident.") -> widgets.VBox:  # fmt: skip
     """A box to type in, and below it the tokens and ids of the text. `tokenizers`: name -> tokenizer; with more than
     one, a slider chooses. Raises ValueError if there is none."""
+    check_arguments(tokenizers=(tokenizers, {str: WordPiece}), text=(text, str))
     if not tokenizers:
         raise ValueError("there is no tokenizer: give at least one, as in live_tokenizer({'mine': tokenizer})")
     names = list(tokenizers)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import ipywidgets as widgets
 import torch
 
+from ..arguments import check_arguments, check_number
 from ..heads import Pretraining
 from ..model import eval_mode
 from ..wordpiece import WordPiece
@@ -18,6 +19,8 @@ def masked_word_box(model: Pretraining, tokenizer: WordPiece, text: str = "And G
     """A box for a sentence, a button for each of its words, and below them the model's guesses for the chosen word. The
     word is either replaced by [MASK] or left visible to the model. Raises ValueError when the model and the vocabulary
     do not fit."""
+    check_arguments(model=(model, Pretraining), text=(text, str))
+    k = check_number(k, "k", least=1, whole=True)
     check_vocabulary(model, tokenizer)
     room = model.config.max_position_embeddings - 2
 

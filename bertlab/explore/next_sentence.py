@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import ipywidgets as widgets
 import torch
 
+from ..arguments import check_arguments
 from ..heads import Pretraining
 from ..model import eval_mode
 from ..wordpiece import WordPiece
@@ -19,6 +20,7 @@ def next_sentence_box(models: Mapping[str, Pretraining], tokenizer: WordPiece,
     """Boxes for sentences A and B, a button that swaps them, and below them what each model predicts for the pair.
     `models`: name -> model with a next-sentence head (label 0: B follows A). Raises ValueError if there is none, or if
     a model and the vocabulary do not fit."""
+    check_arguments(models=(models, {str: Pretraining}), a=(a, str), b=(b, str))
     if not models:
         raise ValueError("there are no models: give at least one, by name")
     for name, model in models.items():

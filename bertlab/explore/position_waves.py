@@ -9,6 +9,7 @@ import ipywidgets as widgets
 import matplotlib.image
 import torch
 
+from ..arguments import check_number
 from ..model import make_sinusoid_table
 from ..plots import DIVERGING
 from . import markup
@@ -18,6 +19,7 @@ from .shared import LiveHTML
 def position_waves(length: int = 64, width: int = 32) -> widgets.VBox:
     """Sliders for the size of the table, a pair of its columns, a position and a shift; below them what they select.
     Raises ValueError for a length outside 2 to 512, or a width that is odd or outside 2 to 128."""
+    length, width = check_number(length, "length", whole=True), check_number(width, "width", whole=True)
     if not (2 <= length <= 512 and 2 <= width <= 128 and width % 2 == 0):
         raise ValueError(f"length {length}, width {width}: the length must be 2 to 512, and the width even, 2 to 128")
     T = widgets.IntSlider(length, 2, 512, description="length T")

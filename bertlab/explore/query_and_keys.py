@@ -8,6 +8,7 @@ import ipywidgets as widgets
 import torch
 from torch import Tensor
 
+from ..arguments import check_argument, check_array, check_list
 from . import markup
 from .markup import SIDE
 from .shared import LiveHTML
@@ -21,6 +22,9 @@ def query_and_keys(tokens: Sequence[str], query: Sequence[float], keys, values) 
     """Sliders for a query, one of the keys and the temperature; below them the arrows, the weights and the output.
     `query` is (2,), `keys` and `values` are (T, 2), one row for each token. The scores are divided by the temperature.
     Raises ValueError when the shapes do not fit, or a number is outside the plane (-3 to 3)."""
+    tokens = check_argument(check_list(tokens, "tokens", "texts"), [str], "tokens")
+    given = {"query": query, "keys": keys, "values": values}
+    query, keys, values = (check_array(numbers, name) for name, numbers in given.items())
     query, keys, values = (torch.as_tensor(x, dtype=torch.float64).clone() for x in (query, keys, values))
     check_plane(len(tokens), query, keys, values)
     query_sliders, key_sliders = (

@@ -7,6 +7,7 @@ import ipywidgets as widgets
 import torch
 
 from .. import saliency
+from ..arguments import check_argument, check_arguments, check_list, check_number
 from ..heads import Classifier
 from ..model import eval_mode
 from ..wordpiece import WordPiece
@@ -19,6 +20,9 @@ def saliency_box(model: Classifier, tokenizer: WordPiece, text: str = "A dull fi
     """A box for a sentence, and below it the predicted class and the score of each token by each method. `labels` are
     the names of the classes. `steps` are those of integrated gradients: more are more exact, and slower. Raises
     ValueError when the vocabulary or the names do not fit the model."""
+    check_arguments(model=(model, Classifier), text=(text, str))
+    labels = labels if labels is None else check_argument(check_list(labels, "labels", "texts"), [str], "labels")
+    steps = check_number(steps, "steps", least=1, whole=True)
     check_vocabulary(model, tokenizer)
     labels = [f"class {number}" for number in range(model.num_labels)] if labels is None else list(labels)
     if len(labels) != model.num_labels:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import ipywidgets as widgets
 import torch
 
+from ..arguments import check_arguments, check_number, check_text
 from ..wordpiece import SPECIAL_TOKENS, WordPiece
 from . import markup
 from .shared import MOST_TOKENS, list_top_tokens, make_panel, make_text_box, note_truncation, tokenize_text
@@ -16,6 +17,8 @@ def sentence_box(tokenizer: WordPiece, table: torch.Tensor, text: str = "A dull 
     """A box for a sentence, and below it each token with its `k` nearest words in the model's table. `table` (V, D) has
     one vector for each token of the vocabulary: `bert.embeddings.words.weight`. Raises ValueError when it does not fit
     the vocabulary."""
+    check_text(text, "text")
+    k = check_number(k, "k", least=1, whole=True)
     unit_vectors = normalize_vectors(tokenizer, table)
     return make_panel([make_text_box(text)], lambda text: sentence_html(tokenizer, unit_vectors, text, k))
 
@@ -23,6 +26,7 @@ def sentence_box(tokenizer: WordPiece, table: torch.Tensor, text: str = "A dull 
 def normalize_vectors(tokenizer: WordPiece, table: torch.Tensor) -> torch.Tensor:
     """The table's vectors scaled to length 1, (V, D); [CLS], [unused7] and the like get zeros: they are near nothing.
     Raises ValueError when the table does not have one vector for each token."""
+    check_arguments(tokenizer=(tokenizer, WordPiece), table=(table, torch.Tensor))
     if table.dim() != 2 or len(table) != len(tokenizer):
         raise ValueError(f"the table has shape {tuple(table.shape)}, but the vocabulary has {len(tokenizer):,} tokens: "
                          "pass the word embeddings of the model that this tokenizer belongs to")  # fmt: skip

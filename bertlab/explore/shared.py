@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import ipywidgets as widgets
 from torch import Tensor, nn
 
+from ..arguments import check_arguments
 from ..wordpiece import WordPiece
 
 LONGEST_TEXT = 2000  # characters that a panel uses; with more, typing would become slow
@@ -60,6 +61,7 @@ def make_text_box(text: str, description: str = "Sentence") -> widgets.Text:
 
 def check_vocabulary(model: nn.Module, tokenizer: WordPiece, name: str = "the model") -> None:
     """Raise ValueError unless the model has one word embedding for each token of the tokenizer."""
+    check_arguments(model=(model, nn.Module), tokenizer=(tokenizer, WordPiece))
     if model.config.vocab_size != len(tokenizer):
         raise ValueError(f"{name} has {model.config.vocab_size} tokens, but the vocabulary has {len(tokenizer)}: "
                          "pass the tokenizer that the model was trained with")  # fmt: skip

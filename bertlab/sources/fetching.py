@@ -5,11 +5,12 @@ import sys
 import tempfile
 from functools import partial
 from pathlib import Path
+from textwrap import shorten
 
 from .archives import check_archive, find_shared_folder, unpack_members
-from .cache import NO_COPY, find_damage, locate_entry, lock_source, store_files
+from .cache import NO_COPY, cache_folder, find_damage, locate_entry, lock_source, store_files
 from .download import download_from_index, download_hub_files
-from .registry import DamagedError, Source, SourceError, find_source
+from .registry import DamagedError, Source, SourceError, available, find_source
 
 
 def is_cached(name: str) -> bool:
@@ -99,3 +100,16 @@ def fetch(name: str, path: str | os.PathLike | None = None, progress: bool = Tru
                 unpacked = download_files(source, damage, Path(folder), progress)
             store_files(unpacked, entry, source)
     return entry
+
+
+def format_sources() -> str:
+    """The table of all sources as lines of text: what each is, its licence and size, and whether it is cached."""
+    rows = [("name", "what it is", "licence", "MB", "here")]
+    for source in available():
+        what, licence = shorten(source.what, 64, placeholder=" ..."), shorten(source.licence, 24, placeholder=" ...")
+        rows.append(
+            (source.name, what, licence, f"{source.bytes / 1e6:.1f}", "yes" if is_cached(source.name) else "no")
+        )
+    name, what, licence, size = (max(len(row[column]) for row in rows) for column in range(4))
+    lines = [f"{row[0]:<{name}}  {row[1]:<{what}}  {row[2]:<{licence}}  {row[3]:>{size}}  {row[4]}" for row in rows]
+    return "\n".join([*lines, "", f"Kept in {cache_folder()}. Licences and citations in full: data/README.md"])

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from ..arguments import check_path
 from ..files import read_text
 from ..suggestions import suggest_name
 from . import fetching
@@ -111,6 +112,7 @@ def texts(name_or_path: str | os.PathLike) -> list[str]:
 
     Names, paths and errors are those of `documents`.
     """
+    check_path(name_or_path, "name_or_path")
     if name_or_path == "sotu":
         return read_speeches()
     if name_or_path == "wiki":
@@ -152,6 +154,7 @@ def documents(
     Raises SourceError if there is no such source or path, ValueError if a file has no text or is not UTF-8 (with
     the file and the byte), or for another value of `sentences`.
     """
+    check_path(name_or_path, "name_or_path")
     if sentences not in LAYOUTS:
         raise ValueError(f"sentences is {sentences!r}; it is {', '.join(LAYOUTS[:-1])} or {LAYOUTS[-1]}")
     if name_or_path in ("kjv", "web"):

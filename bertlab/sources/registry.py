@@ -4,6 +4,7 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..arguments import check_text
 from ..suggestions import suggest_name
 
 
@@ -59,6 +60,7 @@ def available() -> list[Source]:
 
 def find_source(name: str) -> Source:
     """The source of that name. SourceError lists the names that exist, and suggests the nearest."""
+    check_text(name, "name")
     sources = {source.name: source for source in available()}
     if name not in sources:
         known = f"(available: {', '.join(sources)}){suggest_name(name, sources)}"

@@ -11,7 +11,6 @@ from .annotations import (
 from .base import Split, Task, compute_class_weights, split_examples
 from .classification import Classification, LabelledText, read_labelled_texts, score_classes
 from .finetuning import (
-    FinetunePlan,
     check_data,
     draw_report,
     finetune,
@@ -53,8 +52,10 @@ from .named import (
     load_titles,
     load_topics,
 )
+from .plans import FinetunePlan
 from .prediction import (
     check_output_file,
+    check_predict_options,
     load_predictor,
     predict,
     predict_inputs,

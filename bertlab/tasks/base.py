@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import weights
+from ..arguments import check_argument, check_function, check_kind, check_list, check_number
 from ..corpus import hash_to_fraction
 from ..heads import Classifier
 from ..wordpiece import WordPiece
@@ -34,6 +35,8 @@ class Split(NamedTuple):
 def split_examples(examples: Sequence, key: Callable[[Any], str]) -> Split:
     """Eight tenths, one tenth, one tenth. The side of an example is a hash of its key in lower case: it never changes,
     and two examples with the same key are always on the same side."""
+    check_function(key, "key", "a function that gives the text of an example")
+    examples = check_list(examples, "examples", "examples")
     sides: dict[str, list] = {"train": [], "dev": [], "test": []}
     for example in examples:
         fraction = hash_to_fraction(" ".join(key(example).lower().split()))
@@ -74,6 +77,7 @@ class Task:
     default_length: ClassVar[int] = 128  # tokens of a row
     default_epochs: ClassVar[float] = 2.0
     options: ClassVar[tuple[str, ...]] = ()  # the fields of `FinetunePlan` that this task heeds and others do not
+    predict_options: ClassVar[tuple[str, ...]] = ()  # what its `predict` takes beside the model and the examples
     columns: ClassVar[tuple[str, ...]] = ()  # what --columns can name for its files
     hub_columns: ClassVar[tuple[str, ...]] = ()  # and for data sets of the hub, where those differ
     input_columns: ClassVar[dict[str, str]] = {}  # what `predict` reads of a table, and how these columns are called
@@ -86,6 +90,8 @@ class Task:
     labels: Sequence[str] = ()
 
     def __init__(self, tokenizer: WordPiece, length: int):
+        check_kind(tokenizer, WordPiece, "tokenizer")
+        length = check_number(length, "length", least=4, whole=True)
         self.tokenizer, self.length = tokenizer, length
         self.collate: Callable = PaddingCollate(tokenizer.pad_id)
         self.truncated = 0  # examples of the last `make_rows` that were too long
@@ -259,6 +265,7 @@ class TextTask(Task):
 
     def __init__(self, tokenizer: WordPiece, labels: Sequence[str], length: int = 128):
         super().__init__(tokenizer, length)
+        check_argument(check_list(labels, "labels", "texts"), [str], "labels")
         self.labels = list(labels)
 
     @classmethod
@@ -296,6 +303,8 @@ class TextTask(Task):
     def make_rows(self, examples: Sequence) -> list[dict]:
         """[CLS] text [SEP], or [CLS] text [SEP] pair [SEP], the longer text cut first, and `labels`: `encode_answer` of
         each example."""
+        for number, example in enumerate(check_list(examples, "examples", "examples")):
+            check_fields(example, self.example, f"examples[{number}]")  # the answer is not known when predicting
         texts, pairs = [example.text for example in examples], [example.pair for example in examples]
         rows, self.truncated = encode_texts(self.tokenizer, texts, pairs, self.length)
         return [row | {"labels": self.encode_answer(example)} for row, example in zip(rows, examples, strict=True)]
@@ -306,6 +315,7 @@ class TextTask(Task):
 
     def predict(self, model: nn.Module, examples: Sequence, **options) -> list[dict]:
         """For each text what `decode_logits` makes of its logits (C,)."""
+        check_kind(model, nn.Module, "model")
         rows = self.make_rows(examples)
         predictions: list[dict] = [{}] * len(rows)
         for chosen, output in run_model(model, rows, self.collate):

@@ -11,6 +11,7 @@ from .. import files
 from ..batches import IGNORE
 from .base import TextTask, compute_class_weights, list_sorted_labels
 from .hub import choose_column, make_class_reader, number_rows
+from .metrics import check_pairs_of_lists
 from .report import draw_label_report
 from .tables import BadRows, get_field, get_text_field, parse_label
 from .words import WORD
@@ -149,6 +150,7 @@ def read_labelled_texts(
 
 def score_classes(expected: Sequence[str], predicted: Sequence[str]) -> dict[str, float]:
     """Accuracy, and macro F1 over the classes that occur in either."""
+    check_pairs_of_lists(expected, predicted)
     from sklearn.metrics import accuracy_score, f1_score
 
     f1 = f1_score(expected, predicted, average="macro", zero_division=0.0)

@@ -8,7 +8,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,102 +16,22 @@ import torch
 from torch import nn
 
 from .. import weights
+from ..arguments import check_kind, check_path
 from ..batches import Batches
 from ..corpus import hash_to_fraction
+from ..failures import doing
 from ..files import expand_home, format_json, write_json, write_text
-from ..options import option
+from ..model_files import read_config
+from ..options import MOST_STEPS
 from ..records import read_record_lines
 from ..run_folder import check_free_space, open_run_folder, read_recorded_plan
 from ..train import TrainConfig, train
 from ..wordpiece import WordPiece
 from .base import Split, Task, split_examples
 from .hub import check_column_names, read_hub_examples
-from .named import NAMED, TASKS, find_task
+from .named import NAMED, find_task
+from .plans import FinetunePlan, make_finetuning_config
 from .rows import count_row_tokens
-
-
-@dataclass(frozen=True)
-class FinetunePlan:
-    """Everything that a run depends on. It is kept in the run's folder as `run.json`, so a run can go on from there.
-
-    `task` is the name of data of ours (`NAMED`: sentiment, topic, pos, ...), or of a task (`TASKS`: classify, tag, ...)
-    for files of your own: then `train` is needed, and `eval`, else a tenth of `train` is held out to be judged by.
-    "hub:NAME" or "hub:NAME:CONFIG" takes a data set of the Hugging Face hub: its split train, test or validation for
-    `train`, `eval` and `dev`, or another one: "hub:stanfordnlp/sst2@validation".
-    """
-
-    task: str = option("sentiment", f"{', '.join(NAMED)}; or, with --train, {', '.join(TASKS)}", "what to learn",
-                       positional=True, metavar="task", shown="")  # fmt: skip
-    model: str = option("minilm", 'what to start from: a folder, "minilm", "bertlab-mini", or a name on the hub',
-                        "what to learn", metavar="MODEL")  # fmt: skip
-    train: str = option(
-        "", "to learn from: .csv, .tsv, .jsonl, CoNLL columns, .conllu, SQuAD JSON, a folder with a folder for each "
-        "class, or hub:NAME[:CONFIG][@SPLIT]", "data of your own", metavar="FILE", on_resume="may change")  # fmt: skip
-    eval: str = option("", "what the scores in the table are of (default: a tenth of --train)", "data of your own",
-                       metavar="FILE", on_resume="may change")  # fmt: skip
-    dev: str = option("", "what the best weights are chosen by (default: a tenth of --train)", "data of your own",
-                      metavar="FILE", on_resume="may change")  # fmt: skip
-    columns: tuple[tuple[str, str], ...] = option(
-        (), "what your file calls its columns, such as text=review label=stars; tag: their numbers, such as word=2 "
-        "tag=-1 (the last), or column=xpos of CoNLL-U", "data of your own",
-        metavar="NAME=YOURS")  # fmt: skip
-    skip_bad_rows: bool = option(False, "leave rows out that cannot be used, and say which", "data of your own")
-    limit: int = option(0, "examples to learn from at most", "data of your own", shown="all")
-    epochs: float = option(0.0, "how often the training data is gone through", "training", shown="by the task")
-    length: int = option(0, "tokens a row at most; what is longer is cut, and counted", "training", shown="by the task")
-    batch_size: int = option(32, "rows a batch", "training")
-    accumulate: int = option(1, "batches a step", "training")
-    learning_rate: float = option(1e-4, "of the encoder at the peak; 5e-5 or less for bert-base", "training")
-    head_learning_rate: float = option(0.0, "of what is new", "training", shown="as the encoder's")
-    layer_decay: float = option(1.0, "each layer learns slower than the one above it by this factor", "training")
-    freeze: int = option(0, "leave the embeddings and so many layers as they are; -1: the whole encoder", "training")
-    dropout: float = option(0.1, "while training", "training")
-    weight_decay: float = option(0.01, "of matrices", "training")
-    warmup: float = option(0.1, "share of the steps over which the rate rises", "training")
-    evaluations: int = option(4, "on the dev examples while training; the weights of the best one are kept", "training")
-    patience: int = option(
-        0, "end after so many evaluations in a row that were not the best", "training", shown="never"
-    )
-    seed: int = option(0, "of new weights, order and dropout", "training")
-    class_weights: bool = option(False, "classify, tag: rare classes count as much as frequent ones", "for some tasks")
-    label_on: str = option("first", "tag: the piece that carries the label of a word: first, last or all",
-                           "for some tasks", metavar="PIECE")  # fmt: skip
-    stride: int = option(
-        0, "read: how many tokens later the next window begins", "for some tasks", shown="half a window"
-    )
-    beams: int = option(1, "write: texts that are carried on at a time", "for some tasks", on_resume="may change")
-    length_penalty: float = option(
-        1.0, "write: 0 prefers short texts, 1 takes the mean", "for some tasks", on_resume="may change"
-    )
-    whole: bool = option(False, "write: leave out pairs of which something would be cut", "for some tasks")
-
-    def __post_init__(self):
-        task = find_task(self.task)
-        if (self.task in TASKS) != bool(self.train):
-            raise ValueError(
-                f"{self.task} needs a file to learn from: give train"
-                if self.task in TASKS
-                else f"{self.task} brings its own data: leave train out, or take {task.name}"
-            )
-        for name in ("limit", "length", "epochs", "evaluations", "head_learning_rate"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must not be below 0")
-        if not 0 < self.layer_decay <= 1:
-            raise ValueError(f"layer_decay is {self.layer_decay}; a factor above 0 and up to 1")
-        if self.freeze < -1:
-            raise ValueError(f"freeze is {self.freeze}; a number of layers, or -1 for all")
-        if self.patience and not self.evaluations:
-            raise ValueError("patience counts evaluations: there must be some")
-        self._check_task_options(task)
-        make_finetuning_config(self, 1, "accuracy")  # raises for what cannot be
-
-    def _check_task_options(self, task: type[Task]) -> None:
-        """Raise ValueError for an option that was set and that the task does not heed."""
-        for one in fields(self):
-            heeding = [other.name for other in TASKS.values() if one.name in other.options]
-            if heeding and task.name not in heeding and getattr(self, one.name) != one.default:
-                raise ValueError(f"{one.name} is for {' and '.join(heeding)}, not for {task.name}")
-
 
 # ---- The whole -------------------------------------------------------------------------------------------------------
 
@@ -136,6 +56,8 @@ def finetune(
     another model; ValueError for data that cannot be used or has changed, and for a plan that has changed; OSError when
     the folder cannot be written.
     """
+    check_kind(plan, FinetunePlan, "plan")
+    check_path(folder, "folder")
     folder = expand_home(folder)
     inputs = {f"--{name}": [value] for name in ("train", "eval", "dev", "model") if (value := getattr(plan, name))}
     with open_run_folder(folder, plan, resume, inputs) as recorded:
@@ -153,6 +75,8 @@ def run_finetuning(
     """`finetune` in a folder that is held, from the start or from what its run.json `recorded`."""
     if recorded:
         say(f"going on with the run in {folder.name}")
+    if Path(plan.model).expanduser().is_dir() or plan.model in ("minilm", "bertlab-mini"):  # nothing is downloaded yet
+        check_model_limits(plan, weights.find_model_folder(plan.model))
     data = read_data(plan, say) if data is None else data
     check_data(plan, data, say)
     fingerprint = sha256(json.dumps([list(side) for side in data]).encode("utf-8", "surrogatepass")).hexdigest()
@@ -165,7 +89,8 @@ def run_finetuning(
     tokenizer = WordPiece.load(start)
     settings = find_task(plan.task).derive_settings(data.train)
     task = make_task(plan, tokenizer, settings)
-    model = load_task_model(plan, task, start, data.train)
+    with doing("loading", plan.model):
+        model = load_task_model(plan, task, start, data.train)
     weights.check_vocabulary(tokenizer, model, plan.model)
     data = leave_out_cut(plan, task, data, say) if plan.whole else data
     batches, config = prepare_training(plan, task, data, say)
@@ -186,6 +111,7 @@ def run_finetuning(
     return results
 
 
+@doing("judging the model on the test examples")
 def judge_model(plan: FinetunePlan, task: Task, model: nn.Module, data: Split, folder: Path) -> dict:
     """The scores of the model and the baselines on the test examples; the predictions are written to `test.jsonl`."""
     chosen = task.choose_options(model, data.dev)
@@ -245,12 +171,13 @@ def read_examples(plan: FinetunePlan, origin: str, split: str, say: Callable[[st
     """Examples of the plan's task from a file, a folder, or the hub. Raises ValueError for a column that the task's
     files do not have, and what the readers raise."""
     task, columns = find_task(plan.task), dict(plan.columns)
-    if origin.startswith("hub:"):
-        origin, _, other = origin.partition("@")
-        name, _, config = origin.removeprefix("hub:").partition(":")
-        return read_hub_examples(task, name, other or split, config or None, plan.skip_bad_rows, say, **columns)
-    check_column_names(columns, task.name, task.columns)
-    return task.read_file(origin, skip_bad_rows=plan.skip_bad_rows, say=say, **columns)
+    with doing("reading", origin):
+        if origin.startswith("hub:"):
+            origin, _, other = origin.partition("@")
+            name, _, config = origin.removeprefix("hub:").partition(":")
+            return read_hub_examples(task, name, other or split, config or None, plan.skip_bad_rows, say, **columns)
+        check_column_names(columns, task.name, task.columns)
+        return task.read_file(origin, skip_bad_rows=plan.skip_bad_rows, say=say, **columns)
 
 
 def check_data(plan: FinetunePlan, data: Split, say: Callable[[str], None] = print) -> None:
@@ -287,6 +214,17 @@ def check_examples(task: type[Task], data: Split) -> None:
 def make_task(plan: FinetunePlan, tokenizer: WordPiece, settings: dict) -> Task:
     """The task of a plan, with the settings that `Task.derive_settings` took from the training examples."""
     return find_task(plan.task).from_plan(plan, tokenizer, settings)
+
+
+def check_model_limits(plan: FinetunePlan, start: Path) -> None:
+    """Raise ValueError when the model in `start` has fewer positions or layers than the plan asks for: before the data
+    is read."""
+    config, _ = read_config(start / "config.json")
+    most, length = config.max_position_embeddings, plan.length or find_task(plan.task).default_length
+    if length > most:
+        raise ValueError(f"length is {length}, but {plan.model} has {most} positions: --length {most} or less")
+    if plan.freeze > config.num_hidden_layers:
+        raise ValueError(f"freeze is {plan.freeze}, but {plan.model} has {config.num_hidden_layers} layers")
 
 
 def load_task_model(plan: FinetunePlan, task: Task, start: Path, examples: Sequence = ()) -> nn.Module:
@@ -345,6 +283,13 @@ def prepare_training(
     batches = Batches(rows, task.collate, size, seed=plan.seed, lengths=count_row_tokens(rows))
     epochs = plan.epochs or task.default_epochs
     steps = max(1, round(len(rows) * epochs / (size * plan.accumulate)))
+    if size * plan.accumulate > max(size, len(rows) * epochs):
+        raise ValueError(
+            f"accumulate is {plan.accumulate}: a step would read {size * plan.accumulate:,} rows, but {epochs:g} "
+            f"epochs have {len(rows) * epochs:,.0f}; lower it"
+        )
+    if steps > MOST_STEPS:
+        raise ValueError(f"epochs is {epochs:g}: that would be {steps:,} steps")
     say(
         f"{len(data.train):,} examples to learn from, {len(data.dev):,} to choose by, {len(data.test):,} to be judged "
         f"by; {steps:,} steps of {size * plan.accumulate} rows"
@@ -364,20 +309,3 @@ def scale_learning_rates(plan: FinetunePlan, layers: int) -> Callable[[str], flo
         return plan.layer_decay ** (layers - 1 - number)
 
     return get_factor
-
-
-def make_finetuning_config(plan: FinetunePlan, steps: int, selection: str) -> TrainConfig:
-    """The plan's part that the loop needs to know. `selection` is the number that the best weights are chosen by."""
-    return TrainConfig(
-        steps=steps,
-        learning_rate=plan.learning_rate,
-        warmup=plan.warmup,
-        weight_decay=plan.weight_decay,
-        accumulate=plan.accumulate,
-        seed=plan.seed,
-        log_every=max(1, steps // 50),
-        evaluate_every=max(1, steps // plan.evaluations) if plan.evaluations else 0,
-        keep_best=selection if plan.evaluations else "",
-        patience=plan.patience,
-        checkpoint_seconds=60.0,  # a checkpoint holds the best weights too
-    )

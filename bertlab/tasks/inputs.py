@@ -18,6 +18,18 @@ OTHERS = (".xls", ".xlsx", ".ods", ".doc", ".docx", ".odt", ".rtf", ".pdf", ".ht
           ".zip", ".bz2", ".xz")  # fmt: skip
 WITH_TEXT = "with --text it is taken as a text"
 
+PREDICT_INPUTS = """texts; or one file; without any: standard input, one text a line.
+
+A line is a text. Where a model reads more, tabs separate it: the two texts of a pair, a question and its context, what
+was said and the replies to choose from; for a tagger, the words themselves. Another number of fields is an error. An
+empty line is an empty text, which classifiers and writers answer; a text that is longer than what the model reads is
+cut, or read in parts, which is said.
+
+A file is a .txt of lines, or one that finetune reads for the task: .csv, .tsv, .json and .jsonl with named columns
+(text, text_pair; question, context; source; source and a list replies; a list words), SQuAD's JSON, CoNLL's columns. A
+.tsv whose first line names no such column is read as lines. What looks like the name of a file and is none is an error.
+"""
+
 
 def find_input_file(texts: Sequence[str], as_text: bool = False) -> Path | None:
     """The file that the command line names, or None when its words are texts, or when there are none.

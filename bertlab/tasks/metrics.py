@@ -10,10 +10,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..arguments import check_argument, check_arguments, check_array, check_kind, check_list, check_number, check_text
 from .words import ATTACHED, is_punctuation_of_answers, split_words_and_punctuation
 
 ARTICLE = re.compile(rf"(?<![\w{ATTACHED}])(?:a|an|the)(?![\w{ATTACHED}])")
 ENTITY_TAG = re.compile(r"[BIESLUM]-(.+)", re.DOTALL)  # the type of the entity follows the hyphen
+
+
+def check_pairs_of_lists(predicted: Sequence, expected: Sequence, kind: type | tuple[type, ...] = str) -> None:
+    """Raise TypeError or ValueError unless both are lists of texts (or of another kind), equally many and not none."""
+    check_arguments(predicted=(predicted, [kind]), expected=(expected, [kind]))
+    if len(predicted) != len(expected) or not len(predicted):
+        raise ValueError(f"{len(predicted)} and {len(expected)} texts: there must be equally many, and at least one")
 
 
 def are_entity_tags(tags: set[str]) -> bool:
@@ -29,6 +37,7 @@ def find_entities(tags: Sequence[str]) -> list[tuple[int, int, str]]:
     IOB1, IOB2, BIOES, BILOU and BMES are all read correctly, and every sequence of tags that a model predicts has a
     meaning.
     """
+    tags = check_argument(check_list(tags, "tags", "tags"), [str], "tags")
     entities: list[tuple[int, int, str]] = []
     current: tuple[int, str] | None = None  # (first word, type) of the entity that is still open
     for i, tag in enumerate([*tags, "O"]):
@@ -46,6 +55,7 @@ def find_entities(tags: Sequence[str]) -> list[tuple[int, int, str]]:
 
 def to_iob2(tags: Sequence[str]) -> list[str]:
     """The same entities in IOB2: B- on the first word of each, I- on its other words, O outside."""
+    tags = check_list(tags, "tags", "tags")
     iob2 = ["O"] * len(tags)
     for start, end, entity_type in find_entities(tags):
         iob2[start:end] = [f"B-{entity_type}"] + [f"I-{entity_type}"] * (end - start - 1)
@@ -54,6 +64,7 @@ def to_iob2(tags: Sequence[str]) -> list[str]:
 
 def to_iob1(tags: Sequence[str]) -> list[str]:
     """The same entities in IOB1: I- on each word, but B- at the start of one that directly follows one of its type."""
+    tags = check_list(tags, "tags", "tags")
     iob1, entities = ["O"] * len(tags), find_entities(tags)
     ends = {(end, entity_type) for _, end, entity_type in entities}
     for start, end, entity_type in entities:
@@ -78,6 +89,7 @@ def detect_scheme(sentences: Sequence[Sequence[str]]) -> str:
 def score_entities(expected: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> dict[str, float]:
     """Precision, recall and F1 of entities (first word, last word and type must be correct), over all sentences. Each
     score is 0 where there is nothing to count."""
+    check_pairs_of_lists(expected, predicted, (list, tuple))
     pairs = [(set(find_entities(a)), set(find_entities(b))) for a, b in zip(expected, predicted, strict=True)]
     correct = sum(len(a & b) for a, b in pairs)
     precision = correct / max(1, sum(len(b) for _, b in pairs))
@@ -88,6 +100,7 @@ def score_entities(expected: Sequence[Sequence[str]], predicted: Sequence[Sequen
 
 def normalize_answer(text: str) -> str:
     """An answer as SQuAD compares it: lower case, without punctuation and without a, an, the, single spaces."""
+    check_text(text, "text")
     text = "".join(char for char in text.lower() if not is_punctuation_of_answers(char))
     return " ".join(ARTICLE.sub(" ", text).split())
 
@@ -97,6 +110,8 @@ def exact_match(predicted: str, expected: Sequence[str]) -> float:
 
     An empty `predicted` means "no answer", which is correct if `expected` is empty (SQuAD 2.0).
     """
+    expected = check_list(expected, "expected", "answers")
+    check_text(predicted, "predicted")
     return float(any(normalize_answer(predicted) == normalize_answer(answer) for answer in expected or [""]))
 
 
@@ -109,16 +124,24 @@ def compute_word_f1(predicted: str, expected: str) -> float:
 def answer_f1(predicted: str, expected: Sequence[str]) -> float:
     """F1 of the words of the predicted answer against the expected one that fits best (Rajpurkar et al. 2016, 6.1).
     Empty answers as for `exact_match`."""
+    expected = check_list(expected, "expected", "answers")
+    check_text(predicted, "predicted")
     return max(compute_word_f1(predicted, answer) for answer in expected or [""])
 
 
 def recall_at(k: int, ranks: Sequence[int]) -> float:
     """The share of cases in which the correct candidate is among the first k. `ranks` are its ranks, from 0."""
+    k = check_number(k, "k", least=1, whole=True)
+    ranks = check_argument(check_list(ranks, "ranks", "numbers"), [int], "ranks")
+    if not ranks:
+        raise ValueError("ranks is empty: there is no case to count")
     return sum(rank < k for rank in ranks) / len(ranks)
 
 
 def count_ngrams(items: Sequence, n: int) -> Counter:
     """How often each run of n neighbouring items occurs, as {tuple of n items: count}."""
+    check_kind(items, Sequence, "items", "a text or a list")
+    n = check_number(n, "n", least=1, whole=True)
     return Counter(tuple(items[i : i + n]) for i in range(len(items) - n + 1))
 
 
@@ -133,6 +156,7 @@ def count_matching_ngrams(pairs: Sequence[tuple[Sequence, Sequence]], n: int) ->
 def compute_chrf(predicted: Sequence[str], expected: Sequence[str], order: int = 6, beta: float = 2.0) -> float:
     """chrF2 of a corpus, from 0 to 100 (Popović 2015): F2 of the mean precision and the mean recall of character 1- to
     6-grams, without spaces. Computed as in sacrebleu."""
+    check_pairs_of_lists(predicted, expected)
     pairs = [("".join(a.split()), "".join(b.split())) for a, b in zip(predicted, expected, strict=True)]
     counts = [count_matching_ngrams(pairs, n) for n in range(1, order + 1)]
     counts = [(matching, a, b) for matching, a, b in counts if a and b]
@@ -146,6 +170,7 @@ def compute_chrf(predicted: Sequence[str], expected: Sequence[str], order: int =
 def compute_bleu(predicted: Sequence[str], expected: Sequence[str], order: int = 4) -> float:
     """BLEU of a corpus, from 0 to 100 (Papineni et al. 2002): the geometric mean of the precisions of word 1- to
     4-grams, times a penalty for texts that are too short. Without smoothing: 0 if no n-gram of some n matches."""
+    check_pairs_of_lists(predicted, expected)
     pairs = [tuple(map(split_words_and_punctuation, texts)) for texts in zip(predicted, expected, strict=True)]
     counts = [count_matching_ngrams(pairs, n) for n in range(1, order + 1)]
     if not all(matching for matching, _, _ in counts):
@@ -168,6 +193,7 @@ def compute_lcs_length(a: Sequence, b: Sequence) -> int:
 def compute_rouge_l(predicted: Sequence[str], expected: Sequence[str]) -> float:
     """ROUGE-L, from 0 to 100 (Lin 2004): F1 of the longest common subsequence of lower-case words, averaged over the
     texts. A text without words scores 0."""
+    check_pairs_of_lists(predicted, expected)
     scores = []
     for texts in zip(predicted, expected, strict=True):
         a, b = (split_words_and_punctuation(text.lower()) for text in texts)
@@ -233,7 +259,12 @@ def measure_calibration(confidence: Sequence[float], right: Sequence[bool], bins
     for each of `bins` of equal width that is not empty: its mean `confidence`, the share that was `right`, and the
     `count` of predictions; and `ece`, the mean gap between confidence and share, weighted by count.
     """
-    confidence, right = np.asarray(confidence, float), np.asarray(right, float)
+    confidence, right = check_array(confidence, "confidence", "N"), check_array(right, "right", "N")
+    bins = check_number(bins, "bins", least=1, most=10_000, whole=True)
+    if len(confidence) != len(right) or not len(right) or not ((confidence >= 0) & (confidence <= 1)).all():
+        raise ValueError(
+            f"{len(confidence)} probabilities from 0 to 1 are needed for {len(right)} answers, one at least"
+        )
     bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
     members = [bin_of == number for number in np.unique(bin_of)]
     means = [confidence[inside].mean() for inside in members]

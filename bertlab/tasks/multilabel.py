@@ -34,6 +34,7 @@ class MultiLabel(TextTask):
     columns = ("text", "pair", "labels")
     choice_types: ClassVar[dict] = {"threshold": float}
     report_types: ClassVar[dict] = {"expected": list[str], "probabilities": dict[str, float]}
+    predict_options = ("threshold",)
 
     def __init__(self, tokenizer: WordPiece, labels: Sequence[str], length: int = 128):
         super().__init__(tokenizer, labels, length)

@@ -10,17 +10,22 @@ from pathlib import Path
 from torch import nn
 
 from .. import files, weights
+from ..arguments import check_kind, check_number, check_path
+from ..model import check_embeddings
+from ..options import check_option
 from ..records import parse_record, read_record
 from ..run_folder import read_recorded_plan
 from ..wordpiece import WordPiece
 from .base import Task
-from .finetuning import FinetunePlan, make_task
+from .finetuning import make_task
 from .named import TASKS, find_task
+from .plans import FinetunePlan
 
 
 def load_predictor(folder: str | Path) -> tuple[nn.Module, Task, dict]:
     """(model, task, options of its `predict`) from a folder that `finetune` made, or one of transformers' that labels
     texts or tokens or answers questions. Raises OSError and ValueError as `weights.load` does."""
+    check_path(folder, "folder")
     path = weights.find_model_folder(folder)
     tokenizer = WordPiece.load(path)
     if not (path / "run.json").exists():
@@ -61,10 +66,24 @@ def predict(folder: str | Path, inputs: Sequence, **options) -> list[dict]:
 
 def predict_inputs(model: nn.Module, task: Task, inputs: Sequence, **options) -> list[dict]:
     """`predict` with what `load_predictor` gave."""
-    unknown = [name for name in options if name in ("beams", "length_penalty") and name not in task.options]
-    if unknown:
-        raise ValueError(f"{', '.join(unknown)}: a model for {task.name} does not take this")
+    check_kind(model, nn.Module, "model")
+    check_kind(task, Task, "task")
+    check_embeddings(model, task.tokenizer)
+    check_predict_options(task, options)
     return task.predict_inputs(model, inputs, **options) if inputs else []
+
+
+def check_predict_options(task: Task, options: dict) -> None:
+    """Raise ValueError for an option that a model of this task does not have, and for a number out of its limits."""
+    for name, value in options.items():
+        if name not in task.predict_options:
+            having = [other.name for other in TASKS.values() if name in other.predict_options]
+            only = f"only one for {' or '.join(having)} does" if having else "none does"
+            raise ValueError(f"{name} is {value!r:.40}, but a model for {task.name} does not take this; {only}")
+        if name in ("beams", "length_penalty"):
+            check_option(FinetunePlan, name, value)
+        elif name in ("threshold", "batch_size"):
+            check_number(value, name, least=1 if name == "batch_size" else None, whole=name == "batch_size")
 
 
 def check_output_file(file: Path, source: Path | None = None) -> None:

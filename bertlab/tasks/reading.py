@@ -37,6 +37,7 @@ class Reading(Task):
     hub_columns = ("id", "question", "context", "answers")
     default_length = 256
     options = ("stride",)
+    predict_options = ("threshold",)
     input_columns: ClassVar[dict[str, str]] = {"question": "question", "context": "context"}
     texts_recur = True  # many questions have the same context
     setting_types: ClassVar[dict] = {"no_answer": bool}

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..batches import IGNORE
 from ..heads import Output
-from ..model import eval_mode
+from ..model import check_finite, eval_mode
 from ..progress import watch_items
 from ..wordpiece import WordPiece, truncate_longest_first
 
@@ -86,7 +86,11 @@ def run_model(
             batch = collate(
                 [{k: v for k, v in rows[i].items() if k in ("input_ids", "token_type_ids")} for i in chosen]
             )
-            yield chosen, model(**{name: tensor.to(device) for name, tensor in batch.items()})
+            output = model(**{name: tensor.to(device) for name, tensor in batch.items()})
+            for logits in (output.logits, output.start_logits, output.end_logits):
+                if logits is not None:
+                    check_finite(logits)
+            yield chosen, output
 
 
 def cut_batches(order: Sequence[int], sizes: Sequence[int], tokens: int) -> Iterator[Sequence[int]]:

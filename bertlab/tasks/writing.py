@@ -88,6 +88,7 @@ class Writing(Task):
     selection = "dev_loss"
     default_epochs = 5.0
     options = ("beams", "length_penalty", "whole")
+    predict_options = ("beams", "length_penalty", "early_stop", "watch", "batch_size")
     columns, input_columns = ("source", "target"), {"source": "source"}
 
     def __init__(self, tokenizer: WordPiece, length: int = 128, beams: int = 1, length_penalty: float = 1.0):

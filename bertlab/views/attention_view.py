@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..arguments import check_argument, check_array, check_kind, check_list, check_number
 from ..saliency import roll_out_attention
 from ..wordpiece import SPECIAL_TOKENS, WordPiece
-from .capture import capture_attention
+from .capture import capture_attention, check_tokenizer_kind
 from .packing import pack_planes
 from .pages import dump_for_script, read_asset, save_page
 from .still import draw_still_picture
@@ -84,6 +85,8 @@ def show_attention(
     Raises ValueError for a text that is empty or has more tokens than the model has positions, a tokenizer that is not
     the model's, and a layer or head that does not exist; TypeError for a wrong type of model, tokenizer or text.
     """
+    check_kind(model, nn.Module, "model")
+    check_tokenizer_kind(tokenizer)
     check_vocabulary_fits(model, tokenizer)
     captured = capture_attention(model, tokenizer, text, pair)
     if len(captured) > 1:
@@ -104,6 +107,9 @@ def show_maps(maps: Sequence[Tensor | np.ndarray], tokens: Sequence[str], segmen
     sentence and 1 for the second. Each head's weights are rounded to at most 256 levels, by at most 1/510; the `error`
     of the view says by how much. Raises ValueError that says what is wrong with the maps.
     """
+    tokens = check_list(tokens, "tokens", "texts")
+    layer, head = check_number(layer, "layer", whole=True), check_number(head, "head", whole=True)
+    segments = segments if segments is None else check_argument(check_list(segments, "segments"), [int], "segments")
     tokens = [str(token) for token in tokens]
     layers = check_view_maps(maps, tokens)
     for name, number, count in (("layer", layer, len(layers)), ("head", head, len(layers[0]))):
@@ -134,6 +140,9 @@ def check_view_maps(maps: Sequence[Tensor | np.ndarray], tokens: Sequence[str]) 
 
     Raises ValueError for maps that do not fit the tokens or each other, or that are no attention weights.
     """
+    maps = check_list(maps, "maps", "arrays (heads, tokens, tokens), one for each layer")
+    for number, heads in enumerate(maps):
+        check_array(heads, f"maps[{number}]")
     layers = [convert_map(heads) for heads in maps]
     if not layers:
         raise ValueError("there are no maps: give one array (heads, tokens, tokens) for each layer")

@@ -25,7 +25,7 @@ def head_view(model: nn.Module, tokenizer, text: str, pair: str | None = None, *
     captured = capture_attention(model, tokenizer, text, pair)
     L, H = count_layers_and_heads(captured)
     layers = check_numbers(include_layers, L, "include_layers")
-    if layer is not None and layer not in layers:
+    if layer is not None and (type(layer) is not int or layer not in layers):
         raise ValueError(f"layer is {layer!r}; the view holds layers {', '.join(map(str, layers))}")
     heads = heads if heads is None else check_numbers(heads, H, "heads")
     captured = [replace(part, maps=part.maps[layers]) for part in captured]

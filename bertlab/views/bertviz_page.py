@@ -11,6 +11,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from ..arguments import check_list
 from .capture import CapturedAttention
 from .pages import dump_for_script, read_asset, save_page
 
@@ -72,6 +73,7 @@ def read_bertviz_script(name: str) -> str:
 
 def check_numbers(numbers: Sequence[int] | None, count: int, name: str) -> list[int]:
     """The layers or heads that were asked for; None means all. Raises ValueError for one that does not exist."""
+    numbers = numbers if numbers is None else check_list(numbers, name, "whole numbers")
     numbers = list(range(count) if numbers is None else numbers)
     if not numbers or any(type(n) is not int or not 0 <= n < count for n in numbers) or len({*numbers}) < len(numbers):
         given = ", ".join(map(repr, numbers)) or "empty"

@@ -114,22 +114,29 @@ def encode_inputs(tokenizer, text: str, pair: str | None) -> tuple[dict[str, Ten
 
     Raises TypeError for what is no tokenizer, ValueError for a text without any token.
     """
+    check_tokenizer_kind(tokenizer)
     if isinstance(tokenizer, WordPiece):
         encoding = tokenizer.encode(text, pair)
         tokens, segments = encoding.tokens, encoding.token_type_ids
         inputs = {"input_ids": encoding.input_ids, "token_type_ids": segments, "attention_mask": [1] * len(tokens)}
-    elif callable(tokenizer) and hasattr(tokenizer, "convert_ids_to_tokens"):
+    else:
         encoding = tokenizer(text, pair)
         inputs = dict(encoding)
         tokens = tokenizer.convert_ids_to_tokens(inputs["input_ids"])
         segments = encoding.sequence_ids() if encoding.encodings else inputs.get("token_type_ids", [])
-    else:
-        raise TypeError(f"tokenizer is a {type(tokenizer).__name__}; give a WordPiece, or a tokenizer of transformers")
     if not tokens:
         raise ValueError("the tokenizer finds no token in this text")
     second_start = segments.index(1) if pair is not None and 1 in segments else None
     tensors = {name: torch.tensor([ids]) for name, ids in inputs.items()}
     return tensors, [clean_token(token) for token in tokens], second_start
+
+
+def check_tokenizer_kind(tokenizer) -> None:
+    """Raise TypeError for what is no tokenizer."""
+    if not isinstance(tokenizer, WordPiece) and not (
+        callable(tokenizer) and hasattr(tokenizer, "convert_ids_to_tokens")
+    ):
+        raise TypeError(f"tokenizer is a {type(tokenizer).__name__}; give a WordPiece, or a tokenizer of transformers")
 
 
 def clean_token(token: str) -> str:

@@ -437,7 +437,7 @@ def test_pairs_that_would_be_cut_are_left_out(small, tmp_path, capsys):
     with pytest.raises(ValueError, match="whole is for write, not for classify"):
         plan("classify", small, whole=True)
     with pytest.raises(ValueError, match="no example is left for train"):
-        finetune(plan("write", small, whole=True, length=4), tmp_path / "none", data=Split(long, long, long))
+        finetune(plan("write", small, whole=True, length=8), tmp_path / "none", data=Split(long, long, long))
 
 
 def test_predictions_of_the_other_tasks(small, tmp_path):
