@@ -64,12 +64,14 @@ _MODULES = [
     "saliency",
     "plot_checks",
     "plots",
+    "pictures",
     "sources",
     "tasks",
     "views",
     "explore",
     "exercises",
     "bench",
+    "commands",
 ]
 
 __all__ = ["__version__", *_HOME, *_MODULES]

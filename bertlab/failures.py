@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from .files import describe_error
 from .stopping import Terminated
 
 USER, OURS, INTERRUPTED, TERMINATED = 2, 1, 130, 143  # exit codes: whose mistake it was, or which signal came
@@ -19,31 +20,6 @@ PACKAGE = str(Path(__file__).resolve().parent)
 RAISE = opcode.opmap["RAISE_VARARGS"]
 NOTE = "while "  # how the notes of `doing` begin
 
-# What the system's errors mean, by their names. Each continues the name of a file.
-SYSTEM_WORDS = {
-    "ENOENT": "there is no such file or folder",
-    "EACCES": "you have no permission to read or write it",
-    "EPERM": "you have no permission to change it",
-    "EROFS": "this disk cannot be written to",
-    "ENOSPC": "no space is left on the disk",
-    "EDQUOT": "your share of the disk is full",
-    "EFBIG": "the file is larger than this disk allows",
-    "EEXIST": "it is there already",
-    "EISDIR": "it is a folder: give the name of a file",
-    "ENOTDIR": "a part of this path is a file, where a folder is needed",
-    "ENOTEMPTY": "the folder is not empty",
-    "ENAMETOOLONG": "the name is too long",
-    "ELOOP": "its links lead in a circle",
-    "EXDEV": "it lies on another disk",
-    "EBUSY": "another program is using it",
-    "ETXTBSY": "another program is using it",
-    "EMFILE": "too many files are open: raise the limit (ulimit -n)",
-    "ENFILE": "too many files are open on this machine",
-    "EIO": "the disk gave an error: is it damaged, or was it removed?",
-    "ENODEV": "there is no such device",
-    "ENXIO": "there is no such device",
-    "EINVAL": "the system cannot use this name or place",
-}
 MEMORY_SIGNS = re.compile(
     r"DefaultCPUAllocator|not enough memory|out of memory|can't allocate memory|unable to mmap|Storage size calculation"
 )
@@ -97,7 +73,8 @@ def describe_failure(error: BaseException, command: str = "", smaller: Sequence[
         options = " or ".join(smaller) or "the text or the model"
         return Failure(f"there is not enough memory{describe_moment(error, command)}: make {options} smaller", USER)
     if number is not None:
-        return Failure(describe_system_error(error, number, command), USER)
+        system = error if isinstance(error, OSError) else OSError(number, shorten_text(error))
+        return Failure(describe_error(system, describe_moment(error, command)), USER)
     if is_our_message(error):
         is_users = isinstance(error, ValueError | OSError | FloatingPointError | ImportError)
         return Failure(str(error), USER if is_users else OURS)
@@ -136,20 +113,6 @@ def get_system_number(error: BaseException) -> int | None:
         return error.errno
     found = re.search(r"\(os error (\d+)\)", str(error)) if type(error).__name__ == "SafetensorError" else None
     return int(found[1]) if found else None
-
-
-def describe_system_error(error: BaseException, number: int, command: str) -> str:
-    """An error of the system in our words, with the file's name, or what was being done where it has none."""
-    words = (
-        SYSTEM_WORDS.get(errno.errorcode.get(number, ""))
-        or f"the system says: {shorten_text(getattr(error, 'strerror', None) or error)}"
-    )
-    names = [name for name in (getattr(error, "filename2", None), getattr(error, "filename", None)) if name is not None]
-    if not names:
-        return f"{words}{describe_moment(error, command)}"
-    if number == errno.ENOENT:
-        return f"there is no file or folder {names[-1]!r}"
-    return f"{names[0]}: {words}"
 
 
 def describe_moment(error: BaseException, command: str) -> str:

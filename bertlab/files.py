@@ -20,6 +20,33 @@ UNFINISHED = ".being-written"  # the end of the name of a single file that is be
 COMMITTED = ".bertlab-ready"  # files that are complete and have to be moved into place
 
 
+# What the system's errors mean, by their names. Each continues the name of a file.
+SYSTEM_WORDS = {
+    "ENOENT": "there is no such file or folder",
+    "EACCES": "you have no permission to read or write it",
+    "EPERM": "you have no permission to change it",
+    "EROFS": "this disk cannot be written to",
+    "ENOSPC": "no space is left on the disk",
+    "EDQUOT": "your share of the disk is full",
+    "EFBIG": "the file is larger than this disk allows",
+    "EEXIST": "it is there already",
+    "EISDIR": "it is a folder: give the name of a file",
+    "ENOTDIR": "a part of this path is a file, where a folder is needed",
+    "ENOTEMPTY": "the folder is not empty",
+    "ENAMETOOLONG": "the name is too long",
+    "ELOOP": "its links lead in a circle",
+    "EXDEV": "it lies on another disk",
+    "EBUSY": "another program is using it",
+    "ETXTBSY": "another program is using it",
+    "EMFILE": "too many files are open: raise the limit (ulimit -n)",
+    "ENFILE": "too many files are open on this machine",
+    "EIO": "the disk gave an error: is it damaged, or was it removed?",
+    "ENODEV": "there is no such device",
+    "ENXIO": "there is no such device",
+    "EINVAL": "the system cannot use this name or place",
+}
+
+
 # ---- Names and errors ------------------------------------------------------------------------------------------------
 
 
@@ -31,29 +58,19 @@ def expand_home(path: str | Path) -> Path:
         raise FileNotFoundError(f"{path}: there is no home folder {Path(path).parts[0]} on this machine") from None
 
 
-def describe_error(error: OSError) -> str:
-    """What the system refused, as a clause that names the file and says what to do."""
-    file = error.filename if error.filename is None or isinstance(error.filename, str) else os.fsdecode(error.filename)
+def describe_error(error: OSError, moment: str = "") -> str:
+    """What the system refused, in our words and with the file's name; where it names none, `moment` says what was being
+    done: " while saving"."""
     if error.errno is None:
         return str(error)
-    if file is None:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        return "the disk is full: make room, and repeat the command" if full else str(error.strerror or error)
-    shown = file if len(file) < 200 else f"{file[:80]}..."
-    words = {
-        errno.ENOENT: f"there is no file or folder {file!r}",
-        errno.EACCES: f"{shown}: this user may not read or write it: change its permissions, or name another place",
-        errno.EPERM: f"{shown}: the system does not allow this: name another place",
-        errno.EROFS: f"{shown} is on a disk that can only be read: name another place",
-        errno.ENOSPC: f"{shown} cannot be written, because the disk is full: make room, and repeat the command",
-        errno.EDQUOT: f"{shown} cannot be written, because your share of the disk is used up: make room, and repeat",
-        errno.ENOTDIR: f"{shown}: a part of this path is a file, where a folder is needed",
-        errno.EISDIR: f"{shown} is a folder, where a file is needed",
-        errno.EEXIST: f"{shown} exists already, as something else than is needed here: name another place",
-        errno.ENAMETOOLONG: f"{shown}: this name is longer than the disk allows: take a shorter one",
-        errno.ELOOP: f"{shown} is a link that leads back to itself: name another file",
-    }
-    return words.get(error.errno, f"{shown}: {error.strerror}")
+    words = SYSTEM_WORDS.get(errno.errorcode.get(error.errno, "")) or f"the system says: {error.strerror}"
+    names = [os.fsdecode(name) if isinstance(name, bytes) else str(name)
+             for name in (error.filename2, error.filename) if name is not None]  # fmt: skip
+    if not names:
+        return f"{words}{moment}"
+    if error.errno == errno.ENOENT:
+        return f"there is no file or folder {names[-1]!r}"
+    return f"{names[0] if len(names[0]) < 200 else f'{names[0][:80]}...'}: {words}"
 
 
 def describe_kind(mode: int) -> str:

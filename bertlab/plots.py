@@ -1,18 +1,13 @@
 """Figures from arrays and strings: every function draws on an `ax` and returns it. No model runs here."""
 
-import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.colors import PowerNorm, to_rgba
-from matplotlib.figure import Figure
 
 from .arguments import check_argument, check_array, check_kind, check_list, check_number
-from .files import check_output_path, write_bytes
 from .head_scores import HEAD_KINDS
 from .plot_checks import check_beams, check_blocks, check_lines, check_some
 
@@ -25,22 +20,6 @@ DIVERGING = "PuOr"
 def get_ax(ax: Axes | None, width: float = 6.0, height: float = 3.4) -> Axes:
     """The caller's ax, or a new one of `width` x `height` inches."""
     return ax if ax is not None else plt.subplots(figsize=(width, height), layout="constrained")[1]
-
-
-def check_picture_path(path: Path, option: str) -> None:
-    """Raise ValueError when a picture of this kind cannot be drawn, OSError when it cannot be written: before the work
-    that it shows. `option` is what the path was given as."""
-    kinds = FigureCanvasBase.get_supported_filetypes()
-    if path.suffix and path.suffix[1:].lower() not in kinds:
-        raise ValueError(f"{option} {path}: a picture's name ends in .{', .'.join(sorted(kinds))}")
-    check_output_path(path, option)
-
-
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure to a file, whole or not at all, of the kind that its name ends in; .png without an ending."""
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format=path.suffix[1:].lower() or "png", dpi=150)
-    write_bytes(path, drawn.getvalue())
 
 
 def escape_dollars(name: str) -> str:

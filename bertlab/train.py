@@ -107,9 +107,8 @@ def train(
     `watch(row, status)` is called for every row of the log, and `watch({}, status)` about once a second; the status is
     that of `TrainingClock`. The default draws a progress bar; `watch=quiet` draws nothing. `scale(name)` is a factor
     for the learning rate of a parameter. Under `torchrun` the processes share the work. Ctrl-C (or SIGTERM) finishes
-    the step, writes a checkpoint and raises KeyboardInterrupt (or Terminated); a second one stops at once. Raises
-    FileExistsError when `folder` holds a run and `resume` is False, ValueError when that run has other settings,
-    FloatingPointError when the loss is not finite, OSError when the disk is full.
+    the step, writes a checkpoint and raises KeyboardInterrupt (or Terminated). Raises FileExistsError when `folder`
+    holds a run and `resume` is False, ValueError for other settings, FloatingPointError for a loss of nan, OSError.
     """
     check_training(model, batches, config, evaluate)
     accelerator = make_accelerator(config)

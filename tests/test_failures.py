@@ -16,7 +16,8 @@ from bertlab import __main__ as command_line
 from bertlab import failures
 from bertlab.__main__ import main
 from bertlab.arguments import check_number
-from bertlab.failures import SYSTEM_WORDS, describe_failure, doing, is_our_message
+from bertlab.failures import describe_failure, doing, is_our_message
+from bertlab.files import SYSTEM_WORDS
 
 from .conftest import ROOT
 

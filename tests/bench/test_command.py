@@ -15,12 +15,13 @@ from .examples import write_random_text
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [(["--only", "everything"], "no setting 'everything'; there are pretrain-sentences-8k"),
-     (["--preset", "huge"], "no preset 'huge'"), (["--dropout", "1"], "hidden_dropout_prob is 1.0; it must be"),
+     (["--preset", "huge"], "no preset 'huge'"), (["--dropout", "1"], "dropout is 1.0; it must be"),
      (["--rounds", "0"], "rounds is 0"), (["--seconds", "nan"], "seconds is nan"),
      (["--threads", "-1"], "threads is -1"), (["--batch-size", "0"], "batch_size is 0"),
      (["--json", "/no/such/folder/x"], "/no/such/folder/x"),
      (["--only", "8k", "--text", "nowhere.txt"], "nowhere.txt"),
-     (["--curves", "0"], "minutes is 0"), (["--curves", "1", "--rounds", "2"], "--rounds does not go with --curves")],
+     (["--curves", "0"], "--curves is 0.0; it must be above 0"),
+     (["--curves", "1", "--rounds", "2"], "--rounds does not go with --curves")],
 )  # fmt: skip
 def test_bad_options_are_one_line(capsys, arguments, message):
     assert main(["bench", *arguments]) == 2

@@ -88,7 +88,7 @@ def test_a_picture_goes_where_it_can(copy, tmp_path, capsys, monkeypatch):
         assert f"--picture {picture}" in error
         assert message in error
     assert not (tmp_path / "new").exists()
-    from bertlab.plots import save_figure
+    from bertlab.pictures import save_figure
 
     link = tmp_path / "link.png"
     link.symlink_to("/dev/null")

@@ -1,0 +1,66 @@
+"""The commands of `python -m bertlab`: for each, a function that adds its options and one that runs it.
+
+The work is in the other modules, which these functions import when they run.
+"""
+
+import argparse
+from collections.abc import Callable
+
+from .attention import add_attention_options, run_attention
+from .bench import add_bench_options, run_bench
+from .data import add_data_options, add_lab_options, run_data, run_lab
+from .finetune import add_finetune_options, add_predict_options, run_finetune, run_predict
+from .pretrain import add_fill_options, add_pretrain_options, run_fill, run_pretrain
+
+AddOptions, Run = Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], None]
+
+# name -> summary, what adds the options, what runs it, two examples
+COMMANDS: dict[str, tuple[str, AddOptions, Run, tuple[str, ...]]] = {
+    "data": ("list the named data and models, or fetch some", add_data_options, run_data, ("", "sotu wiki minilm")),
+    "pretrain": (
+        "train a BERT from random weights on text, with MLM and NSP, and judge it on held-out documents",
+        add_pretrain_options,
+        run_pretrain,
+        (
+            "--text sotu wiki --minutes 4 --out runs/first",
+            "--text my-texts/ --preset mini --steps 5000 --out runs/mine",
+        ),
+    ),
+    "fill": (
+        "predict the words that are [MASK] in a text",
+        add_fill_options,
+        run_fill,
+        ('"And God said, Let there be [MASK]."', '"The [MASK] of the United States" --model runs/first --top 3'),
+    ),
+    "attention": (
+        "write a page that shows where each token of a text looks",
+        add_attention_options,
+        run_attention,
+        ('"The cat sat on the mat." --out page.html', '"The cat sat." --pair "It slept." --layer 3 --out page.html'),
+    ),
+    "finetune": (
+        "train a trained BERT for a task, on data of ours or of your own, and compare it with simple baselines",
+        add_finetune_options,
+        run_finetune,
+        (
+            "sentiment --out runs/sentiment",
+            "classify --train reviews.csv --columns text=review label=stars --out runs/mine",
+        ),
+    ),
+    "predict": (
+        "use a model that finetune made on a text, a file, or standard input",
+        add_predict_options,
+        run_predict,
+        (
+            '--model runs/sentiment "a dull and lifeless film"',
+            "--model runs/sentiment reviews.csv --out predictions.csv",
+        ),
+    ),
+    "bench": (
+        "measure our training beside transformers.Trainer's on this machine: the same weights and rows, in turn",
+        add_bench_options,
+        run_bench,
+        ("--only packed-8k", "--curves 4 --picture curves.png"),
+    ),
+    "lab": ("open the notebooks in JupyterLab", add_lab_options, run_lab, ("", "--no-browser")),
+}

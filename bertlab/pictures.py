@@ -1,0 +1,28 @@
+"""Pictures as files: checked before the work that they show, and written whole or not at all."""
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .files import check_output_path, write_bytes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def check_picture_path(path: Path, option: str) -> None:
+    """Raise ValueError when a picture of this kind cannot be drawn, OSError when it cannot be written: before the work
+    that it shows. `option` is what the path was given as."""
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    kinds = FigureCanvasBase.get_supported_filetypes()
+    if path.suffix and path.suffix[1:].lower() not in kinds:
+        raise ValueError(f"{option} {path}: a picture's name ends in .{', .'.join(sorted(kinds))}")
+    check_output_path(path, option)
+
+
+def save_figure(figure: "Figure", path: Path) -> None:
+    """Write a figure to a file, whole or not at all, of the kind that its name ends in; .png without an ending."""
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format=path.suffix[1:].lower() or "png", dpi=150)
+    write_bytes(path, drawn.getvalue())
