@@ -2,12 +2,8 @@
 
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .files import check_output_path, write_bytes
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 def check_picture_path(path: Path, option: str) -> None:
@@ -21,8 +17,8 @@ def check_picture_path(path: Path, option: str) -> None:
     check_output_path(path, option)
 
 
-def save_figure(figure: "Figure", path: Path) -> None:
-    """Write a figure to a file, whole or not at all, of the kind that its name ends in; .png without an ending."""
+def save_figure(figure, path: Path) -> None:
+    """Write a matplotlib figure to a file, whole or not at all, of the kind that its name ends in; .png without an ending."""
     drawn = io.BytesIO()
     figure.savefig(drawn, format=path.suffix[1:].lower() or "png", dpi=150)
     write_bytes(path, drawn.getvalue())

@@ -351,7 +351,7 @@ def test_a_full_disk_loses_nothing(text, tmp_path, small_disk):
         patch.setattr(pretrain_module, "make_pretraining_config",
                       lambda plan: replace(original(plan), checkpoint_seconds=0))  # fmt: skip
         with pytest.raises(
-            OSError, match=r"after step 4: .*the disk is full.*; the last checkpoint is .*step-00000003"
+            OSError, match=r"after step 4: .*no space is left on the disk.*; the last checkpoint is .*step-00000003"
         ):
             run(text, disk, steps=8, watch=fill_while_training)
         assert [path.name[:13] for path in list_checkpoints(disk)] == ["step-00000002", "step-00000003"]

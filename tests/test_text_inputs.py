@@ -505,14 +505,16 @@ def test_a_length_without_room_for_words_is_refused(tmp_path, capsys, length):
 
 def test_one_document_is_said_before_a_vocabulary_is_learned(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("bertlab.pretrain.learn_vocabulary", lambda *_: pytest.fail("it was learned"))
-    (tmp_path / "only.txt").write_text("One. " * 50)
-    status, printed, error = run(capsys, tmp_path / "out", "--text", tmp_path)
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    (texts / "only.txt").write_text("One. " * 50)
+    status, printed, error = run(capsys, tmp_path / "out", "--text", texts)
     assert status == 2
     assert "1 document (" in printed
     assert "1 document, 1 different" in error
-    (tmp_path / "only.txt").write_text("\n\n".join(f"{n}. One. Two." for n in range(40)))
-    (tmp_path / "b.txt").write_text("Alone. Here.")
-    arguments = ["--same-source", "--text", tmp_path / "only.txt", tmp_path / "b.txt"]
+    (texts / "only.txt").write_text("\n\n".join(f"{n}. One. Two." for n in range(40)))
+    (texts / "b.txt").write_text("Alone. Here.")
+    arguments = ["--same-source", "--text", texts / "only.txt", texts / "b.txt"]
     status, _, error = run(capsys, tmp_path / "out", *arguments)
     assert (status, "b.txt gives only one document to a part" in error) == (2, True)
 

@@ -33,7 +33,7 @@ def run_bench(options: argparse.Namespace) -> None:
     file = Path(options.json) if options.json not in (None, "-") else None
     check_output_path(file, "--json")
     if options.picture:
-        from ..plots import check_picture_path, save_figure
+        from ..pictures import check_picture_path, save_figure
 
         check_picture_path(options.picture, "--picture")
 

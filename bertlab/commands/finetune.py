@@ -25,7 +25,7 @@ def run_finetune(options: argparse.Namespace) -> None:
 
     plan = make_run_plan(FinetunePlan, read_plan_options(options, FinetunePlan), options.out, options.resume)
     if options.picture:
-        from ..plots import check_picture_path, save_figure
+        from ..pictures import check_picture_path, save_figure
 
         find_task(plan.task).check_report()
         check_picture_path(options.picture, "--picture")
