@@ -18,7 +18,7 @@ def check_picture_path(path: Path, option: str) -> None:
 
 
 def save_figure(figure, path: Path) -> None:
-    """Write a matplotlib figure to a file, whole or not at all, of the kind that its name ends in; .png without an ending."""
+    """Write a matplotlib figure, whole or not at all, as the kind of file that its name ends in; as .png without one."""
     drawn = io.BytesIO()
     figure.savefig(drawn, format=path.suffix[1:].lower() or "png", dpi=150)
     write_bytes(path, drawn.getvalue())

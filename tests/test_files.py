@@ -154,7 +154,7 @@ def test_where_nothing_can_be_written_is_said_before(tmp_path, monkeypatch):
         tmp_path / "none" / "a.png": "there is no folder for it, .*none: make it first",
         tmp_path / "a.txt" / "b" / "c.png": "a.txt is a file, no folder|a part of this path is a file",
         tmp_path / ("x" * 300 + ".png"): "the name is too long",
-        tmp_path / "loop.png": "leads back to itself",
+        tmp_path / "loop.png": "links lead in a circle",
         Path("/proc/a.png"): "--picture /proc/a.png",
     }
     for path, message in cases.items():
