@@ -58,6 +58,7 @@ _MODULES = [
     "sources",
     "tasks",
     "views",
+    "grammar",
     "explore",
     "exercises",
     "bench",
