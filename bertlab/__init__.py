@@ -52,6 +52,7 @@ _MODULES = [
     "weight_names",
     "model_files",
     "weights",
+    "embedding",
     "head_scores",
     "saliency",
     "plots",
