@@ -25,16 +25,21 @@ def read_hub_examples(
     Raises OSError when it cannot be had, ValueError when it has other columns, or no row with a label, and BadRowsError
     for rows that cannot be used, unless they are to be skipped.
     """
-    import datasets
-
     columns = {"pair" if key == "text_pair" else key: column for key, column in columns.items()}
     check_column_names(columns, task.name, task.hub_columns or task.columns)
+    dataset = load_hub_dataset(name, split, config)
+    return task.read_dataset(dataset, f"{name!r} (split {split!r})", columns, skip_bad_rows, say)
+
+
+def load_hub_dataset(name: str, split: str, config: str | None = None):
+    """A split of a data set of the hub, or of a folder that `datasets` can load. Raises OSError."""
+    import datasets
+
     try:
-        dataset = datasets.load_dataset(name, config, split=split)
+        return datasets.load_dataset(name, config, split=split)
     except Exception as error:  # offline, no such name, gated, a script: its own words say which
         reason = " ".join(str(error).split())[:400] or type(error).__name__
         raise OSError(f"the data set {name!r} (split {split!r}) could not be loaded: {reason}") from error
-    return task.read_dataset(dataset, f"{name!r} (split {split!r})", columns, skip_bad_rows, say)
 
 
 def check_column_names(columns: Iterable[str], task: str, known: Iterable[str]) -> None:

@@ -1,0 +1,78 @@
+"""One vector for each text: the mean of the vectors of its tokens, or the vector of [CLS].
+
+Dimension letters: B batch, T tokens, N texts, D hidden size.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .model import Bert, eval_mode
+from .wordpiece import WordPiece
+
+POOLINGS = ("mean", "cls")
+
+
+def embed_texts(
+    model: nn.Module,
+    tokenizer: WordPiece,
+    texts: Sequence[str],
+    pooling: str = "mean",
+    normalise: bool = True,
+    batch_size: int = 32,
+) -> np.ndarray:
+    """The vector of each text: (N, D) in float32.
+
+    `pooling` is "mean", over all tokens with [CLS] and [SEP], or "cls"; with `normalise` each vector has length 1, so
+    that a dot product is a cosine. `model` is a `Bert`, or a head with one (`model.bert`). A text that is longer than
+    the model reads is cut into windows, and nothing is lost: "mean" is over the tokens of all its windows, "cls" is the
+    mean of their [CLS]. For texts that fit, the vectors are those of sentence-transformers (Reimers and Gurevych 2019).
+
+    Raises ValueError for an unknown pooling, or a single text instead of a sequence of texts.
+    """
+    if isinstance(texts, str):
+        raise ValueError("texts is one text; it must be a list of texts: [text]")
+    if pooling not in POOLINGS:
+        raise ValueError(f"pooling is {pooling!r}; it must be one of {', '.join(POOLINGS)}")
+    bert = model if isinstance(model, Bert) else model.bert
+    windows = split_into_windows(tokenizer, texts, bert.config.max_position_embeddings)
+    windows.sort(key=lambda window: len(window[1]))  # rows of like length need little padding
+    sums, counts = torch.zeros(len(texts), bert.config.hidden_size), torch.zeros(len(texts))
+    with eval_mode(model):
+        for start in range(0, len(windows), batch_size):
+            numbers, rows = zip(*windows[start : start + batch_size], strict=True)
+            window_sums, window_counts = sum_vectors(bert, rows, tokenizer.pad_id, pooling)
+            sums.index_add_(0, torch.tensor(numbers), window_sums)
+            counts.index_add_(0, torch.tensor(numbers), window_counts)
+    vectors = sums / counts[:, None]
+    return (nn.functional.normalize(vectors) if normalise else vectors).numpy()
+
+
+def split_into_windows(tokenizer: WordPiece, texts: Sequence[str], length: int) -> list[tuple[int, list[int]]]:
+    """(number of the text, ids with [CLS] and [SEP]) of each window of at most `length` tokens; an empty text has one.
+
+    Windows do not overlap, so every token counts once, and those of one text are as equal as they can be.
+    """
+    windows = []
+    for number, ids in enumerate(tokenizer.encode_bulk(texts)):
+        parts = max(1, -(-len(ids) // (length - 2)))
+        ends = [len(ids) * part // parts for part in range(parts + 1)]
+        for start, end in pairwise(ends):
+            windows.append((number, [tokenizer.cls_id, *ids[start:end], tokenizer.sep_id]))
+    return windows
+
+
+def sum_vectors(bert: Bert, rows: Sequence[list[int]], pad_id: int, pooling: str) -> tuple[Tensor, Tensor]:
+    """For each row, the sum of the vectors that count for `pooling` (B, D), and their number (B,)."""
+    device = next(bert.parameters()).device
+    lengths = torch.tensor([len(row) for row in rows])
+    T = int(lengths.max())
+    ids = torch.tensor([row + [pad_id] * (T - len(row)) for row in rows], device=device)  # (B, T)
+    mask = (torch.arange(T) < lengths[:, None]).to(device)
+    hidden = bert(ids, attention_mask=None if mask.all() else mask)  # (B, T, D)
+    if pooling == "cls":
+        return hidden[:, 0].float().cpu(), torch.ones(len(rows))
+    return (hidden * mask[:, :, None]).sum(1).float().cpu(), lengths.float()
