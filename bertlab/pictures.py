@@ -18,7 +18,7 @@ def check_picture_path(path: Path, option: str) -> None:
 
 
 def save_figure(figure, path: Path) -> None:
-    """Write a matplotlib figure, whole or not at all, as the kind of file that its name ends in; as .png without one."""
+    """Write a matplotlib figure, whole or not at all, as the kind of file that its name says (.png if none)."""
     drawn = io.BytesIO()
     figure.savefig(drawn, format=path.suffix[1:].lower() or "png", dpi=150)
     write_bytes(path, drawn.getvalue())
