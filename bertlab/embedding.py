@@ -3,7 +3,8 @@
 Dimension letters: B batch, T tokens, N texts, D hidden size.
 """
 
-from collections.abc import Sequence
+import io
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from .model import Bert, eval_mode
+from .progress import watch_items
 from .wordpiece import WordPiece
 
 POOLINGS = ("mean", "cls")
@@ -23,13 +25,15 @@ def embed_texts(
     pooling: str = "mean",
     normalise: bool = True,
     batch_size: int = 32,
+    say: Callable[[str], None] | None = None,
 ) -> np.ndarray:
     """The vector of each text: (N, D) in float32.
 
     `pooling` is "mean", over all tokens with [CLS] and [SEP], or "cls"; with `normalise` each vector has length 1, so
     that a dot product is a cosine. `model` is a `Bert`, or a head with one (`model.bert`). A text that is longer than
     the model reads is cut into windows, and nothing is lost: "mean" is over the tokens of all its windows, "cls" is the
-    mean of their [CLS]. For texts that fit, the vectors are those of sentence-transformers (Reimers and Gurevych 2019).
+    mean of their [CLS]; `say` is told how many such texts there are. For texts that fit, the vectors are those of
+    sentence-transformers (Reimers and Gurevych 2019).
 
     Raises ValueError for an unknown pooling, or a single text instead of a sequence of texts.
     """
@@ -39,11 +43,16 @@ def embed_texts(
         raise ValueError(f"pooling is {pooling!r}; it must be one of {', '.join(POOLINGS)}")
     bert = model if isinstance(model, Bert) else model.bert
     windows = split_into_windows(tokenizer, texts, bert.config.max_position_embeddings)
+    if say is not None and len(windows) > len(texts):
+        long = len({number for (number, _), (other, _) in pairwise(windows) if number == other})
+        say(f"{long:,} of {len(texts):,} texts are longer than {bert.config.max_position_embeddings} tokens: they are "
+            f"read in {len(windows) - len(texts) + long:,} parts")  # fmt: skip
     windows.sort(key=lambda window: len(window[1]))  # rows of like length need little padding
     sums, counts = torch.zeros(len(texts), bert.config.hidden_size), torch.zeros(len(texts))
     with eval_mode(model):
-        for start in range(0, len(windows), batch_size):
-            numbers, rows = zip(*windows[start : start + batch_size], strict=True)
+        batches = (windows[start : start + batch_size] for start in range(0, len(windows), batch_size))
+        for batch in watch_items(batches, "embedding", len(windows), len):
+            numbers, rows = zip(*batch, strict=True)
             window_sums, window_counts = sum_vectors(bert, rows, tokenizer.pad_id, pooling)
             sums.index_add_(0, torch.tensor(numbers), window_sums)
             counts.index_add_(0, torch.tensor(numbers), window_counts)
@@ -76,3 +85,10 @@ def sum_vectors(bert: Bert, rows: Sequence[list[int]], pad_id: int, pooling: str
     if pooling == "cls":
         return hidden[:, 0].float().cpu(), torch.ones(len(rows))
     return (hidden * mask[:, :, None]).sum(1).float().cpu(), lengths.float()
+
+
+def format_npy(vectors: np.ndarray) -> bytes:
+    """The bytes of a .npy file."""
+    file = io.BytesIO()
+    np.save(file, vectors, allow_pickle=False)
+    return file.getvalue()

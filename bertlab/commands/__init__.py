@@ -9,7 +9,9 @@ from collections.abc import Callable
 from .attention import add_attention_options, run_attention
 from .bench import add_bench_options, run_bench
 from .data import add_data_options, add_lab_options, run_data, run_lab
+from .embed import add_embed_options, run_embed
 from .finetune import add_finetune_options, add_predict_options, run_finetune, run_predict
+from .grammar import add_grammar_options, run_grammar
 from .pretrain import add_fill_options, add_pretrain_options, run_fill, run_pretrain
 
 AddOptions, Run = Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], None]
@@ -37,6 +39,18 @@ COMMANDS: dict[str, tuple[str, AddOptions, Run, tuple[str, ...]]] = {
         add_attention_options,
         run_attention,
         ('"The cat sat on the mat." --out page.html', '"The cat sat." --pair "It slept." --layer 3 --out page.html'),
+    ),
+    "grammar": (
+        "judge a masked language model by minimal pairs of English sentences, of which one is grammatical",
+        add_grammar_options,
+        run_grammar,
+        ("--text sotu wiki", "--model runs/first --pairs pairs.jsonl --picture grammar.png"),
+    ),
+    "embed": (
+        "write one vector for each text, of which the dot products are cosines",
+        add_embed_options,
+        run_embed,
+        ("reviews.csv --columns text=review --out vectors.npy", '"a dull film" "a fine one" --out two.npy'),
     ),
     "finetune": (
         "train a trained BERT for a task, on data of ours or of your own, and compare it with simple baselines",

@@ -52,6 +52,7 @@ from .named import (
     load_titles,
     load_topics,
 )
+from .plain_texts import PlainTexts
 from .plans import FinetunePlan
 from .prediction import (
     check_output_file,

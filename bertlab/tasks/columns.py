@@ -234,7 +234,7 @@ def read_token(line: Line, layout: Layout) -> Token | None:
     if layout.name == "CoNLL-U" and len(columns) != 10:
         raise ValueError(f"{len(columns)} columns; CoNLL-U has 10")
     if len(columns) < 2:
-        commas = "; they part at tabs or spaces, not at commas" if columns[0].count(",") == 1 else ""
+        commas = "; they part at tabs or spaces, not at commas" if "," in columns[0].strip(",") else ""
         raise ValueError(f"{len(columns)} columns; at least 2 are needed{commas}")
     if layout.width and len(columns) != layout.width:
         raise ValueError(f"{len(columns)} columns, where most lines have {layout.width}")
@@ -261,15 +261,25 @@ def is_header(line: str, layout: Layout) -> bool:
     )
 
 
-def split_numbered(block: Sequence[Line]) -> list[list[Line]]:
-    """The sentences of a block of CoNLL-U whose blank lines are missing: one begins at a comment or at the number 1."""
+def split_numbered(block: Sequence[Line], layout: Layout) -> list[list[Line]]:
+    """The sentences of a block of numbered lines whose blank lines are missing: one begins at a comment of CoNLL-U, and
+    where the numbers of words begin anew, or that of the sentence changes."""
+    numbers = [int(found[0]) if (found := re.match("[0-9]{1,9}(?![0-9])", line)) else None for _, line in block]
+    of_sentences = layout.name != "CoNLL-U" and any(a == b is not None for a, b in pairwise(numbers))
     parts: list[list[Line]] = [[]]
-    after_word = False
-    for line in block:
-        if after_word and re.match("#|1(-[0-9]+)?\t", line[1]):
+    before = None  # the number of the last word of this sentence
+    for line, number in zip(block, numbers, strict=True):
+        anew = (
+            number is not None
+            and before is not None
+            and (number != before if of_sentences else number <= min(before, 1))
+        )
+        if anew or (layout.name == "CoNLL-U" and before is not None and line[1].startswith("#")):
             parts.append([])
+            before = None
         parts[-1].append(line)
-        after_word = not re.match("#|1-", line[1])
+        if number is not None and not re.match("[0-9]+-", line[1]):
+            before = number
     return parts
 
 
@@ -279,8 +289,8 @@ def read_blocks(
     """(the sentences, how many lines of each kind are left out on purpose). A sentence with a bad line goes to
     `problems`."""
     sentences, left_out = [], Counter()
-    if layout.name == "CoNLL-U":
-        blocks = [part for block in blocks for part in split_numbered(block)]
+    if layout.numbered:
+        blocks = [part for block in blocks for part in split_numbered(block, layout)]
     for number, block in enumerate(watch_items(blocks, "reading sentences", len(blocks))):
         tokens: list[Token] = []
         try:
@@ -323,9 +333,16 @@ def find_implausible(sentences: Sequence[Sequence[Token]]) -> str:
         problem = f"the tags do not look like tags: {len(tags):,} different ones for {total:,} words"
     elif len(words) == 1 and total >= 10:
         problem = f"the words do not look like words: all {total:,} are {next(iter(words))!r:.60}"
+    elif 4 <= 2 * len(words) <= total and count_runs(sentences) == len(words):
+        problem = "the words do not look like words: each fills several lines in a row, as the name of a sentence does"
     elif total >= 10 and 10 * sum(count for word, count in words.items() if word.isdecimal()) > 9 * total:
         problem = "the words do not look like words: they are numbers"
     return problem
+
+
+def count_runs(sentences: Sequence[Sequence[Token]]) -> int:
+    """How many runs of the same word the lines hold."""
+    return sum(1 for _ in groupby(token.word for tokens in sentences for token in tokens))
 
 
 def check_plausible(
