@@ -1,6 +1,7 @@
 """Texts as users bring them: how each layout and script is read, and what `pretrain` says, warns of and refuses."""
 
 import json
+import os
 import random
 import re
 from collections import Counter
@@ -155,6 +156,36 @@ def test_a_folder_of_one_file_is_read_as_the_file(tmp_path):
         assert found[-1] == ["Another.", "Text."]
         assert len(found) == (3 if name == "one_sentence_a_line" else 2)  # of prose, each file is a document
         assert "each file is a document" in said[0]
+        assert said[0].endswith("; files left out: 1 that is empty")
+
+
+def test_what_a_folder_holds_beside_text_is_counted_or_refused(tmp_path):
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (tmp_path / "deep" / "er" / "b.txt").write_text("One. Two.")
+    (tmp_path / "a.txt").write_text("Three. Four.")
+    for name in ("c.md", "d.pdf", ".hidden"):
+        (tmp_path / name).write_text("x")
+    said = []
+    assert sources.documents(tmp_path, say=said.append) == [["Three.", "Four."], ["One.", "Two."]]
+    assert said[0].endswith("; files left out: 2 that are not .txt")
+    os.mkfifo(tmp_path / "pipe.txt")
+    with pytest.raises(OSError, match=r"pipe\.txt is a pipe: give a regular file"):
+        sources.documents(tmp_path)
+
+
+def test_a_folder_that_cannot_be_read_is_an_error(tmp_path, monkeypatch):
+    (tmp_path / "a.txt").write_text("One. Two.")
+    (tmp_path / "locked").mkdir()
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(PermissionError):
+        sources.documents(tmp_path)
 
 
 # ---- Sentences -------------------------------------------------------------------------------------------------------

@@ -34,12 +34,13 @@ def read_user_texts(path: Path) -> list[str]:
 
 def read_user_paragraphs(path: Path, sentences: str) -> tuple[list[list[str]], list[str], str]:
     """The documents of a path, each as its paragraphs; the layout of each document; and in words how it was read."""
-    files = sorted(file for file in path.rglob("*.txt") if file.is_file()) if path.is_dir() else [path]
+    files, others = list_text_files(path) if path.is_dir() else ([path], 0)
     if not files:
         raise SourceError(f"the folder {path} contains no .txt file")
     split_files = [re.split(r"\n[^\S\n]*\n", read_text(file)) for file in files]
     split_files = [[part.strip() for part in parts if part.strip()] for parts in split_files]
     split_files = [paragraphs for paragraphs in split_files if paragraphs]
+    left_out = {"empty": len(files) - len(split_files), "not .txt": others}
     if not split_files:
         raise ValueError(f"{path} contains no text")
     documents, layouts, reasons = [], [], {"lines": [], "marks": []}
@@ -50,7 +51,24 @@ def read_user_paragraphs(path: Path, sentences: str) -> tuple[list[list[str]], l
         documents += found
         layouts += [layout] * len(found)
         reasons[layout].append(reason)
-    return documents, layouts, describe_reading(path, len(split_files), len(documents), reasons)
+    description = describe_reading(path, len(split_files), len(documents), reasons)
+    listed = " and ".join(f"{count:,} that {'is' if count == 1 else 'are'} {what}"
+                          for what, count in left_out.items() if count)  # fmt: skip
+    return documents, layouts, description + (f"; files left out: {listed}" if listed else "")
+
+
+def list_text_files(folder: Path) -> tuple[list[Path], int]:
+    """The .txt files of a folder, at any depth, in order of name, and how many other files there are, hidden ones
+    apart. Raises OSError for a folder in it that cannot be read."""
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    texts, others = [], 0
+    for place, _, names in os.walk(folder, onerror=fail):
+        texts += [Path(place, name) for name in names if name.endswith(".txt")]
+        others += sum(not name.endswith(".txt") for name in names if not name.startswith("."))
+    return sorted(texts), others
 
 
 def describe_reading(path: Path, files: int, documents: int, reasons: dict[str, list[str]]) -> str:
@@ -141,7 +159,7 @@ def documents(
 
     A name: "sotu" (a document is a speech), "wiki" (an article), "kjv" or "web" (a chapter; its verses are the
     sentences). Otherwise a path of your own: a .txt file, or a folder with .txt files at any depth, which are read in
-    order of name.
+    order of name. What else a folder holds is counted.
 
     `sentences` says how your own text is laid out: "lines" (one sentence a line, as Google's BERT reads it), "marks"
     (running prose: sentences end at sentence marks, see `split_sentences`, and at blank lines), or "auto", which looks
