@@ -24,7 +24,7 @@ test: $(INSTALLED)
 	.venv/bin/python -m bertlab data --small
 	.venv/bin/python -m bertlab data minilm pos
 	.venv/bin/python -c "import matplotlib.font_manager"
-	.venv/bin/python -m pytest $(SIDE_BY_SIDE) --nbval --nbval-current-env --nbval-cell-timeout=900 \
+	.venv/bin/python -m pytest $(SIDE_BY_SIDE) --nbval --nbval-current-env --nbval-cell-timeout=2700 \
 		--nbval-sanitize-with=tests/sanitize.cfg tests $(wildcard notebooks) $(TEST_ARGS)
 
 notebooks: $(INSTALLED)

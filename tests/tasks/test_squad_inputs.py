@@ -145,14 +145,14 @@ TEXTS = [LabelledText("a", None, "x"), LabelledText("b", None, "y")]
 )  # fmt: skip
 def test_a_wrong_example_of_a_python_caller_is_told(task, example, message, tmp_path):
     good = DATASETS[task][1]
-    plan = FinetunePlan(task=task, train="given", model=str(tmp_path))
+    plan = FinetunePlan(task=task, train="given", model="minilm")
     with pytest.raises(ValueError, match=re.escape(message)):
         finetune(plan, tmp_path / "run", data=Split([good, example], [good], [good]), say=lambda text: None)
     assert not (tmp_path / "run").exists()
 
 
 def test_data_that_is_no_split_is_told(tmp_path):
-    plan = FinetunePlan(task="classify", train="given", model=str(tmp_path))
+    plan = FinetunePlan(task="classify", train="given", model="minilm")
     for data, message in ((TEXTS, "data is a list, not a Split"), (Split("ab", TEXTS, TEXTS), "data.train is a str")):
         with pytest.raises(ValueError, match=message):
             finetune(plan, tmp_path / "run", data=data)
