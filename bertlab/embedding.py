@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .model import Bert, eval_mode
+from .arguments import check_kind, check_list
+from .model import Bert, check_embeddings, check_finite, eval_mode
 from .progress import watch_items
 from .wordpiece import WordPiece
 
@@ -35,13 +36,15 @@ def embed_texts(
     mean of their [CLS]; `say` is told how many such texts there are. For texts that fit, the vectors are those of
     sentence-transformers (Reimers and Gurevych 2019).
 
-    Raises ValueError for an unknown pooling, or a single text instead of a sequence of texts.
+    Raises ValueError for an unknown pooling, another model's vocabulary, or a model that gives nan; TypeError for a
+    single text instead of a list.
     """
-    if isinstance(texts, str):
-        raise ValueError("texts is one text; it must be a list of texts: [text]")
+    check_kind(model, nn.Module, "model")
+    texts = check_list(texts, "texts", "texts")
     if pooling not in POOLINGS:
         raise ValueError(f"pooling is {pooling!r}; it must be one of {', '.join(POOLINGS)}")
     bert = model if isinstance(model, Bert) else model.bert
+    check_embeddings(bert, tokenizer)
     windows = split_into_windows(tokenizer, texts, bert.config.max_position_embeddings)
     if say is not None and len(windows) > len(texts):
         long = len({number for (number, _), (other, _) in pairwise(windows) if number == other})
@@ -56,7 +59,7 @@ def embed_texts(
             window_sums, window_counts = sum_vectors(bert, rows, tokenizer.pad_id, pooling)
             sums.index_add_(0, torch.tensor(numbers), window_sums)
             counts.index_add_(0, torch.tensor(numbers), window_counts)
-    vectors = sums / counts[:, None]
+    vectors = check_finite(sums / counts[:, None])
     return (nn.functional.normalize(vectors) if normalise else vectors).numpy()
 
 

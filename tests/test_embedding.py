@@ -62,10 +62,20 @@ def test_no_texts_give_no_vectors(model):
 
 
 def test_what_cannot_be_embedded(model):
-    with pytest.raises(ValueError, match="it must be a list of texts"):
+    with pytest.raises(TypeError, match="it must be a list of texts"):
         embed_texts(model, TOKENIZER, "a dull film")
     with pytest.raises(ValueError, match="pooling is 'max'"):
         embed_texts(model, TOKENIZER, TEXTS, "max")
+
+
+def test_ruined_weights_and_foreign_vocabularies_are_refused(model):
+    with pytest.raises(ValueError, match="one of them is another model's"):
+        embed_texts(model, WordPiece([*VOCABULARY, "more"]), TEXTS)
+    ruined = Bert(model.config)
+    with torch.no_grad():
+        ruined.embeddings.norm.bias.fill_(float("nan"))
+    with pytest.raises(ValueError, match="gives nan"):
+        embed_texts(ruined, TOKENIZER, TEXTS)
 
 
 def test_minilm_gives_the_vectors_of_transformers_with_mean_pooling():

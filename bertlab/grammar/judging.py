@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 
 from .. import sources
+from ..arguments import check_list
 from ..baselines import Bigram, fit_unigram
 from ..batches import IGNORE
 from ..corpus import encode_documents
 from ..heads import Pretraining
-from ..model import eval_mode
+from ..model import check_embeddings, check_finite, eval_mode
 from ..wordpiece import WordPiece
 from .pairs import MinimalPair
 
@@ -34,9 +35,10 @@ def score_sentences(
     model: Pretraining, tokenizer: WordPiece, sentences: Sequence[str], batch_size: int = 128
 ) -> list[float]:
     """The pseudo-log-likelihood of each sentence, in nats. Raises ValueError for one that is empty, or longer than what
-    the model reads."""
+    the model reads, and for a model that gives nan."""
+    check_embeddings(model, tokenizer)
     rows = []
-    for number, sentence in enumerate(sentences):
+    for number, sentence in enumerate(check_list(sentences, "sentences", "texts")):
         rows += mask_each_token(model, tokenizer, sentence, number)
     rows.sort(key=lambda row: len(row[1]))  # rows of one length need no padding
     scores = np.zeros(len(sentences))
@@ -49,6 +51,7 @@ def score_sentences(
             targets = torch.tensor([target for _, _, _, target in batch], device=device)
             labels = torch.full_like(ids, IGNORE).scatter_(1, places[:, None], targets[:, None])
             logits: Tensor = model(ids, labels=labels).mlm_logits.float()  # (B, V): one label a row
+            check_finite(logits)
             likelihoods = logits.log_softmax(-1).gather(1, targets[:, None])[:, 0]
             np.add.at(scores, numbers, likelihoods.double().cpu().numpy())
     return scores.tolist()

@@ -54,6 +54,18 @@ def test_sentences_that_cannot_be_scored(model, sentence, message):
         score_sentences(model, TOKENIZER, [sentence])
 
 
+def test_ruined_weights_and_foreign_vocabularies_are_refused(model):
+    with pytest.raises(ValueError, match="one of them is another model's"):
+        score_sentences(model, WordPiece([*VOCABULARY, "more"]), ["the cat"])
+    ruined = Pretraining(model.config)
+    with torch.no_grad():
+        ruined.mlm.bias.fill_(float("nan"))
+    with pytest.raises(ValueError, match="gives nan"):
+        score_sentences(ruined, TOKENIZER, ["the cat"])
+    with pytest.raises(TypeError, match="must be a list of texts"):
+        score_sentences(model, TOKENIZER, "the cat")
+
+
 def test_ties_are_wrong():
     pairs = [MinimalPair("a", "b", "one"), MinimalPair("b", "a", "one"), MinimalPair("a", "c", "two")]
     assert count_right(pairs, lambda sentences: [{"a": 1.0, "b": 0.0, "c": 1.0}[s] for s in sentences]) == {
