@@ -114,7 +114,8 @@ def check_folder_takes_files(folder: Path) -> None:
     except OSError as error:
         if error.errno == errno.ENOENT:  # what /proc says
             raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(folder)) from None
-        error.filename = str(folder)  # not the name of the trial
+        if error.errno is not None:
+            error.filename = str(folder)  # not the name of the trial
         raise
 
 
@@ -222,7 +223,8 @@ def write_bytes(path: Path, data: bytes) -> None:
         if not special:
             move_into_place(temporary, path)
     except OSError as error:
-        error.filename = str(path)
+        if error.errno is not None:  # a library's own words stand for themselves
+            error.filename = str(path)
         raise
     finally:
         if not special:
