@@ -44,6 +44,7 @@ _MODULES = [
     "corpus",
     "coverage",
     "masking",
+    "precision",
     "model",
     "heads",
     "writing",

@@ -91,6 +91,9 @@ class TrainingRun:
     def restore(self, facts: dict, tensors: dict[str, Tensor], path: Path) -> None:
         """Continue from the contents of a checkpoint. Raises ValueError if it has other settings or another model."""
         recorded = self.defaults | facts["settings"]
+        if recorded.get("precision") == "auto":  # before the choice was recorded, a CPU took float32
+            on_cpu = next(self.model.parameters()).device.type == "cpu"
+            recorded["precision"] = "no" if on_cpu else self.settings.get("precision")
         for name, now in self.settings.items():
             if recorded.get(name) != now:
                 raise ValueError(

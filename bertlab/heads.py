@@ -55,7 +55,8 @@ class MLMHead(nn.Module):
         self.activation = ACTIVATIONS[config.hidden_act]
 
     def forward(self, hidden: Tensor, words: Tensor) -> Tensor:
-        return F.linear(self.norm(self.activation(self.dense(hidden))), words, self.bias)
+        x = self.activation(self.dense(hidden)).to(self.norm.weight.dtype)  # in bf16, LayerNorm's numbers stay float32
+        return F.linear(self.norm(x), words, self.bias)
 
 
 class Pretraining(nn.Module):

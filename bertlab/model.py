@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from .arguments import check_kind, check_number, check_text, describe_value
 from .memory import check_model_memory
+from .precision import is_formula_faster
 from .suggestions import suggest_name
 
 # The functions of the feed-forward layers and of the masked-word head, under Hugging Face's names: exact GELU (erf), as
@@ -133,15 +134,16 @@ class Attention(nn.Module):
         q = self.split_heads(self.query(gather_tokens(x, at)))  # (B, H, Q, K)
         k, v = self.split_heads(self.key(x)), self.split_heads(self.value(x))  # (B, H, T, K)
         dropout = self.dropout if self.training else 0.0
-        if self.maps is None:
+        if self.maps is None and not is_formula_faster(q, dropout):
             values = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
         else:
             scores = q @ k.transpose(-2, -1) / math.sqrt(q.size(-1))  # (B, H, Q, T)
             if mask is not None:
                 scores = scores.masked_fill(~mask, -math.inf)
-            weights = scores.softmax(-1)
-            self.maps.append(weights)
-            values = F.dropout(weights, dropout) @ v
+            weights = scores.softmax(-1, dtype=torch.promote_types(scores.dtype, torch.float32))
+            if self.maps is not None:
+                self.maps.append(weights)
+            values = F.dropout(weights, dropout).to(v.dtype) @ v
         return self.output(values.transpose(1, 2).flatten(-2))  # (B, H, Q, K) -> (B, Q, D)
 
 
@@ -215,7 +217,6 @@ class Bert(nn.Module):
         self.check_inputs(input_ids, token_type_ids, attention_mask)
         if at is not None:
             check_positions(at, input_ids)
-        self.check_inputs(input_ids, token_type_ids, attention_mask)
         mask = None if attention_mask is None else attention_mask.bool()
         if mask is not None:
             mask = mask[:, None, None] if mask.dim() == 2 else mask[:, None]  # (B, 1, 1 or T, T)
@@ -320,7 +321,7 @@ def attention_maps(model: nn.Module) -> Iterator[list[Tensor]]:
     """Inside `with attention_maps(model) as maps:` each forward pass fills `maps` with L tensors (B, H, T, T).
 
     `maps[l][b, h, i, j]` is the attention of token i of row b to token j in head h of layer l, before dropout; each row
-    sums to 1. Only here does `Attention.forward` use the readable formula. Raises ValueError for a model without
+    sums to 1. Meanwhile `Attention.forward` always uses the readable formula. Raises ValueError for a model without
     bertlab's attention.
     """
     check_kind(model, nn.Module, "model")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .arguments import check_kind, check_number, describe_value
+from .precision import choose_precision
 
 if TYPE_CHECKING:
     from .train import TrainConfig
@@ -55,8 +56,10 @@ def make_optimizer(
         matrices = [p for p in trained if id(p) in muon_ids]
         muon_group = {"params": matrices, "weight_decay": config.weight_decay, "muon": True}
         groups += [muon_group] if scale is None else split_groups_by_scale([muon_group], scales)
+        precision = choose_precision(config.precision, device, model)
+        products = torch.bfloat16 if precision == "bf16" and device.type == "cpu" else None
         # Fused AdamW tells the fp16 scaler that it skips steps with infinite gradients itself. Muon does not.
-        return Muon(groups, fused=fused and choose_precision(config.precision, device) != "fp16", **options)
+        return Muon(groups, fused=fused and precision != "fp16", products=products, **options)
     return torch.optim.AdamW(groups, fused=fused, **options)
 
 
@@ -91,11 +94,15 @@ class Muon(torch.optim.AdamW):
     A matrix moves along its averaged gradient after all singular values have been brought near 1, so that every
     direction is learned at the same rate, even a rare one. The update is scaled to the size of AdamW's,
     0.2 * sqrt(longer side), so that both use the same learning rate and weight decay (Liu et al. 2025, "Muon is
-    Scalable for LLM Training", section 2.2). `torch.optim.Muon` works in bfloat16, which many CPUs compute slowly; this
-    one keeps the gradient's type.
+    Scalable for LLM Training", section 2.2). `torch.optim.Muon` multiplies in bfloat16, which many CPUs compute slowly;
+    this one does so if `products` says so, and else keeps the gradient's type.
     """
 
     MOMENTUM = 0.95
+
+    def __init__(self, groups: list[dict], *, products: torch.dtype | None = None, **options):
+        super().__init__(groups, **options)
+        self.products = products
 
     @torch.no_grad()
     def step(self, closure=None):
@@ -116,7 +123,8 @@ class Muon(torch.optim.AdamW):
                     state["step"] = torch.zeros(())  # AdamW needs one when it loads a state
                 average, state["step"] = state["momentum"], state["step"] + 1
                 average.lerp_(matrix.grad, 1 - self.MOMENTUM)
-                update = orthogonalise(matrix.grad.lerp(average, self.MOMENTUM))  # Nesterov's momentum
+                update = matrix.grad.lerp(average, self.MOMENTUM)  # Nesterov's momentum
+                update = orthogonalise(update.to(self.products or update.dtype)).to(matrix.dtype)
                 matrix.mul_(1 - group["lr"] * group["weight_decay"])
                 matrix.add_(update, alpha=-group["lr"] * 0.2 * math.sqrt(max(matrix.shape)))
                 matrix.grad = None  # AdamW, below, then skips it
@@ -137,12 +145,3 @@ def orthogonalise(matrix: Tensor, rounds: int = 5) -> Tensor:
         square = x @ x.T
         x = torch.addmm(x, torch.addmm(square, square, square, beta=-4.775, alpha=2.0315), x, beta=3.4445)
     return x.T if wide else x
-
-
-def choose_precision(requested: str, device: torch.device) -> str:
-    """accelerate's name of the precision: the requested one, or for "auto" the one the device multiplies fastest."""
-    if requested != "auto":
-        return requested
-    if device.type != "cuda":
-        return "no"
-    return "bf16" if torch.cuda.get_device_capability(device)[0] >= 8 else "fp16"

@@ -6,6 +6,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -34,6 +35,7 @@ from .plan_texts import (
     split_plan_documents,
 )
 from .plan_texts import read_documents_and_groups as read_documents_and_groups
+from .precision import prefer_precision, settle_precision
 from .run_folder import check_free_space, check_minutes, open_run_folder
 from .train import TrainConfig, estimate_steps, evaluate, train
 from .vocabulary import learn_vocabulary
@@ -42,6 +44,7 @@ from .wordpiece import WordPiece
 # Peak learning rates for Muon, halved where the width doubles. Those of tiny and mini were tuned on held-out text; the
 # others follow the rule and are starting points.
 PEAK_LEARNING_RATES = {"tiny": 4e-3, "mini": 2e-3, "small": 1e-3, "medium": 1e-3, "base": 7e-4}
+EVALUATIONS = 10  # while training, on a part of the held-out rows; one more is made before
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,8 @@ class PretrainPlan:
     warmup: float = option(0.1, "share of the steps over which the rate rises", "training", least=0, most=1)
     dropout: float = option(0.0, "while training; text that is seen a few times needs none", "training",
                             least=0, below=1)  # fmt: skip
+    precision: str = option("auto", "of products of matrices: no (float32), bf16, fp16, or auto: what is fastest here",
+                            "training", metavar="NAME", on_resume="filled in")  # fmt: skip
     seed: int = option(0, "of weights, pairs, masks and order", "training", least=0, most=MOST_SEED)
 
     add_former_settings = staticmethod(add_former_settings)  # for plans that older runs recorded
@@ -173,26 +178,30 @@ def run_pretraining(
         "held_out": report_coverage(held_out, held_out_text, held_out_batches.rows, tokenizer, say, held_out=True),
     }
     model = make_pretraining_model(plan, tokenizer, text)
+    plan, asked = settle_precision(plan, recorded, model)
+    judge = partial(evaluate, batches=thin_batches(held_out_batches), scores=score_pretraining)
     if not plan.steps:
-        plan = replace(plan, steps=estimate_steps(minutes, model, batches, make_pretraining_config(plan)))
+        config = make_pretraining_config(plan)
+        plan = replace(plan, steps=estimate_steps(minutes, model, batches, config, judge, EVALUATIONS + 1))
         say(f"{minutes:g} minutes are {plan.steps:,} steps of {plan.batch_size} rows on this machine")
     check_free_space(folder, model, moments=1 if plan.optimizer == "muon" else 2, keep_best=False)
     if not recorded:
-        write_json(folder / "run.json", {"plan": asdict(plan), "minutes": minutes, "text_sha256": digest})
+        write_json(folder / "run.json", {"plan": asdict(plan), "minutes": minutes, "text_sha256": digest,
+                                         "asked_precision": asked})  # fmt: skip
 
     config = make_pretraining_config(plan)
-    config = replace(config, evaluate_every=max(1, plan.steps // 10), log_every=max(1, plan.steps // 100))
-    few = thin_batches(held_out_batches)
+    config = replace(config, evaluate_every=max(1, plan.steps // EVALUATIONS), log_every=max(1, plan.steps // 100))
     log = train(
         model,
         batches,
         config,
-        evaluate=lambda m: evaluate(m, few, score_pretraining),
+        evaluate=judge,
         folder=folder,
         resume=recorded is not None,
         watch=watch,
     )
-    results = compare_with_baselines(model, text, held_out_batches)
+    with prefer_precision(plan.precision):
+        results = compare_with_baselines(model, text, held_out_batches)
     results |= {"steps": plan.steps, "tokens": log[-1]["tokens"], "text": reach}
     weights.save(model, folder, tokenizer)
     write_json(folder / "results.json", results)
@@ -296,6 +305,7 @@ def make_pretraining_config(plan: PretrainPlan) -> TrainConfig:
         warmup=plan.warmup,
         weight_decay=plan.weight_decay,
         beta2=plan.beta2,
+        precision=plan.precision,
         seed=plan.seed,
     )
 

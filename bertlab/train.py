@@ -12,13 +12,13 @@ PyTorch and accelerate, and tests/test_gpu_path.py tests every decision that can
 import contextlib
 import copy
 import math
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from numbers import Real
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -27,12 +27,21 @@ from .batches import Batches, derive_seed, move_batch, prefetch_batches
 from .checkpoint import TrainingRun
 from .failures import doing
 from .model import eval_mode
-from .optim import choose_precision, learning_rate_at, make_optimizer
+from .optim import learning_rate_at, make_optimizer
 from .options import MOST_MINUTES, MOST_SEED, MOST_STEPS, check_plan
+from .precision import (
+    PRECISIONS,
+    check_precision,
+    choose_precision,
+    find_training_device,
+    multiply_fast,
+    prefer_precision,
+)
 from .progress import ProgressBar, TrainingClock, quiet
 from .stopping import StopSignal
 
 COMPILE_BACKEND = "inductor"  # torch.compile's backend
+MEASURED_SHARE = 0.04  # of the minutes that are asked for, to measure the speed
 
 
 # The limits of the numbers of `TrainConfig`.
@@ -69,7 +78,7 @@ class TrainConfig:
     epsilon: float = 1e-6  # BERT's; PyTorch's own default is 1e-8
     clip: float = 1.0  # the largest norm of the gradient; 0 does not clip
     accumulate: int = 1  # batches per step
-    precision: str = "auto"  # "no", "fp16", "bf16"; auto: bf16 on newer GPUs, fp16 on older ones, no on a CPU
+    precision: str = "auto"  # "no" (float32), "fp16", "bf16"; auto: what this machine multiplies fastest
     seed: int = 0  # of dropout
     log_every: int = 10  # steps
     evaluate_every: int = 0  # steps; 0 evaluates only before the first and after the last one
@@ -85,8 +94,7 @@ class TrainConfig:
             raise ValueError(f"patience is {self.patience}: it counts evaluations that are not the best; say keep_best")
         if self.optimizer not in ("adamw", "muon"):
             raise ValueError(f"optimizer is {self.optimizer!r}; it must be adamw or muon")
-        if self.precision not in ("auto", "no", "fp16", "bf16"):
-            raise ValueError(f"precision is {self.precision!r}; it must be auto, no, fp16 or bf16")
+        check_precision(self.precision)
 
 
 @doing("training")
@@ -111,7 +119,7 @@ def train(
     holds a run and `resume` is False, ValueError for other settings, FloatingPointError for a loss of nan, OSError.
     """
     check_training(model, batches, config, evaluate)
-    accelerator = make_accelerator(config)
+    accelerator, config = make_accelerator(config, model)
     optimizer = make_optimizer(model, config, accelerator.device, scale)
     wrapped, prepared = accelerator.prepare(model, optimizer)
     # The compiled function is only called: names, checkpoints and evaluation are those of `model`.
@@ -123,7 +131,8 @@ def train(
     first = run.step * config.accumulate * processes + accelerator.process_index
     numbers = range(first, config.steps * config.accumulate * processes, processes)
     try:
-        with preserve_random_state(), allow_tf32(accelerator.device), StopSignal() as stop:
+        with (preserve_random_state(), allow_tf32(accelerator.device), prefer_precision(config.precision),
+              StopSignal() as stop):  # fmt: skip
             wrapped.train()
             log.report_start()
             upcoming = prefetch_batches(batches, numbers, accelerator.device, config.workers)
@@ -250,7 +259,7 @@ def evaluate(
         raise TypeError(f"batches is {describe_value(batches)}; it must be Batches, or a list of batches")
     sums: dict[str, list[float]] = {}
     device = next(model.parameters()).device
-    with eval_mode(model):
+    with eval_mode(model), multiply_fast(model):
         for number in range(len(batches)):
             batch = move_batch(check_kind(batches[number], Mapping, f"batch {number}", "a dict of tensors"), device)
             for name, (total, count) in scores(model(**batch), batch).items():
@@ -261,54 +270,89 @@ def evaluate(
 
 
 def estimate_steps(
-    minutes: float, model: nn.Module, batches: Batches, config: TrainConfig, evaluations: float = 0.0
+    minutes: float,
+    model: nn.Module,
+    batches: Batches,
+    config: TrainConfig,
+    evaluate: Callable[[nn.Module], dict[str, float]] | None = None,
+    evaluations: int = 0,
 ) -> int:
-    """Measure how many steps fit into `minutes` of training on this machine, minus `evaluations` seconds.
+    """How many steps of `train` fit into `minutes` on this machine, beside so many `evaluations` by `evaluate`.
 
-    This trains a copy: the model and the random state do not change. A run with the resulting number of steps is as
-    reproducible as any other.
+    A copy is trained by the same loop for some 4% of the minutes, and for 12 steps at least: the model and the random
+    state do not change. A run with the resulting number of steps is as reproducible as any other. Under `torchrun` the
+    first process measures, and all get its number.
     """
-    check_training(model, batches, config)
-    minutes = check_number(minutes, "minutes", above=0, most=MOST_MINUTES)
-    accelerator = make_accelerator(config)
+    check_training(model, batches, config, evaluate)
+    seconds = 60 * check_number(minutes, "minutes", above=0, most=MOST_MINUTES)
     model = copy.deepcopy(model)
-    optimizer = make_optimizer(model, config, accelerator.device)
-    model, optimizer = accelerator.prepare(model, optimizer)
-    seconds = []
-    numbers = np.linspace(0, len(batches) - 1, 16).astype(int)  # rows differ in length: measure all kinds
-    with preserve_random_state(), allow_tf32(accelerator.device):
-        model.train()
-        for number in numbers.tolist():
-            start = time.perf_counter()
-            loss = model(**move_batch(batches[number], accelerator.device)).loss
-            accelerator.backward(loss)
-            optimizer.step()
-            optimizer.zero_grad()
-            loss.item()  # waits until a GPU has finished
-            seconds.append(time.perf_counter() - start)
-    step_seconds = float(np.mean(seconds[4:])) * config.accumulate  # the first batches fill caches
-    return max(1, int((60 * minutes - evaluations) / step_seconds))
+    step_seconds = measure_step(model, batches, config, 12)  # caches fill, memory is allocated
+    enough = max(12, min(10_000, int(MEASURED_SHARE * seconds / step_seconds)))
+    step_seconds = measure_step(model, batches, config, enough)
+    if evaluate is not None and evaluations:
+        started = time.perf_counter()
+        with eval_mode(model), prefer_precision(choose_precision(config.precision, find_training_device(), model)):
+            evaluate(model)
+        seconds -= evaluations * (time.perf_counter() - started)
+    return broadcast_number(max(1, round(seconds / step_seconds)))
+
+
+def measure_step(model: nn.Module, batches: Batches, config: TrainConfig, steps: int) -> float:
+    """Seconds of a step of `train`, from its first batches. Where the rows' lengths are known, the tokens of these
+    batches are compared with those of all: the first ones may be longer or shorter."""
+    reached: list[tuple[float, int, int]] = []
+
+    def note_time(row: dict, status: dict) -> None:
+        if row:
+            reached.append((time.perf_counter(), row["step"], row["tokens"]))
+
+    # At a rate that changes nothing, no loss can become nan; the time is the same.
+    config = replace(config, steps=steps, learning_rate=1e-9, log_every=4, evaluate_every=0, keep_best="", patience=0)
+    train(model, batches, config, watch=note_time)
+    if len(reached) < 2:  # another process measures
+        return broadcast_number(0.0)
+    (start, first, before), (end, last, after) = reached[0], reached[-1]
+    measured = (end - start) / (last - first)
+    if batches.lengths is not None and after > before:
+        usual = float(batches.lengths.mean()) * batches.batch_size * config.accumulate
+        processes = int(os.environ.get("WORLD_SIZE", "1"))
+        measured *= usual * processes / ((after - before) / (last - first))
+    return broadcast_number(measured)
+
+
+def broadcast_number(number: float) -> float:
+    """The first process's number, on every process."""
+    from accelerate.utils import broadcast_object_list
+
+    return broadcast_object_list([number])[0]
 
 
 # ---- Parts of the loop -----------------------------------------------------------------------------------------------
 
 
-def make_accelerator(config: TrainConfig):
-    """accelerate's device, precision and processes for this config.
+def make_accelerator(config: TrainConfig, model: nn.Module):
+    """accelerate's device, precision and processes for this config, and the config with the chosen precision. Raises
+    ValueError when the processes of a run choose different ones.
 
     accelerate keeps one precision for the whole process, and raises an error for another one. So the choice of an
     earlier training, ours or a Trainer's, is reset first; the process group is not.
     """
     from accelerate import Accelerator, DistributedDataParallelKwargs
     from accelerate.state import AcceleratorState
-    from accelerate.utils import parse_flag_from_env
 
     AcceleratorState._reset_state()  # as transformers does
-    gpu = torch.cuda.is_available() and not parse_flag_from_env("ACCELERATE_USE_CPU")
-    precision = choose_precision(config.precision, torch.device("cuda" if gpu else "cpu"))
+    precision = choose_precision(config.precision, find_training_device(), model)
     # A head whose labels are missing gets no gradient; without this, DDP would wait for one.
     unused = DistributedDataParallelKwargs(find_unused_parameters=True)
-    return Accelerator(mixed_precision=precision, kwargs_handlers=[unused])
+    accelerator = Accelerator(mixed_precision=precision, kwargs_handlers=[unused])
+    if accelerator.num_processes > 1:
+        chosen = torch.tensor([PRECISIONS.index(precision)], device=accelerator.device)
+        if len(names := {PRECISIONS[int(number)] for number in accelerator.gather(chosen)}) > 1:
+            raise ValueError(
+                f"the processes choose different precisions ({', '.join(sorted(names))}), as their machines differ: "
+                "give one to all (precision)"
+            )
+    return accelerator, replace(config, precision=precision)
 
 
 def open_run(

@@ -10,6 +10,7 @@ from pathlib import Path
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ["BERTLAB_PRECISION"] = "no"  # float32 on every machine, so that numbers are those of the saved outputs
 # One thread for a test, for what it starts, and for the kernel of a notebook: `make test` keeps each core busy with a
 # process of its own. With more threads than free cores, OpenMP's threads wait for one another in a busy loop, and
 # everything takes several times as long. A notebook itself sets nothing: a learner's kernel takes the whole machine.

@@ -16,7 +16,8 @@ from bertlab import train as loop
 from bertlab.batches import Batches, prefetch_batches
 from bertlab.heads import Classifier
 from bertlab.model import Bert
-from bertlab.optim import choose_precision, make_optimizer
+from bertlab.optim import make_optimizer
+from bertlab.precision import choose_precision
 from bertlab.progress import quiet
 from bertlab.train import TrainConfig, allow_tf32, evaluate
 
@@ -60,7 +61,7 @@ def test_train_passes_the_device_to_the_optimizer(monkeypatch):
     monkeypatch.setattr(loop, "make_optimizer", lambda *given: seen.append(given[2]) or make(*given))
     run(steps=1)
     loop.estimate_steps(0.001, new_model(), batches(), TrainConfig())
-    assert [device.type for device in seen] == ["cpu", "cpu"]
+    assert [device.type for device in seen] == ["cpu"] * 3
 
 
 def test_tf32_is_allowed_on_a_gpu_and_only_while_training():

@@ -49,9 +49,10 @@ def measure_curves(plan: PretrainPlan, minutes: float, threads: int = 0,
 
     bertlab                as `pretrain` trains under `plan`
     Trainer, tuned         the same first weights, masking rate, dropout and schedule, rows grouped by length, AdamW at
-                           the best of three rates (RATES_TRIED), each tried beforehand for a quarter of the minutes
+                           the best of three rates (RATES_TRIED), each tried beforehand for a quarter of the
+                           minutes; in bf16 where we take it
     Trainer, as published  from random weights, 15% masked, dropout 0.1, rate 1e-4 after a warm-up of 1% of the steps,
-                           dynamic padding (Devlin et al. 2018, A.2)
+                           dynamic padding, float32 (Devlin et al. 2018, A.2)
 
     The number of steps is fixed from the measured speed of each learner, since the schedule of its learning rate must
     know the end. Then the learners train in turns, so that other load on the machine affects all of them alike.
@@ -92,9 +93,9 @@ def make_learner_plans(plan: PretrainPlan, folder: Path) -> tuple[dict[str, Lear
     held_out = pretrain.thin_batches(held_out, EVALUATION_ROWS)
     pretrain_plans = {
         OURS: plan,
-        TUNED: replace(plan, optimizer="adamw"),
+        TUNED: replace(plan, optimizer="adamw"),  # in our precision
         PUBLISHED: replace(plan, optimizer="adamw", learning_rate=1e-4, warmup=0.01, beta2=0.999, masked=0.15,
-                           dropout=0.1, unigrams=False, sinusoids=0.0, neighbours=False),
+                           dropout=0.1, unigrams=False, sinusoids=0.0, neighbours=False, precision="no"),
     }  # fmt: skip
     plans = {}
     for number, (name, own) in enumerate(pretrain_plans.items()):
@@ -155,7 +156,7 @@ class Learner:
         return turns.make_point(steps)
 
     def load_first_weights(self) -> torch.nn.Module:
-        return load_side_model(self.plan.setting, self.name).train()
+        return load_side_model(self.plan.setting, trainer=self.name != OURS).train()
 
     def fit(self, model: torch.nn.Module, steps: int, rate: float, on_step_end: Callable[[int], None]) -> None:
         """Train on the batches in the order of the learner's sampler."""

@@ -28,7 +28,7 @@ def format_machine(machine: dict) -> str:
     """The first line of both tables, from the facts of `describe_machine`."""
     load = "" if machine["load"] is None else f", load {machine['load']:.1f} before it began"
     return (f"{machine['processor']}, {machine['threads']} thread(s){load}; torch {machine['torch']}, "
-            f"transformers {machine['transformers']}; float32 on the CPU")  # fmt: skip
+            f"transformers {machine['transformers']}; on the CPU")  # fmt: skip
 
 
 def get_processor_name() -> str:
@@ -66,14 +66,16 @@ def count_useful_flops(config, batch: dict[str, Tensor], classes: int = 2) -> fl
     return 6 * float(((L - 1) * full_layer + last_layer + heads).sum())
 
 
-def measure_gemm_peak(threads: int, seconds: float = 0.1) -> float:
-    """The fastest float32 matrix product with so many threads, in operations a second; each of GEMM_SHAPES is repeated
-    for about `seconds`."""
+def measure_gemm_peak(threads: int, seconds: float = 0.1, half: bool = False) -> float:
+    """The fastest float32 (or, with `half`, bfloat16) matrix product with so many threads, in operations a second; each
+    of GEMM_SHAPES is repeated for about `seconds`."""
     from torch.utils.benchmark import Timer
 
     best = 0.0
     for m, k, n in GEMM_SHAPES:
-        tensors = {"a": torch.ones(m, k), "b": torch.ones(k, n), "out": torch.empty(m, n)}
+        kind = torch.bfloat16 if half else torch.float32
+        tensors = {"a": torch.ones(m, k, dtype=kind), "b": torch.ones(k, n, dtype=kind),
+                   "out": torch.empty(m, n, dtype=kind)}  # fmt: skip
         timer = Timer("torch.mm(a, b, out=out)", globals={"torch": torch} | tensors, num_threads=threads)
         best = max(best, 2 * m * k * n / min(timer.blocked_autorange(min_run_time=seconds).times))
     return best

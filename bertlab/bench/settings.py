@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,10 +18,31 @@ from ..masking import PretrainingCollate
 from ..memory import check_training_memory
 from ..model import BertConfig
 from ..options import check_plan, option
+from ..precision import choose_precision
 from ..wordpiece import WordPiece
 
-OURS, DYNAMIC, GROUPED = "bertlab", "Trainer, dynamic padding", "Trainer, grouped by length"
-SIDES = (OURS, DYNAMIC, GROUPED)
+
+class SideKind(NamedTuple):
+    """How a side trains: by whose loop, with rows of like length in a batch or not, in which precision."""
+
+    trainer: bool
+    grouped: bool
+    precision: str
+
+
+OURS, OURS_FLOAT32 = "bertlab", "bertlab, float32"
+DYNAMIC, GROUPED = "Trainer, dynamic padding", "Trainer, grouped by length"  # the first is what it does by itself
+DYNAMIC_BF16, GROUPED_BF16 = "Trainer, dynamic, bf16", "Trainer, grouped, bf16"
+SIDES = {
+    OURS: SideKind(trainer=False, grouped=True, precision="auto"),
+    OURS_FLOAT32: SideKind(trainer=False, grouped=True, precision="no"),
+    DYNAMIC: SideKind(trainer=True, grouped=False, precision="no"),
+    DYNAMIC_BF16: SideKind(trainer=True, grouped=False, precision="bf16"),
+    GROUPED: SideKind(trainer=True, grouped=True, precision="no"),
+    GROUPED_BF16: SideKind(trainer=True, grouped=True, precision="bf16"),
+}
+WITH_BF16 = (OURS, OURS_FLOAT32, DYNAMIC, DYNAMIC_BF16, GROUPED_BF16)
+WITHOUT_BF16 = (OURS, DYNAMIC, GROUPED)
 SETTINGS = {
     "pretrain-sentences-8k": "pre-training, pairs of single sentences, vocabulary 8,000",
     "pretrain-packed-8k": "pre-training, rows filled with sentences, vocabulary 8,000",
@@ -56,6 +78,13 @@ class BenchConfig:
             raise ValueError("no text: name a source, a .txt file or a folder")
         if self.select_settings() == ["finetune"] and self.text != BenchConfig.text:
             raise ValueError("text is for pre-training: with only finetune none is read")
+
+    def choose_sides(self) -> tuple[str, ...]:
+        """The sides that are compared: those in bf16 only where this machine multiplies it fast, as "auto" would say.
+        Elsewhere it takes many times as long."""
+        width = BertConfig.preset(self.preset).hidden_size
+        fast = choose_precision("auto", torch.device("cpu"), torch.nn.Linear(width, width)) == "bf16"
+        return WITH_BF16 if fast else WITHOUT_BF16
 
     def select_settings(self) -> list[str]:
         """The names of the settings that `only` asks for, in the order of SETTINGS."""

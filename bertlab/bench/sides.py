@@ -11,9 +11,10 @@ from torch import Tensor
 
 from .. import weights
 from ..batches import Batches
+from ..precision import choose_precision
 from ..train import TrainConfig, train
 from .machine import count_useful_flops, get_peak_memory
-from .settings import GROUPED, OURS, Setting
+from .settings import SIDES, Setting
 
 OPTIMIZER = {"learning_rate": 1e-4, "weight_decay": 0.01, "epsilon": 1e-6, "clip": 1.0, "warmup": 0.0}
 FEW_ROWS = 8  # enough rows to compare two models, or to warm up with
@@ -27,7 +28,7 @@ class Side:
 
         self.setting, self.name = setting, name
         self.memory_before = get_peak_memory()
-        self.model = load_side_model(setting, name)
+        self.model = load_side_model(setting, SIDES[name].trainer)
 
     def compute_first_loss(self) -> float:
         """The loss of the first rows before any training, without dropout: the same on all sides."""
@@ -46,8 +47,8 @@ class Side:
         chosen = order[np.arange(steps) % len(order)].ravel()
         clock, rows = StepClock(setting.collate), [setting.rows[int(i)] for i in chosen]
         batches = Batches(rows, clock, setting.batch_size, seed=number, shuffle=False)
-        config = TrainConfig(steps=steps, log_every=steps, **OPTIMIZER)
-        fit = fit_ours if self.name == OURS else fit_trainer
+        config = TrainConfig(steps=steps, log_every=steps, precision=SIDES[self.name].precision, **OPTIMIZER)
+        fit = fit_trainer if SIDES[self.name].trainer else fit_ours
         loss = fit(self.model.train(), batches, config, clock.record_step_end)
         seconds = clock.end - clock.start  # before `batches[i]` below calls the clock again
         classes = getattr(self.model, "num_labels", 2)
@@ -62,9 +63,9 @@ class Side:
         return {"peak_bytes": peak, "training_bytes": peak - self.memory_before}
 
 
-def load_side_model(setting: Setting, name: str) -> torch.nn.Module:
-    """Load the setting's first weights into our model, or into its counterpart in transformers."""
-    if name == OURS:
+def load_side_model(setting: Setting, trainer: bool) -> torch.nn.Module:
+    """Load the setting's first weights into our model, or for the Trainer into its counterpart in transformers."""
+    if not trainer:
         return weights.load(setting.folder, setting.model_class)
     import transformers
 
@@ -115,7 +116,8 @@ def fit_trainer(model: torch.nn.Module, batches: Batches, config: TrainConfig, o
             optim="adamw_torch_fused", learning_rate=config.learning_rate, weight_decay=config.weight_decay,
             adam_beta1=config.beta1, adam_beta2=config.beta2, adam_epsilon=config.epsilon, max_grad_norm=config.clip,
             lr_scheduler_type="linear", warmup_steps=round(config.warmup * config.steps),
-            use_cpu=True, dataloader_num_workers=0, remove_unused_columns=False,
+            use_cpu=True, bf16=choose_precision(config.precision, torch.device("cpu"), model) == "bf16",
+            dataloader_num_workers=0, remove_unused_columns=False,
             report_to="none", logging_strategy="no", save_strategy="no", eval_strategy="no", disable_tqdm=True,
         )  # fmt: skip
         collate = lambda rows: batches.collate(rows, rng)  # noqa: E731
@@ -125,13 +127,13 @@ def fit_trainer(model: torch.nn.Module, batches: Batches, config: TrainConfig, o
 
 
 def order_batches(setting: Setting, side: str, number: int) -> np.ndarray:
-    """The batches of an epoch as the side's own sampler makes them: row numbers (batches, B). Ours is `Batches` with
-    lengths; the Trainer's is random, or `train_sampling_strategy="group_by_length"`. Batches grouped by length are
+    """The batches of an epoch as the sampler of a side of SIDES makes them: row numbers (batches, B). Ours is `Batches`
+    with lengths; the Trainer's is random, or `train_sampling_strategy="group_by_length"`. Batches grouped by length are
     reordered, since the Trainer takes the longest first: a short measurement must see batches of all lengths."""
     lengths, B = setting.lengths, setting.batch_size
-    if side == OURS:
+    if not SIDES[side].trainer:
         batches = Batches(setting.rows, setting.collate, B, seed=number, lengths=lengths).order_rows(0)
-    elif side == GROUPED:
+    elif SIDES[side].grouped:
         from transformers.trainer_pt_utils import LengthGroupedSampler
 
         generator = torch.Generator().manual_seed(number)

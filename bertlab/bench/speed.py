@@ -13,7 +13,7 @@ import torch
 
 from .machine import describe_machine, format_machine, measure_gemm_peak
 from .processes import Worker, start_server, start_workers
-from .settings import DYNAMIC, OURS, SIDES, BenchConfig, Setting, make_settings
+from .settings import OURS, SIDES, WITHOUT_BF16, BenchConfig, Setting, make_settings
 from .sides import FEW_ROWS, Side
 
 LOSS_TOLERANCE = 1e-3  # the largest difference of the two models' first losses, in nats: float32 explains about 1e-6
@@ -24,12 +24,14 @@ def measure_speeds(config: BenchConfig, say: Callable[[str], None] = lambda text
     first use downloads the texts. Raises OSError when that fails or a process dies, ValueError for text that does not
     fill a batch, RuntimeError when the two sides do not compute the same loss from the same weights."""
     machine = describe_machine(config.threads or torch.get_num_threads())
-    threads, start, results = machine["threads"], time.monotonic(), []
+    threads, start, results, sides = machine["threads"], time.monotonic(), [], config.choose_sides()
+    if sides == WITHOUT_BF16:
+        say("this machine multiplies bfloat16 slowly: all sides are measured in float32")
     with tempfile.TemporaryDirectory(prefix="bertlab-bench-") as folder, start_server() as processes:
         for setting in make_settings(config, Path(folder), say):
             say(f"measuring: {setting.title}")
-            result = measure_setting(setting, config.rounds, config.seconds, threads, processes)
-            results.append(result | {"gemm_flops_per_second": measure_gemm_peak(threads)})
+            result = measure_setting(setting, sides, config.rounds, config.seconds, threads, processes)
+            results.append(result | {"gemm_flops_per_second": measure_gemm_peak(threads, half=sides != WITHOUT_BF16)})
     peak = max(result["gemm_flops_per_second"] for result in results)
     for side in (side for result in results for side in result["sides"]):
         side["utilisation"] = side["useful_flops_per_second"] / peak
@@ -37,22 +39,23 @@ def measure_speeds(config: BenchConfig, say: Callable[[str], None] = lambda text
             "gemm_flops_per_second": peak, "settings": results}  # fmt: skip
 
 
-def measure_setting(setting: Setting, rounds: int, seconds: float, threads: int, processes: BaseContext) -> dict:
-    """Measure all sides of a setting in turns, each for about `seconds` a round."""
+def measure_setting(setting: Setting, names: Sequence[str], rounds: int, seconds: float, threads: int,
+                    processes: BaseContext) -> dict:  # fmt: skip
+    """Measure the named sides of a setting in turns, each for about `seconds` a round."""
     start, lengths = time.monotonic(), setting.lengths
     if len(setting.rows) < setting.batch_size:
         raise ValueError(f"{setting.title}: {len(setting.rows)} rows do not fill one batch of {setting.batch_size}: "
                          "give more text, or smaller batches")  # fmt: skip
-    makers = {name: partial(Side, setting, name) for name in SIDES}
+    makers = {name: partial(Side, setting, name) for name in names}
     with start_workers(makers, threads, processes) as sides:
         check_same_start(setting, {side.name: side.ask("compute_first_loss") for side in sides})
         steps = [choose_steps(setting, side, rounds, seconds) for side in sides]
-        measurements = {name: [] for name in SIDES}
+        measurements = {name: [] for name in names}
         for number in range(rounds):
             for side, count in zip(sides, steps, strict=True):
                 measurements[side.name].append(side.ask("measure_training", number, count))
         memory = {side.name: side.ask("measure_memory") for side in sides}
-    summaries = [summarise_rounds(name, measurements[name], measurements[OURS]) | memory[name] for name in SIDES]
+    summaries = [summarise_rounds(name, measurements[name], measurements[OURS]) | memory[name] for name in names]
     return {"name": setting.name, "title": setting.title, "rows": len(lengths), "mean_length": float(lengths.mean()),
             "longest": int(lengths.max()), "batch_size": setting.batch_size, "seconds": time.monotonic() - start,
             "sides": summaries}  # fmt: skip
@@ -65,7 +68,7 @@ def choose_steps(setting: Setting, side: Worker, number: int, seconds: float) ->
     warmup = side.ask("measure_training", number, 2, min(FEW_ROWS, setting.batch_size))
     step_tokens = setting.lengths.mean() * setting.batch_size
     mostly_full = np.median(setting.lengths) == setting.lengths.max()
-    least = 1 if mostly_full or side.name == DYNAMIC else 2
+    least = 2 if SIDES[side.name].grouped and not mostly_full else 1
     return max(least, round(seconds * warmup["tokens"] / warmup["seconds"] / step_tokens))
 
 

@@ -17,6 +17,11 @@ def add_bench_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--curves", type=float, metavar="MINUTES",
                         help="instead: how far each gets in so many minutes, by its own recipe (takes about 4 times as "
                         "long; preset tiny, rows of 64 tokens, 64 a step, unless told otherwise)")  # fmt: skip
+    parser.add_argument(
+        "--scale",
+        action="store_true",
+        help="instead: how our speed and memory change with batch, length, width, depth, threads and processes",
+    )
     parser.add_argument("--json", metavar="FILE", help="write all numbers there; -: on the terminal, without the table")
     parser.add_argument("--picture", type=parse_path, metavar="FILE.png", help="draw the speeds, or the curves")
 
@@ -40,7 +45,15 @@ def run_bench(options: argparse.Namespace) -> None:
     def say(text: str) -> None:
         print(text, file=sys.stderr)
 
-    if options.curves is None:
+    if options.scale:
+        free = ("rounds", "seconds", "threads")
+        others = [f"--{name.replace('_', '-')}" for name in given if name not in free]
+        others += ["--curves"] * (options.curves is not None)
+        if others:
+            raise ValueError(f"{others[0]} does not go with --scale, which varies one thing after the other itself")
+        format_results, draw = bench.format_scale, bench.draw_scale
+        results = bench.measure_scale(config.threads, config.rounds, config.seconds, say)
+    elif options.curves is None:
         format_results, draw = bench.format_speeds, bench.draw_speeds
         results = bench.measure_speeds(config, say)
     else:

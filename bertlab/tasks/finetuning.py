@@ -23,6 +23,7 @@ from ..failures import doing
 from ..files import expand_home, format_json, write_json, write_text
 from ..model_files import read_config
 from ..options import MOST_STEPS
+from ..precision import prefer_precision, settle_precision
 from ..records import read_record_lines
 from ..run_folder import check_free_space, open_run_folder, read_recorded_plan
 from ..train import TrainConfig, train
@@ -93,10 +94,12 @@ def run_finetuning(
         model = load_task_model(plan, task, start, data.train)
     weights.check_vocabulary(tokenizer, model, plan.model)
     data = leave_out_cut(plan, task, data, say) if plan.whole else data
+    plan, asked = settle_precision(plan, recorded, model)
     batches, config = prepare_training(plan, task, data, say)
     check_free_space(folder, model, moments=2, keep_best=bool(plan.evaluations))
     if not recorded or recorded["plan"] != plan:
-        write_json(folder / "run.json", {"plan": asdict(plan), "data_sha256": fingerprint} | settings)
+        write_json(folder / "run.json", {"plan": asdict(plan), "data_sha256": fingerprint, "asked_precision": asked}
+                   | settings)  # fmt: skip
 
     begun = time.perf_counter()
     validate = (lambda model: task.validate(model, data.dev)) if plan.evaluations else None
@@ -105,7 +108,8 @@ def run_finetuning(
     seconds = time.perf_counter() - begun
     labels = list(task.labels) or None
     weights.save(model.cpu(), folder, tokenizer, labels=labels)
-    results = judge_model(plan, task, model, data, folder)
+    with prefer_precision(plan.precision):
+        results = judge_model(plan, task, model, data, folder)
     results |= {"steps": config.steps, "seconds": round(seconds, 1)}
     write_json(folder / "results.json", results)
     return results

@@ -58,6 +58,8 @@ class FinetunePlan:
                               least=0, most=1_000_000)  # fmt: skip
     patience: int = option(0, "end after so many evaluations in a row that were not the best", "training",
                            shown="never", least=0, most=1_000_000)  # fmt: skip
+    precision: str = option("auto", "of products of matrices: no (float32), bf16, fp16, or auto: what is fastest here",
+                            "training", metavar="NAME", on_resume="filled in")  # fmt: skip
     seed: int = option(0, "of new weights, order and dropout", "training", least=0, most=MOST_SEED)
     class_weights: bool = option(False, "classify, tag: rare classes count as much as frequent ones", "for some tasks")
     label_on: str = option("first", "tag: the piece that carries the label of a word: first, last or all",
@@ -126,6 +128,7 @@ def make_finetuning_config(plan: FinetunePlan, steps: int, selection: str) -> Tr
         warmup=plan.warmup,
         weight_decay=plan.weight_decay,
         accumulate=plan.accumulate,
+        precision=plan.precision,
         seed=plan.seed,
         log_every=max(1, steps // 50),
         evaluate_every=max(1, steps // plan.evaluations) if plan.evaluations else 0,

@@ -4,14 +4,16 @@ Dimension letters: B rows of a batch, T tokens.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..batches import IGNORE
-from ..heads import Output
+from ..heads import Output, widen_half_precision
 from ..model import check_finite, eval_mode
+from ..precision import multiply_fast
 from ..progress import watch_items
 from ..wordpiece import WordPiece, truncate_longest_first
 
@@ -81,15 +83,15 @@ def run_model(
     sizes = count_row_tokens(rows)
     order = sorted(range(len(rows)), key=sizes.__getitem__)
     device = next(model.parameters()).device
-    with eval_mode(model):
+    with eval_mode(model), multiply_fast(model):
         for chosen in watch_items(cut_batches(order, sizes, tokens), "predicting", len(rows), len):
             batch = collate(
                 [{k: v for k, v in rows[i].items() if k in ("input_ids", "token_type_ids")} for i in chosen]
             )
             output = model(**{name: tensor.to(device) for name, tensor in batch.items()})
-            for logits in (output.logits, output.start_logits, output.end_logits):
-                if logits is not None:
-                    check_finite(logits)
+            for name in ("logits", "start_logits", "end_logits"):
+                if (logits := getattr(output, name)) is not None:
+                    output = replace(output, **{name: widen_half_precision(check_finite(logits))})
             yield chosen, output
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from bertlab.__main__ import main
 from bertlab.bench.curves import LEARNERS
-from bertlab.bench.settings import SIDES
+from bertlab.bench.settings import WITHOUT_BF16
 
 from .examples import write_random_text
 
@@ -43,7 +43,7 @@ def test_the_command_measures_and_writes_all_three(tmp_path, capsys):
                "8", "--rounds", "1", "--seconds", "0.01", "--dropout", "0", "--threads", "1"]  # fmt: skip
     assert main([*options, "--json", str(numbers), "--picture", str(picture)]) == 0
     printed = capsys.readouterr().out
-    assert all(name in printed for name in SIDES)
+    assert all(name in printed for name in WITHOUT_BF16)
     results = json.loads(numbers.read_text())
     assert results["config"]["preset"] == "tiny"
     assert results["machine"]["threads"] == 1

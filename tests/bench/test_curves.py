@@ -11,8 +11,6 @@ from bertlab.__main__ import make_parser
 from bertlab.bench import curves
 from bertlab.bench.curves import (
     LEARNERS,
-    PUBLISHED,
-    TUNED,
     Learner,
     LearnerPlan,
     TurnTaker,
@@ -110,11 +108,11 @@ def test_the_tuned_trainer_starts_where_we_do_and_the_published_one_as_published
     assert [one.setting.collate.masking.rate for one in plans.values()] == [0.4, 0.4, 0.15]
     assert [one.recipe.optimizer for one in plans.values()] == ["muon", "adamw", "adamw"]
     assert (published.recipe.learning_rate, published.recipe.warmup, published.recipe.beta2) == (1e-4, 0.01, 0.999)
-    models = [load_side_model(ours.setting, OURS), load_side_model(tuned.setting, TUNED)]
+    models = [load_side_model(ours.setting, trainer=False), load_side_model(tuned.setting, trainer=True)]
     tuned_weights = weight_names.from_hf_names(models[1].state_dict())
     assert all(torch.equal(tensor, tuned_weights[name]) for name, tensor in models[0].state_dict().items())
     assert models[1].config.hidden_dropout_prob == 0
-    other = load_side_model(published.setting, PUBLISHED)
+    other = load_side_model(published.setting, trainer=True)
     assert other.config.attention_probs_dropout_prob == other.config.hidden_dropout_prob == 0.1
     assert not other.cls.predictions.bias.any()
     losses = [evaluate_learner(ours, model) for model in (*models, other)]

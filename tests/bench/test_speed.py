@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from bertlab.bench.processes import Worker, start_server
-from bertlab.bench.settings import DYNAMIC, OURS, SIDES
+from bertlab.bench.settings import OURS, SIDES, WITH_BF16, WITHOUT_BF16, BenchConfig
 from bertlab.bench.sides import Side
 from bertlab.bench.speed import draw_speeds, format_speeds, measure_setting
 
@@ -17,19 +17,25 @@ from .examples import lose_weights, make_pretraining, make_speeds
 def test_measure_end_to_end_by_processes_of_their_own(tmp_path):
     before = dict(os.environ)
     with start_server() as processes:
-        result = measure_setting(make_pretraining(tmp_path), rounds=2, seconds=0.02, threads=1, processes=processes)
+        result = measure_setting(make_pretraining(tmp_path), WITH_BF16, 2, 0.02, threads=1, processes=processes)
         with pytest.raises(ChildProcessError, match=f"{OURS}: there is no .*nowhere"):
-            measure_setting(lose_weights(make_pretraining(tmp_path)), 1, 0.01, 1, processes)
+            measure_setting(lose_weights(make_pretraining(tmp_path)), (OURS,), 1, 0.01, 1, processes)
     assert dict(os.environ) == before
     assert not multiprocessing.active_children()
-    assert [side["side"] for side in result["sides"]] == list(SIDES)
+    assert [side["side"] for side in result["sides"]] == list(WITH_BF16)
     for side in result["sides"]:
         speed = side["tokens_per_second"]
         assert 0 < speed["least"] <= speed["median"] <= speed["most"]
         assert len(side["measurements"]) == 2
-        assert min(one["steps"] for one in side["measurements"]) >= (1 if side["side"] == DYNAMIC else 2)
+        assert min(one["steps"] for one in side["measurements"]) >= (2 if SIDES[side["side"]].grouped else 1)
         assert 0 < side["training_bytes"] < side["peak_bytes"]
     assert result["sides"][0]["times"] == {"median": 1, "least": 1, "most": 1}
+
+
+def test_sides_in_bf16_are_measured_where_it_is_fast(monkeypatch):
+    assert BenchConfig().choose_sides() == WITHOUT_BF16  # the tests run in float32
+    monkeypatch.setenv("BERTLAB_PRECISION", "bf16")
+    assert BenchConfig().choose_sides() == WITH_BF16
 
 
 def test_a_process_that_dies_is_an_error_that_says_so(tmp_path):
