@@ -131,8 +131,7 @@ def train(
     first = run.step * config.accumulate * processes + accelerator.process_index
     numbers = range(first, config.steps * config.accumulate * processes, processes)
     try:
-        with (preserve_random_state(), allow_tf32(accelerator.device), prefer_precision(config.precision),
-              StopSignal() as stop):  # fmt: skip
+        with preserve_random_state(), allow_tf32(accelerator.device), StopSignal() as stop:
             wrapped.train()
             log.report_start()
             upcoming = prefetch_batches(batches, numbers, accelerator.device, config.workers)
@@ -214,7 +213,7 @@ class TrainingLog:
     def add_row(self, row: dict, with_evaluation: bool) -> None:
         """Add a row to the log, perhaps with the results of an evaluation; keep the weights if they are the best."""
         if with_evaluation:
-            with eval_mode(self.run.model):
+            with eval_mode(self.run.model), prefer_precision(self.config.precision):
                 row |= convert_scores(self.evaluate(self.run.model))
         self.run.log.append(row)
         self.watch(row, self.clock.measure_speed())

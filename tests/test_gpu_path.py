@@ -28,7 +28,8 @@ CUDA, META = torch.device("cuda"), torch.device("meta")
 
 @pytest.fixture(params=[(7, 5), (8, 0)], ids=["T4", "A100"])
 def gpu(request, monkeypatch):
-    """torch says that there is such a GPU."""
+    """torch says that there is such a GPU, and nobody asks for float32."""
+    monkeypatch.delenv("BERTLAB_PRECISION")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device=None: request.param)
     return request.param
@@ -177,6 +178,7 @@ def scaled_step(model, optimizer, scaler, factor=1.0):
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 def test_a_scaled_step_is_the_plain_one_and_infinite_gradients_skip_it(optimizer, monkeypatch):
+    monkeypatch.delenv("BERTLAB_PRECISION")
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device=None: (7, 5))
     config = TrainConfig(optimizer=optimizer, learning_rate=1e-2)
     model = new_model(dropout=0.0)
