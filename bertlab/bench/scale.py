@@ -146,8 +146,8 @@ def format_scale(results: dict) -> str:
     process."""
     base = Size()
     lines = [format_machine(results["machine"]),
-             f"precision {results['precision']}; {base.batch} rows of {base.length} tokens, {base.depth} layers of width "
-             f"{base.width}, vocabulary {VOCABULARY:,}, unless the line says otherwise; {results['rounds']} rounds",
+             f"precision {results['precision']}; {base.batch} rows of {base.length} tokens, {base.depth} layers of "
+             f"width {base.width}, vocabulary {VOCABULARY:,}, unless a line says otherwise; {results['rounds']} rounds",
              f"\n{'':<18}{'tokens/s':>10} {'(least - most)':<19}{'MB a process':>13}"]  # fmt: skip
     for one in results["sizes"]:
         speeds = one["tokens_per_second"]
