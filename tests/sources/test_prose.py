@@ -54,10 +54,10 @@ def test_a_name_or_folder_without_prose_is_reported(tmp_path):
     with pytest.raises(sources.SourceError, match=r"contains no .txt file"):
         sources.documents(tmp_path)
     with pytest.raises(
-        sources.SourceError, match=r"nor a source of prose \(sotu, wiki, kjv, web\); did you mean \"wiki\"\?$"
+        sources.SourceError, match=r"nor a source of prose \(sotu, wiki, kjv, web, tang\); did you mean \"wiki\"\?$"
     ):
         sources.documents("wikki")
-    with pytest.raises(sources.SourceError, match=r"novel.txt is neither a file .*\(sotu, wiki, kjv, web\)$"):
+    with pytest.raises(sources.SourceError, match=r"novel.txt is neither a file .*\(sotu, wiki, kjv, web, tang\)$"):
         sources.texts(tmp_path / "novel.txt")
     with pytest.raises(ValueError, match="'glove' is not prose"):
         sources.documents("glove")
@@ -114,6 +114,7 @@ def test_wiki_summaries_are_cleaned(fetched):
         ("wiki", 10_033, 36_000, "20th-century classical music is Western art music that was written between"),
         ("kjv", 1_189, 31_102, "In the beginning God created the heaven and the earth."),
         ("web", 1_189, 31_095, "In the beginning God created the heavens and the earth."),
+        ("tang", 57_308, 256_194, "秦川雄帝宅，函谷壯皇居。"),
     ],
 )
 def test_real_prose(fetch_real, name, documents, sentences, first):
@@ -121,7 +122,7 @@ def test_real_prose(fetch_real, name, documents, sentences, first):
     split_documents = sources.documents(name)
     assert len(split_documents) == documents
     total = sum(map(len, split_documents))
-    assert total == sentences if name in ("kjv", "web") else sentences <= total < sentences + 1_000
+    assert total == sentences if name in ("kjv", "web", "tang") else sentences <= total < sentences + 1_000
     assert split_documents[0][0].startswith(first)
     assert all(document and all(document) for document in split_documents)
     letters = "".join(sentence for document in split_documents for sentence in document)

@@ -10,7 +10,7 @@ from bertlab import sources
 from ..conftest import ROOT
 from .helpers import TINY, make_toml
 
-NAMES = ["minilm", "sotu", "wiki", "kjv", "web", "vader", "glove", "chatterbot", "pos"]
+NAMES = ["minilm", "sotu", "wiki", "kjv", "web", "vader", "glove", "chatterbot", "pos", "tang"]
 
 
 def test_every_source_is_pinned_and_has_a_card():
@@ -20,11 +20,11 @@ def test_every_source_is_pinned_and_has_a_card():
         assert len(source.sha256) == 64
         assert set(source.sha256) <= set("0123456789abcdef")
         assert source.bytes > 100_000
-        assert source.kind in ("wheel", "sdist")
+        assert source.kind in ("wheel", "sdist", "npm")
         assert all([source.what, source.licence, source.citation, source.package, source.version, source.hub])
         assert source.members
         section = card.split(f"\n## {source.name}\n")[1].split("\n## ")[0]
-        assert f"{source.package}=={source.version}" in section
+        assert source.requirement in section
         assert f"{source.bytes:,}" in section
     assert "CC BY-SA 4.0" in card.split("\n## wiki\n")[1].split("\n## ")[0]
 
