@@ -4,18 +4,20 @@ A text can be read wrongly without an error, for example as one endless sentence
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable
-from itertools import chain
 
 import numpy as np
 
 from .corpus import Documents, EncodedCorpus, Rows
+from .unicode_tables import decompose_accents, unicode_category
 from .wordpiece import MAX_WORD_LENGTH, clean_character, normalize_text, split_words
 
 # From here on a warning is due.
 FEWEST_IN_ROWS = 0.9  # share of the tokens
 MOST_UNKNOWN = 0.02  # share of the tokens
 MOST_OF_ONE_LABEL = 0.7  # share of the rows with a label
+MOST_STRIPPED = 0.001  # share of the characters
 
 # What may be a word of more than 100 characters: no spaces, no punctuation, no Chinese characters.
 LONG_RUN = re.compile(
@@ -32,7 +34,10 @@ def measure_coverage(documents: Documents, text: EncodedCorpus, rows: Rows, toke
     in_rows, unknown                the shares of the tokens that are in some row, and that are [UNK]
     rows, next, random              how many rows, and how many of each next-sentence label
     long_words                      words of more than 100 characters, each of which is one [UNK]
-    dropped_characters, undecoded   characters that the tokenizer drops; those that were lost before (U+FFFD)
+    characters                      all of the sentences'
+    dropped_characters, undecoded   those that the tokenizer drops; those that were lost before (U+FFFD)
+    stripped_marks                  accents and vowel signs that the tokenizer drops
+    parted_syllables                Korean syllables that it takes apart
     """
     covered = np.zeros(len(text.ids) + 1, np.int64)  # +1 where a span starts, -1 where it ends
     for spans in (rows.a, rows.b):
@@ -49,23 +54,34 @@ def measure_coverage(documents: Documents, text: EncodedCorpus, rows: Rows, toke
         "rows": len(rows),
         "next": int((rows.label == 0).sum()),
         "random": int((rows.label == 1).sum()),
-    } | count_lost_characters(documents)
+    } | count_lost_characters(documents, tokenizer)
 
 
-def count_lost_characters(documents: Documents) -> dict[str, int]:
-    """Count the words that are too long for a wordpiece, and the characters that the tokenizer drops."""
-    dropped = {char for char in set(chain.from_iterable(chain(*documents))) if not clean_character(char)}
-    of_dropped = re.compile(f"[{re.escape(''.join(dropped))}]") if dropped else None
-    counts = {"long_words": 0, "dropped_characters": 0, "undecoded": 0}
+def count_lost_characters(documents: Documents, tokenizer) -> dict[str, int]:
+    """Count the characters of all sentences, those that the tokenizer drops or takes apart, and the words that are too
+    long for a wordpiece."""
+    characters, long_words = Counter(), 0
     for document in documents:
         for sentence in document:
+            characters.update(sentence)
             for run in LONG_RUN.findall(sentence):
                 cleaned, _ = normalize_text(run)
-                counts["long_words"] += sum(end - start > MAX_WORD_LENGTH for start, end in split_words(cleaned))
-            if of_dropped:
-                counts["dropped_characters"] += len(of_dropped.findall(sentence))
-                counts["undecoded"] += sentence.count("\ufffd")
-    return counts
+                long_words += sum(end - start > MAX_WORD_LENGTH for start, end in split_words(cleaned))
+    strips = tokenizer.lower if tokenizer.strip_accents is None else tokenizer.strip_accents
+    marks = {char: sum(unicode_category(part) == "Mn" for part in decompose_accents(char)) for char in characters}
+    return {
+        "long_words": long_words,
+        "characters": characters.total(),
+        "dropped_characters": sum(count for char, count in characters.items() if not clean_character(char)),
+        "undecoded": characters["\ufffd"],
+        "stripped_marks": sum(count * marks[char] for char, count in characters.items()) if strips else 0,
+        "parted_syllables": sum(characters[char] for char in characters if is_hangul(char)) if strips else 0,
+    }
+
+
+def is_hangul(char: str) -> bool:
+    """Whether it is a Korean syllable, which Unicode's NFD, the first step of dropping accents, takes apart."""
+    return "\uac00" <= char <= "\ud7a3"
 
 
 def check_coverage(coverage: dict) -> None:
@@ -113,6 +129,13 @@ def list_coverage_warnings(coverage: dict) -> list[str]:
     if coverage["dropped_characters"] > coverage["undecoded"]:
         found.append(f"{coverage['dropped_characters'] - coverage['undecoded']:,} control characters and invisible "
                      "ones are dropped, as in Google's BERT")  # fmt: skip
+    if coverage["stripped_marks"] > MOST_STRIPPED * coverage["characters"]:
+        found.append(f"{coverage['stripped_marks']:,} accents and vowel signs are dropped, one at every "
+                     f"{coverage['characters'] / coverage['stripped_marks']:.0f} characters, so that different words "
+                     "become the same: --keep-accents keeps them, and --cased does")  # fmt: skip
+    if coverage["parted_syllables"]:
+        found.append(f"{coverage['parted_syllables']:,} Korean syllables are taken apart into their letters, so that "
+                     "words have more pieces: --keep-accents keeps them whole")  # fmt: skip
     return found
 
 

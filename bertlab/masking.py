@@ -4,8 +4,14 @@ Dimension letters: B rows of a batch, T tokens of its longest row, W words of th
 tokens of a batch, V size of the vocabulary.
 """
 
-from collections.abc import Sequence
+import logging
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -14,6 +20,9 @@ from torch import Tensor
 from .arguments import check_argument, check_kind, check_list, check_number, describe_value
 from .batches import IGNORE
 from .corpus import Row, check_tokenizer
+from .unicode_tables import is_chinese
+
+SEGMENTERS = ("jieba",)  # packages that cut Chinese into words; none of them is needed
 
 
 @dataclass(frozen=True)
@@ -24,12 +33,14 @@ class Masking:
     mask         fraction of these that become [MASK]
     random       fraction of these that become a random token; the remaining ones are not changed
     whole_words  mask all pieces of a word, or none
+    segmenter    what finds the words of Chinese for that, "jieba", if it is installed; "": each character is a word
     """
 
     rate: float = 0.15
     mask: float = 0.8
     random: float = 0.1
     whole_words: bool = False
+    segmenter: str = ""
 
     def __post_init__(self):
         check_number(self.rate, "rate", above=0, most=1)
@@ -37,6 +48,21 @@ class Masking:
             check_number(getattr(self, name), name, least=0, most=1)
         if self.mask + self.random > 1 + 1e-9:
             raise ValueError(f"mask {self.mask!r} and random {self.random!r} must be fractions whose sum is at most 1")
+        if self.segmenter not in ("", *SEGMENTERS):
+            raise ValueError(f"segmenter is {self.segmenter!r}; there is {', '.join(SEGMENTERS)}")
+        if self.segmenter and not self.whole_words:
+            raise ValueError(f"segmenter {self.segmenter} changes nothing without whole_words (--whole-words)")
+        if self.segmenter and find_spec(self.segmenter) is None:
+            raise ValueError(f"the segmenter {self.segmenter} is not installed: pip install {self.segmenter}")
+
+
+@cache
+def load_segmenter(name: str) -> Callable[[str], list[str]]:
+    """The function of an installed package that cuts a text into words."""
+    with warnings.catch_warnings(action="ignore"):  # of the package, as it is imported
+        package = import_module(name)
+    package.setLogLevel(logging.WARNING)
+    return package.lcut
 
 
 class PretrainingCollate:
@@ -57,6 +83,8 @@ class PretrainingCollate:
         self.special[[self.pad, tokenizer.unk_id, tokenizer.cls_id, tokenizer.sep_id, self.mask]] = True
         self.ordinary = np.flatnonzero(~self.special)
         self.continues = np.array([token.startswith("##") for token in vocab])  # (V,)
+        self.vocab = vocab
+        self.chinese = np.array([len(token) == 1 and is_chinese(token) for token in vocab])  # (V,)
         if not len(self.ordinary):
             raise ValueError("the vocabulary holds only special tokens: there is no token to mask")
 
@@ -131,6 +159,8 @@ class PretrainingCollate:
         inner = self.continues[ids]  # pieces that belong to the one before, unless that is [CLS] or [SEP]
         inner[:, 1:] &= ordinary[:, :-1]
         inner[:, 0] = False
+        if self.masking.segmenter:
+            inner |= self.find_inner_characters(ids)
         word = np.cumsum(ordinary & ~inner, axis=1)  # (B, T) the number of its word, from 1; 0 before the first
         W = word.max() + 1
         size = np.bincount((rows[:, None] * W + word)[ordinary], minlength=len(ids) * W).reshape(-1, W)  # (B, W)
@@ -144,6 +174,18 @@ class PretrainingCollate:
             if not left.any():
                 break
         return taken[rows[:, None], word] & ordinary
+
+    def find_inner_characters(self, ids: np.ndarray) -> np.ndarray:
+        """Which tokens are the second or a later character of a Chinese word, by the segmenter: (B, T) -> (B, T)."""
+        cut, inner = load_segmenter(self.masking.segmenter), np.zeros(ids.shape, bool)
+        for row, of_row in zip(ids, inner, strict=True):
+            for is_run, places in groupby(range(len(row)), key=self.chinese[row].__getitem__):
+                places = list(places)
+                words = cut("".join(self.vocab[row[place]] for place in places)) if is_run else []
+                for word in words:
+                    of_row[places[1 : len(word)]] = True
+                    del places[: len(word)]
+        return inner
 
     def replace_chosen(self, ids: np.ndarray, chosen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return the ids with the chosen tokens replaced: most by [MASK], some by a random token, some not at all."""

@@ -21,6 +21,8 @@ def check_text_settings(plan: "PretrainPlan") -> None:
             raise ValueError(f"{name} is {getattr(plan, name)!r}; it is one of {', '.join(choices)}")
     if plan.sentences != "auto" and all(name in PROSE for name in plan.text):
         raise ValueError("sentences is for texts of yours: the named sources have their own sentences")
+    if plan.cased and plan.keep_accents:
+        raise ValueError("--keep-accents changes nothing with --cased, which keeps them")
 
 
 def add_former_settings(plan: dict) -> dict:

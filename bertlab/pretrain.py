@@ -58,6 +58,9 @@ class PretrainPlan:
     text: tuple[str, ...] = option(("sotu", "wiki"), "named sources, .txt files, folders", "text", metavar="TEXT",
                                    on_resume="may change")  # fmt: skip
     vocab_size: int = option(4000, "wordpieces to learn", "text", least=6, most=1_000_000)
+    cased: bool = option(False, "a vocabulary that keeps capitals and accents", "text")
+    keep_accents: bool = option(False, "keep accents and vowel signs though not capitals: for scripts where they are "
+                                "no ornament, such as Devanagari, Thai, kana and Hangul", "text")  # fmt: skip
     length: int = option(64, "tokens a row at most; a model finds its neighbours sooner in short rows", "text",
                          least=5, most=100_000)  # fmt: skip
     times: int = option(1, "go through the text so often, with other pairs each time, before rows come again", "text",
@@ -90,6 +93,8 @@ class PretrainPlan:
     masked: float = option(0.4, "share of the words to predict while training; judged is always at 15%", "training",
                            above=0, most=1)  # fmt: skip
     whole_words: bool = option(False, "mask all pieces of a word or none", "training")
+    segmenter: str = option("", "what finds the words of Chinese for --whole-words: jieba, if it is installed",
+                            "training")  # fmt: skip
     optimizer: str = option("muon", "for the matrices of the layers: muon, or adamw, for which half the rate is better",
                             "training", metavar="NAME")  # fmt: skip
     learning_rate: float = option(0.0, "at the peak", "training", shown="by the preset", least=0, most=10)
@@ -111,6 +116,7 @@ class PretrainPlan:
         check_text_settings(self)
         sizes = BertConfig.preset(self.preset, vocab_size=6, max_position_embeddings=max(self.length, 128))
         make_pretraining_config(self)  # raises for what the loop cannot do
+        make_masking(self)
         check_training_memory(sizes, self.batch_size, self.length)
 
 
@@ -171,6 +177,8 @@ def run_pretraining(
         )
 
     batches = make_training_batches(text, tokenizer, plan, kinds[0])
+    if plan.whole_words and not plan.segmenter and batches.collate.chinese[text.ids].any():
+        say("each Chinese character is masked as a word of its own: --segmenter jieba masks the words")
     held_out_batches = make_held_out_batches(held_out_text, tokenizer, plan, kinds[1])
     say(f"a vocabulary of {len(tokenizer):,} wordpieces")
     reach = {
@@ -213,7 +221,9 @@ def run_pretraining(
 
 def learn_and_save_vocabulary(documents: Sequence[Sequence[str]], plan: PretrainPlan, folder: Path) -> WordPiece:
     """Learn the vocabulary from the training documents, and save it beside the checkpoints: a resumed run loads it."""
-    tokenizer = learn_vocabulary((sentence for document in documents for sentence in document), plan.vocab_size)
+    texts = (sentence for document in documents for sentence in document)
+    strip_accents = False if plan.keep_accents else None  # None: where capitals go
+    tokenizer = learn_vocabulary(texts, plan.vocab_size, lower=not plan.cased, strip_accents=strip_accents)
     tokenizer.save(folder / "checkpoints" / "tokenizer")
     return tokenizer
 
@@ -224,6 +234,11 @@ def load_vocabulary(folder: Path) -> WordPiece:
     return WordPiece.load(own if own.is_dir() else folder)
 
 
+def make_masking(plan: PretrainPlan) -> Masking:
+    """How the plan masks the training rows. Raises ValueError for a segmenter that there is not."""
+    return Masking(rate=plan.masked, whole_words=plan.whole_words, segmenter=plan.segmenter)
+
+
 @doing("making rows")
 def make_training_batches(
     text: EncodedCorpus, tokenizer: WordPiece, plan: PretrainPlan, kinds: Sequence[str] | None = None
@@ -231,7 +246,7 @@ def make_training_batches(
     """Masked batches of the training documents; `kinds` names the text of each document."""
     kinds = select_kinds(kinds, text, plan)
     rows = pair_rows(text, plan.length, seed=plan.seed, times=plan.times, kinds=kinds, overflow=choose_overflow(plan))
-    collate = PretrainingCollate(tokenizer, Masking(rate=plan.masked, whole_words=plan.whole_words))
+    collate = PretrainingCollate(tokenizer, make_masking(plan))
     return Batches(rows, collate, plan.batch_size, seed=plan.seed, lengths=rows.lengths)
 
 

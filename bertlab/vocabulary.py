@@ -15,14 +15,14 @@ COVERED_SHARE = 0.9995  # of the characters of the text
 ALPHABET_SHARE = 0.9  # of the vocabulary, at most
 
 
-def count_words(texts: Iterable[str], lower: bool = True) -> Counter:
-    """Count how often each word occurs in the texts, after cleaning."""
+def count_words(texts: Iterable[str], lower: bool = True, strip_accents: bool | None = None) -> Counter:
+    """Count how often each word occurs in the texts, after cleaning by the options of `normalize_text`."""
     chunks = Counter()  # text between spaces; cleaning each different chunk only once saves most of the time
     for text in check_texts(texts):
         chunks.update(re.findall(r"[^ \t\n\r]+", text))
     words = Counter()
     for chunk, count in chunks.items():
-        cleaned, _ = normalize_text(chunk, lower)
+        cleaned, _ = normalize_text(chunk, lower, strip_accents)
         for start, end in split_words(cleaned):
             words[cleaned[start:end]] += count
     return words
@@ -147,21 +147,28 @@ def learn_slowly(
     return WordPiece(list(vocab), lower)
 
 
-def learn_vocabulary(texts: Iterable[str], size: int, lower: bool = True, alphabet: int | None = None) -> WordPiece:
+def learn_vocabulary(
+    texts: Iterable[str],
+    size: int,
+    lower: bool = True,
+    alphabet: int | None = None,
+    strip_accents: bool | None = None,
+) -> WordPiece:
     """Learn a vocabulary fast, in Rust: 20 MB of text take about ten seconds.
 
     The same texts give the same vocabulary, in every process.
     Its criterion differs from that of `learn_slowly`: it merges the most frequent pair, count(a next to b) alone, as in
     byte pair encoding, which is what Hugging Face's trainer does under the name WordPiece. The pieces are fewer
     and more useful. Only the `alphabet` most frequent characters get a token of their own, so that rare ones do
-    not fill the vocabulary; without it, their number follows the text (`choose_characters`).
+    not fill the vocabulary; without it, their number follows the text (`choose_characters`). `lower` and
+    `strip_accents` are those of `normalize_text`; the tokenizer keeps them, and its files hold them.
     """
     size = check_number(size, "size", least=1, most=1_000_000, whole=True)
     alphabet = alphabet if alphabet is None else check_number(alphabet, "alphabet", least=1, whole=True)
     from tokenizers import Tokenizer, models, trainers
 
     texts = check_texts(texts)
-    first = list_first_tokens(count_words(texts, lower), size, alphabet)
+    first = list_first_tokens(count_words(texts, lower, strip_accents), size, alphabet)
     chars = [token for token in first if len(token) == 1]
     # All first tokens are given as "special", in our order: by default the trainer numbers some of them in the order of
     # a hash table, and breaks ties by those numbers, so that no two runs would agree.
@@ -173,7 +180,7 @@ def learn_vocabulary(texts: Iterable[str], size: int, lower: bool = True, alphab
         show_progress=False,
     )
     rust = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    rust.normalizer, rust.pre_tokenizer = make_rust_rules(lower)
+    rust.normalizer, rust.pre_tokenizer = make_rust_rules(lower, strip_accents)
     rust.train_from_iterator(texts, trainer)
     index = rust.get_vocab(with_added_tokens=False)
-    return WordPiece(sorted(index, key=index.get), lower)
+    return WordPiece(sorted(index, key=index.get), lower, strip_accents=strip_accents)

@@ -331,7 +331,8 @@ def test_coverage_by_hand():
     assert sum(labels) == rows
     assert coverage | {"rows": 0, "next": 0, "random": 0} == {
         "documents": 3, "empty_documents": 1, "sentences": 3, "long_sentences": 0, "tokens": 5, "in_rows": 1.0,
-        "unknown": 0.2, "rows": 0, "next": 0, "random": 0, "long_words": 0, "dropped_characters": 1, "undecoded": 0,
+        "unknown": 0.2, "rows": 0, "next": 0, "random": 0, "long_words": 0, "characters": 8, "dropped_characters": 1,
+        "undecoded": 0, "stripped_marks": 0, "parted_syllables": 0,
     }  # fmt: skip
     assert json.loads(json.dumps(coverage)) == coverage
 
@@ -475,7 +476,8 @@ def test_fifty_thousand_characters_in_one_line_are_cut_into_rows(tmp_path, kind)
     path.write_text(f"{make_endless_text(kind, 50_000)}\n\nshort one", encoding="utf-8")
     documents = sources.documents(path)
     assert [len(document) for document in documents] == [1, 1]
-    tokenizer = learn_vocabulary((text for document in documents for text in document), 1200)
+    texts = [text for document in documents for text in document]
+    tokenizer = learn_vocabulary(texts, 1200, strip_accents=False)
     coverage = cover(documents, tokenizer, 64, overflow="keep")
     assert coverage["long_sentences"] == 1
     assert coverage["in_rows"] == 1
