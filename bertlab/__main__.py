@@ -13,6 +13,7 @@ from . import __version__
 from .commands import COMMANDS
 from .failures import escape_unprintable, report_failure
 from .options import CommandParser, start_again_with_utf8
+from .processes import leave_processes
 from .stopping import Terminated, raise_at_sigterm
 
 DEBUG_HELP = "show where an error happened, as a traceback"
@@ -32,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command = next((word for word in arguments if not word.startswith("-")), "")
             options = make_parser(command).parse_args(arguments)
             options.run(options)
+            leave_processes()
             sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output, say `head`, has had enough
         sys.stderr.close()

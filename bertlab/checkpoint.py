@@ -20,6 +20,7 @@ from .records import parse_record
 if TYPE_CHECKING:
     from .train import TrainConfig
 
+NAMES = {"accumulate": "accumulate (batches a step, of all processes together)"}  # in messages
 CHECKPOINTS_KEPT = 2  # if the newest one is damaged, the one before it is used
 # What a checkpoint holds beside its tensors.
 FACTS = {"step": int, "tokens": int, "window": int, "loss": float, "log": list[dict], "scaler": dict | None,
@@ -97,8 +98,8 @@ class TrainingRun:
         for name, now in self.settings.items():
             if recorded.get(name) != now:
                 raise ValueError(
-                    f"{path} was written with {name} = {recorded.get(name)!r}, this run has {now!r}: resume with the "
-                    f"same settings, or name another folder"
+                    f"{path} was written with {NAMES.get(name, name)} = {recorded.get(name)!r}, this run has {now!r}: "
+                    "resume with the same settings, or name another folder"
                 )
         weights, saved = dict(list_saved_tensors(self.model)), select_tensors(tensors, "model.")
         if weights.keys() != saved.keys() or any(weights[name].shape != saved[name].shape for name in saved):
@@ -139,8 +140,9 @@ class TrainingRun:
         for index, moments in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{key}": tensor for key, tensor in moments.items()}
         facts = {
-            "step": self.step, "tokens": self.tokens, "window": self.window, "loss": float(self.loss), "log": self.log,
-            "scaler": self.scaler.state_dict() if self.scaler is not None else None, "settings": self.settings,
+            "step": self.step, "tokens": int(self.tokens), "window": self.window, "loss": float(self.loss),
+            "log": self.log, "scaler": self.scaler.state_dict() if self.scaler is not None else None,
+            "settings": self.settings,
         }  # fmt: skip
         temporary = self.folder / "checkpoints" / "being-written"
         tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .files import describe_error
+from .processes import count_processes
 from .stopping import Terminated
 
 USER, OURS, INTERRUPTED, TERMINATED = 2, 1, 130, 143  # exit codes: whose mistake it was, or which signal came
@@ -23,6 +24,7 @@ NOTE = "while "  # how the notes of `doing` begin
 MEMORY_SIGNS = re.compile(
     r"DefaultCPUAllocator|not enough memory|out of memory|can't allocate memory|unable to mmap|Storage size calculation"
 )
+LOST_SIGNS = re.compile(r"gloo|NCCL|Connection (?:reset|closed|refused)|Broken pipe")
 PACKAGES = {"sklearn": "scikit-learn", "PIL": "pillow"}  # whose modules are called otherwise
 
 
@@ -79,6 +81,8 @@ def describe_failure(error: BaseException, command: str = "", smaller: Sequence[
         is_users = isinstance(error, ValueError | OSError | FloatingPointError | ImportError)
         return Failure(str(error), USER if is_users else OURS)
     reason = f"({type(error).__name__}: {shorten_text(error)})".replace(": )", ")")
+    if count_processes() > 1 and LOST_SIGNS.search(str(error)):
+        return Failure(f"another process of this run has ended, and so all of them do; --resume goes on {reason}", USER)
     if isinstance(error, OSError):  # of the network, or of a library
         return Failure(f"files or the network failed{describe_moment(error, command)} {reason}", USER)
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("bertlab"):

@@ -15,17 +15,18 @@ import torch
 from torch import nn
 
 from . import weights
-from .arguments import check_kind, check_number, check_path, check_text
+from .arguments import check_kind, check_number, check_path
 from .baselines import Bigram, fit_unigram, score_baseline, score_pretraining
 from .batches import Batches
 from .corpus import EncodedCorpus, encode_documents, pair_rows
 from .coverage import report_coverage
 from .failures import doing
 from .files import expand_home, write_json
+from .filling import fill_masks as fill_masks
 from .heads import Pretraining
 from .masking import Masking, PretrainingCollate
 from .memory import check_training_memory
-from .model import PRESETS, Bert, BertConfig, check_embeddings, check_finite, eval_mode, make_sinusoid_table
+from .model import PRESETS, Bert, BertConfig, make_sinusoid_table
 from .options import MOST_MINUTES, MOST_SEED, MOST_STEPS, check_plan, option
 from .plan_texts import (
     add_former_settings,
@@ -36,7 +37,9 @@ from .plan_texts import (
 )
 from .plan_texts import read_documents_and_groups as read_documents_and_groups
 from .precision import prefer_precision, settle_precision
+from .processes import check_agreement, decide, divide_batches, is_first_process
 from .run_folder import check_free_space, check_minutes, open_run_folder
+from .stopping import make_deadline
 from .train import TrainConfig, estimate_steps, evaluate, train
 from .vocabulary import learn_vocabulary
 from .wordpiece import WordPiece
@@ -89,7 +92,8 @@ class PretrainPlan:
     )
     steps: int = option(0, "of training", "training", shown="by --minutes", least=0, most=MOST_STEPS,
                         on_resume="filled in")  # fmt: skip
-    batch_size: int = option(64, "rows a step", "training", least=1, most=1_000_000)
+    batch_size: int = option(64, "rows a batch", "training", least=1, most=1_000_000)
+    accumulate: int = option(1, "batches a step, which all processes share", "training", least=1, most=10_000)
     masked: float = option(0.4, "share of the words to predict while training; judged is always at 15%", "training",
                            above=0, most=1)  # fmt: skip
     whole_words: bool = option(False, "mask all pieces of a word or none", "training")
@@ -128,6 +132,8 @@ def pretrain(
     resume: bool = False,
     watch: Callable[[dict, dict], None] | None = None,
     say: Callable[[str], None] = print,
+    stop_after: float | None = None,
+    checkpoint_minutes: float = 0.5,
 ) -> dict:
     """Make a BERT in `folder` from text, and return its results (also in `results.json`).
 
@@ -136,7 +142,9 @@ def pretrain(
     the last evaluation take extra time. `resume=True` continues the run in `folder`, or starts it if there is none; a
     training that has ended is not repeated, only what follows it. The folder then opens in transformers (`config.json`,
     `model.safetensors`, the tokenizer's files); `log.jsonl` is the log. Until then the folder holds no part of a model:
-    what the run has made lies in its `checkpoints`.
+    what the run has made lies in its `checkpoints`, of which one is written every `checkpoint_minutes`. After
+    `stop_after` minutes in all the run writes one and raises Terminated. Under torchrun the processes share each step's
+    batches; the folder must be on a disk that all of them see.
 
     Raises FileExistsError when `folder` holds a run and `resume` is False, or another model; ValueError when the text
     or the plan is not the one that the run began with; OSError when the folder cannot be written.
@@ -145,9 +153,12 @@ def pretrain(
     check_path(folder, "folder")
     if minutes is not None:
         minutes = check_number(minutes, "minutes", above=0, most=MOST_MINUTES)
+    checkpoint_minutes = check_number(checkpoint_minutes, "checkpoint_minutes", least=0, most=MOST_MINUTES)
+    pace = {"checkpoint_seconds": 60 * checkpoint_minutes, "deadline": make_deadline(stop_after)}
+    say = say if is_first_process() else lambda text: None
     folder = expand_home(folder)
     with open_run_folder(folder, plan, resume, {"--text": plan.text}) as recorded:
-        return run_pretraining(plan, folder, recorded, minutes, watch, say)
+        return run_pretraining(plan, folder, recorded, minutes, watch, say, **pace)
 
 
 def run_pretraining(
@@ -157,6 +168,8 @@ def run_pretraining(
     minutes: float | None,
     watch: Callable[[dict, dict], None] | None,
     say: Callable[[str], None],
+    checkpoint_seconds: float = 30.0,
+    deadline: float | None = None,
 ) -> dict:
     """`pretrain` in a folder that is held, from the start or from what its run.json `recorded`."""
     if recorded:
@@ -167,9 +180,11 @@ def run_pretraining(
         raise ValueError("how long? Give steps or minutes")
 
     training, held_out, kinds = split_plan_documents(plan, say)
-    tokenizer = load_vocabulary(folder) if recorded else learn_and_save_vocabulary(training, plan, folder)
+    tokenizer = load_vocabulary(folder) if recorded else decide(
+        lambda: learn_and_save_vocabulary(training, plan, folder))  # fmt: skip
     text, held_out_text = encode_documents(training, tokenizer), encode_documents(held_out, tokenizer)
     digest = sha256(text.ids.tobytes() + held_out_text.ids.tobytes()).hexdigest()
+    check_agreement(digest, "text")
     if recorded and recorded["text_sha256"] != digest:
         raise ValueError(
             f"the text is not the one that the run in {folder} began with ({' '.join(recorded['plan'].text)}): give it "
@@ -186,19 +201,25 @@ def run_pretraining(
         "held_out": report_coverage(held_out, held_out_text, held_out_batches.rows, tokenizer, say, held_out=True),
     }
     model = make_pretraining_model(plan, tokenizer, text)
-    plan, asked = settle_precision(plan, recorded, model)
+    plan, asked = decide(lambda: settle_precision(plan, recorded, model))
     judge = partial(evaluate, batches=thin_batches(held_out_batches), scores=score_pretraining)
     if not plan.steps:
         config = make_pretraining_config(plan)
-        plan = replace(plan, steps=estimate_steps(minutes, model, batches, config, judge, EVALUATIONS + 1))
-        say(f"{minutes:g} minutes are {plan.steps:,} steps of {plan.batch_size} rows on this machine")
-    check_free_space(folder, model, moments=1 if plan.optimizer == "muon" else 2, keep_best=False)
-    if not recorded:
-        write_json(folder / "run.json", {"plan": asdict(plan), "minutes": minutes, "text_sha256": digest,
-                                         "asked_precision": asked})  # fmt: skip
+        steps = estimate_steps(minutes, model, batches, config, judge, EVALUATIONS + 1)
+        plan = replace(plan, steps=steps)
+        rows = plan.batch_size * plan.accumulate
+        say(f"{minutes:g} minutes are {plan.steps:,} steps of {rows:,} rows on this machine")
 
+    def record_run() -> None:
+        check_free_space(folder, model, moments=1 if plan.optimizer == "muon" else 2, keep_best=False)
+        if not recorded:
+            write_json(folder / "run.json", {"plan": asdict(plan), "minutes": minutes, "text_sha256": digest,
+                                             "asked_precision": asked})  # fmt: skip
+
+    decide(record_run)
     config = make_pretraining_config(plan)
-    config = replace(config, evaluate_every=max(1, plan.steps // EVALUATIONS), log_every=max(1, plan.steps // 100))
+    config = replace(config, evaluate_every=max(1, plan.steps // EVALUATIONS), log_every=max(1, plan.steps // 100),
+                     checkpoint_seconds=checkpoint_seconds)  # fmt: skip
     log = train(
         model,
         batches,
@@ -207,13 +228,18 @@ def run_pretraining(
         folder=folder,
         resume=recorded is not None,
         watch=watch,
+        deadline=deadline,
     )
-    with prefer_precision(plan.precision):
-        results = compare_with_baselines(model, text, held_out_batches)
-    results |= {"steps": plan.steps, "tokens": log[-1]["tokens"], "text": reach}
-    weights.save(model, folder, tokenizer)
-    write_json(folder / "results.json", results)
-    return results
+
+    def finish() -> dict:
+        with prefer_precision(plan.precision):
+            results = compare_with_baselines(model, text, held_out_batches)
+        results |= {"steps": plan.steps, "tokens": log[-1]["tokens"], "text": reach}
+        weights.save(model, folder, tokenizer)
+        write_json(folder / "results.json", results)
+        return results
+
+    return decide(finish)
 
 
 # ---- Text ------------------------------------------------------------------------------------------------------------
@@ -321,6 +347,7 @@ def make_pretraining_config(plan: PretrainPlan) -> TrainConfig:
         weight_decay=plan.weight_decay,
         beta2=plan.beta2,
         precision=plan.precision,
+        accumulate=divide_batches(plan.accumulate, plan.batch_size),
         seed=plan.seed,
     )
 
@@ -369,30 +396,3 @@ def format_pretraining_results(results: dict) -> str:
             f"{100 * scores['mlm_accuracy']:>10.1f}%{nsp}"
         )
     return "\n".join(lines)
-
-
-# ---- Prediction ------------------------------------------------------------------------------------------------------
-
-
-def fill_masks(model: Pretraining, tokenizer: WordPiece, text: str, top: int = 5) -> list[list[tuple[str, float]]]:
-    """For each [MASK] in `text`, the `top` most probable tokens with their probabilities.
-
-    Raises ValueError for a text without [MASK] or with more tokens than the model has positions, for a `top` below 1,
-    and for a model whose weights are not numbers; TypeError for a model without a head for masked words.
-    """
-    check_kind(model, Pretraining, "model")
-    check_kind(tokenizer, WordPiece, "tokenizer")
-    check_embeddings(model, tokenizer)
-    top = check_number(top, "top", least=1, whole=True)
-    if "[MASK]" not in check_text(text, "text"):
-        raise ValueError("the text has no [MASK]: write [MASK] where a word is missing")
-    ids = torch.tensor([tokenizer.encode(text).input_ids], device=next(model.parameters()).device)
-    with eval_mode(model):
-        logits = model(ids).mlm_logits[0]  # (T, V)
-    masked = check_finite(logits[ids[0] == tokenizer.mask_id].float())
-    # Some models have more rows than words.
-    probabilities, words = masked.softmax(-1)[:, : len(tokenizer)].topk(min(top, len(tokenizer)))
-    return [
-        [(tokenizer.vocab[word], probability) for probability, word in zip(*row, strict=True)]
-        for row in zip(probabilities.tolist(), words.tolist(), strict=True)
-    ]

@@ -31,7 +31,7 @@ class TrainingClock:
             "step": self.run.step,
             "steps": self.steps,
             "seconds": seconds,
-            "tokens_per_second": (self.run.tokens - self.first_tokens) / seconds if seconds else 0.0,
+            "tokens_per_second": int(self.run.tokens - self.first_tokens) / seconds if seconds else 0.0,
             "seconds_left": seconds / steps_done * (self.steps - self.run.step) if steps_done else math.nan,
         }
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from .checkpoint import CHECKPOINTS_KEPT, list_checkpoints, list_saved_tensors
 from .files import COMMITTED, UNFINISHED, check_folder_takes_files, describe_error, expand_home, hold_lock
+from .processes import decide
 from .records import parse_fields, parse_record, read_record
 
 # What a model or a tokenizer of any program is stored in.
@@ -30,14 +31,20 @@ def open_run_folder(
     plan as a plan of this kind; None for a new run.
 
     `inputs` are the files and folders that the run reads, by option. The folder, and those above it, are made if need
-    be. Raises FileExistsError for a run that is not to be resumed, and for a model that is not this run's; ValueError
-    for a plan that differs from the recorded one in what a resumed run may not change; OSError for a folder that cannot
-    be written, or that another process holds. All of this is before anything in the folder changes.
+    be; of several processes, the first does all this. Raises FileExistsError for a run that is not to be resumed, and
+    for a model that is not this run's; ValueError for a plan that differs from the recorded one in what a resumed run
+    may not change; OSError for a folder that cannot be written, or that another process holds. All of this is before
+    anything in the folder changes.
     """
-    check_run_folder(folder, inputs)
-    read_run(folder, plan, resume)
-    with make_and_lock_folder(folder):
-        yield read_run(folder, plan, resume)  # another process may have ended in between
+    with contextlib.ExitStack() as held:
+
+        def open_folder() -> dict[str, Any] | None:
+            check_run_folder(folder, inputs)
+            read_run(folder, plan, resume)
+            held.enter_context(make_and_lock_folder(folder))
+            return read_run(folder, plan, resume)  # another run may have ended in between
+
+        yield decide(open_folder)
 
 
 def check_run_folder(folder: Path, inputs: Mapping[str, Sequence[str]]) -> None:
@@ -159,8 +166,7 @@ def make_and_lock_folder(folder: Path) -> Iterator[None]:
     """Make the folder if need be, try to write into it, and hold its lock. What was made goes again if the run fails
     before it has a run.json.
 
-    Raises OSError when it cannot be written, or when another process holds it. Under `torchrun` only the first process
-    takes the lock: the others belong to the same run.
+    Raises OSError when it cannot be written, or when another process holds it.
     """
     made = [path for path in (folder / "checkpoints", folder, *folder.absolute().parents) if not path.exists()]
     try:
@@ -168,11 +174,10 @@ def make_and_lock_folder(folder: Path) -> Iterator[None]:
         check_folder_takes_files(folder)
     except OSError as error:
         raise OSError(f"--out {folder} cannot be used: {describe_error(error)}") from None
-    first = os.environ.get("RANK", "0") == "0"
     lock = folder / "checkpoints" / "lock"
     try:
-        with hold_lock(lock, f"the run in {folder}") if first else contextlib.nullcontext():
-            for left in folder.glob(f".*{UNFINISHED}") if first else ():  # by a process that was killed
+        with hold_lock(lock, f"the run in {folder}"):
+            for left in folder.glob(f".*{UNFINISHED}"):  # by a process that was killed
                 left.unlink(missing_ok=True)
             yield
     except BaseException:

@@ -1,9 +1,15 @@
-"""Ctrl-C and SIGTERM: a training finishes its step and writes a checkpoint first, a command ends with a line."""
+"""Ctrl-C, SIGTERM and a time limit: a training finishes its step and writes a checkpoint first, a command ends with
+a line."""
 
 import contextlib
+import math
 import signal
 import threading
+import time
 from collections.abc import Iterator
+
+from .arguments import check_number
+from .options import MOST_MINUTES
 
 
 class Terminated(SystemExit):
@@ -35,12 +41,23 @@ def raise_at_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, signal.SIG_DFL if previous is None else previous)
 
 
-class StopSignal:
-    """Delay Ctrl-C and SIGTERM until the end of a step. A second one stops at once. `exception` is what to raise."""
+def make_deadline(stop_after: float | None) -> float | None:
+    """The moment, of `time.monotonic`, that is so many minutes from now. Raises ValueError for an impossible number."""
+    if stop_after is None:
+        return None
+    return time.monotonic() + 60 * check_number(stop_after, "stop_after", above=0, most=MOST_MINUTES)
 
-    def __init__(self):
+
+class StopSignal:
+    """Delay Ctrl-C and SIGTERM until the end of a step. `exception` is what to raise then, and after the `deadline`.
+
+    A second Ctrl-C stops at once. A second SIGTERM does not: torchrun sends its own after that of a queue.
+    """
+
+    def __init__(self, deadline: float | None = None):
         self.requested = False
-        self.exception: type[BaseException] = KeyboardInterrupt
+        self.deadline = math.inf if deadline is None else deadline
+        self.exception: type[BaseException] = Terminated
 
     def __enter__(self) -> "StopSignal":
         self.main = threading.current_thread() is threading.main_thread()
@@ -55,14 +72,15 @@ class StopSignal:
 
     def request_stop(self, number: int, _) -> None:
         self.exception = Terminated if number == signal.SIGTERM else KeyboardInterrupt
-        if self.requested:
-            raise self.exception("stopped in the middle of a step; the last checkpoint is complete")
+        if self.requested and number == signal.SIGINT:
+            raise KeyboardInterrupt("stopped in the middle of a step; the last checkpoint is complete")
         self.requested = True
 
     def is_agreed(self, accelerator) -> bool:
         """Whether any process has to stop. Then all of them do: one must not leave while another waits for it."""
+        requested = self.requested or time.monotonic() > self.deadline
         if accelerator.num_processes == 1:
-            return self.requested
+            return requested
         import torch
 
-        return bool(accelerator.reduce(torch.tensor(float(self.requested), device=accelerator.device), "sum").item())
+        return bool(accelerator.reduce(torch.tensor(float(requested), device=accelerator.device), "sum").item())

@@ -12,7 +12,6 @@ PyTorch and accelerate, and tests/test_gpu_path.py tests every decision that can
 import contextlib
 import copy
 import math
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -37,6 +36,7 @@ from .precision import (
     multiply_fast,
     prefer_precision,
 )
+from .processes import check_agreement, count_processes, decide, join_processes
 from .progress import ProgressBar, TrainingClock, quiet
 from .stopping import StopSignal
 
@@ -108,6 +108,7 @@ def train(
     resume: bool = False,
     watch: Callable[[dict, dict], None] | None = None,
     scale: Callable[[str], float] | None = None,
+    deadline: float | None = None,
 ) -> list[dict]:
     """Train `model` in place and return the log: rows of step, tokens, learning_rate, loss, and results of `evaluate`.
 
@@ -115,8 +116,9 @@ def train(
     `watch(row, status)` is called for every row of the log, and `watch({}, status)` about once a second; the status is
     that of `TrainingClock`. The default draws a progress bar; `watch=quiet` draws nothing. `scale(name)` is a factor
     for the learning rate of a parameter. Under `torchrun` the processes share the work. Ctrl-C (or SIGTERM) finishes
-    the step, writes a checkpoint and raises KeyboardInterrupt (or Terminated). Raises FileExistsError when `folder`
-    holds a run and `resume` is False, ValueError for other settings, FloatingPointError for a loss of nan, OSError.
+    the step, writes a checkpoint and raises KeyboardInterrupt (or Terminated, also after the `deadline`, a moment of
+    `time.monotonic`). Raises FileExistsError when `folder` holds a run and `resume` is False, ValueError for other
+    settings, FloatingPointError for a loss of nan, OSError.
     """
     check_training(model, batches, config, evaluate)
     accelerator, config = make_accelerator(config, model)
@@ -131,14 +133,14 @@ def train(
     first = run.step * config.accumulate * processes + accelerator.process_index
     numbers = range(first, config.steps * config.accumulate * processes, processes)
     try:
-        with preserve_random_state(), allow_tf32(accelerator.device), StopSignal() as stop:
+        with preserve_random_state(), allow_tf32(accelerator.device), StopSignal(deadline) as stop:
             wrapped.train()
             log.report_start()
             upcoming = prefetch_batches(batches, numbers, accelerator.device, config.workers)
             while run.step < config.steps and not run.has_lost_patience(config):
                 for group in optimizer.param_groups:
                     group["lr"] = learning_rate_at(run.step, config) * group.get("scale", 1.0)
-                step_loss = torch.zeros((), device=accelerator.device)
+                step_loss, step_tokens = torch.zeros((), device=accelerator.device), 0
                 for part in range(config.accumulate):
                     number, tokens, batch = next(upcoming)
                     torch.manual_seed(derive_seed(config.seed, number))  # dropout depends on the batch alone
@@ -147,12 +149,15 @@ def train(
                         loss = forward(**batch).loss / config.accumulate
                         accelerator.backward(loss)
                     step_loss += loss.detach().float()
-                    run.tokens += tokens * processes
+                    step_tokens += tokens
                 if config.clip:
                     accelerator.clip_grad_norm_(wrapped.parameters(), config.clip)
                 prepared.step()
                 prepared.zero_grad()
                 run.loss = run.loss + accelerator.reduce(step_loss, "mean")
+                if processes > 1:  # it stays on the GPU until a number is due
+                    step_tokens = accelerator.reduce(torch.tensor(step_tokens, device=accelerator.device), "sum")
+                run.tokens = run.tokens + step_tokens
                 run.step, run.window = run.step + 1, run.window + 1
 
                 ended = log.report_step()
@@ -207,7 +212,9 @@ class TrainingLog:
             )
         run.loss, run.window = torch.zeros(()), 0
         rate = learning_rate_at(run.step - 1, config)
-        self.add_row({"step": run.step, "tokens": run.tokens, "learning_rate": rate, "loss": loss}, with_evaluation)
+        self.add_row(
+            {"step": run.step, "tokens": int(run.tokens), "learning_rate": rate, "loss": loss}, with_evaluation
+        )
         return last or run.has_lost_patience(config)
 
     def add_row(self, row: dict, with_evaluation: bool) -> None:
@@ -293,7 +300,7 @@ def estimate_steps(
         with eval_mode(model), prefer_precision(choose_precision(config.precision, find_training_device(), model)):
             evaluate(model)
         seconds -= evaluations * (time.perf_counter() - started)
-    return broadcast_number(max(1, round(seconds / step_seconds)))
+    return decide(lambda: max(1, round(seconds / step_seconds)))
 
 
 def measure_step(model: nn.Module, batches: Batches, config: TrainConfig, steps: int) -> float:
@@ -309,21 +316,13 @@ def measure_step(model: nn.Module, batches: Batches, config: TrainConfig, steps:
     config = replace(config, steps=steps, learning_rate=1e-9, log_every=4, evaluate_every=0, keep_best="", patience=0)
     train(model, batches, config, watch=note_time)
     if len(reached) < 2:  # another process measures
-        return broadcast_number(0.0)
+        return decide(lambda: 0.0)
     (start, first, before), (end, last, after) = reached[0], reached[-1]
     measured = (end - start) / (last - first)
     if batches.lengths is not None and after > before:
         usual = float(batches.lengths.mean()) * batches.batch_size * config.accumulate
-        processes = int(os.environ.get("WORLD_SIZE", "1"))
-        measured *= usual * processes / ((after - before) / (last - first))
-    return broadcast_number(measured)
-
-
-def broadcast_number(number: float) -> float:
-    """The first process's number, on every process."""
-    from accelerate.utils import broadcast_object_list
-
-    return broadcast_object_list([number])[0]
+        measured *= usual * count_processes() / ((after - before) / (last - first))
+    return decide(lambda: measured)
 
 
 # ---- Parts of the loop -----------------------------------------------------------------------------------------------
@@ -339,6 +338,7 @@ def make_accelerator(config: TrainConfig, model: nn.Module):
     from accelerate import Accelerator, DistributedDataParallelKwargs
     from accelerate.state import AcceleratorState
 
+    join_processes()
     AcceleratorState._reset_state()  # as transformers does
     precision = choose_precision(config.precision, find_training_device(), model)
     # A head whose labels are missing gets no gradient; without this, DDP would wait for one.
@@ -364,11 +364,15 @@ def open_run(
     resume: bool,
 ) -> TrainingRun:
     """A new run, or the one in `folder`. Raises FileExistsError or ValueError, see `train`."""
-    settings = asdict(config) | batches.get_settings()
+    together = {
+        "accumulate": config.accumulate * accelerator.num_processes
+    }  # other processes may share a step's batches
+    settings = asdict(config) | together | batches.get_settings()
     run = TrainingRun(model, optimizer, accelerator.scaler, settings, defaults=asdict(TrainConfig()))
     if folder is not None:
         with accelerator.main_process_first():  # one sets damaged checkpoints aside, then the others read
             run.open_folder(Path(folder), resume)
+        check_agreement(run.step, "checkpoint")
     return run
 
 

@@ -20,6 +20,7 @@ def add_finetune_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run_finetune(options: argparse.Namespace) -> None:
+    from ..processes import is_first_process
     from ..run_folder import make_run_plan
     from ..tasks import FinetunePlan, draw_report, find_task, finetune, format_scores
 
@@ -30,6 +31,8 @@ def run_finetune(options: argparse.Namespace) -> None:
         find_task(plan.task).check_report()
         check_picture_path(options.picture, "--picture")
     results = finetune(plan, options.out, resume=options.resume)
+    if not is_first_process():
+        return
     print(f"\n{format_scores(results)}\n\n{results['steps']:,} steps in {results['seconds']:.0f} seconds")
     if options.picture:
         with doing("drawing", options.picture):

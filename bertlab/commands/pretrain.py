@@ -15,11 +15,16 @@ def add_pretrain_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on with the run in FOLDER, if it holds one")
     parser.add_argument("--minutes", type=float, metavar="N",
                         help="of training, instead of --steps: the steps follow from the measured speed")  # fmt: skip
+    limit = "minutes in all, after which it writes a checkpoint and stops, for a queue with a time limit"
+    parser.add_argument("--stop-after", type=float, metavar="N", help=limit)
+    parser.add_argument("--checkpoint-minutes", type=float, default=0.5, metavar="N",
+                        help="between checkpoints (default: 0.5)")  # fmt: skip
     add_plan_options(parser, PretrainPlan)
 
 
 def run_pretrain(options: argparse.Namespace) -> None:
     from ..pretrain import PretrainPlan, format_pretraining_results, pretrain
+    from ..processes import is_first_process
     from ..run_folder import make_run_plan
 
     if options.steps is not None and options.minutes is not None:
@@ -34,7 +39,10 @@ def run_pretrain(options: argparse.Namespace) -> None:
         )
     if "same_source" in given and len(plan.text) == 1:
         raise ValueError("--same-source changes nothing with one text: name several")
-    results = pretrain(plan, options.out, minutes=options.minutes, resume=options.resume)
+    results = pretrain(plan, options.out, minutes=options.minutes, resume=options.resume, stop_after=options.stop_after,
+                       checkpoint_minutes=options.checkpoint_minutes)  # fmt: skip
+    if not is_first_process():
+        return
     print(format_pretraining_results(results))
     print(
         f'\nsaved in {options.out}; try: python -m bertlab fill "The [MASK] of the United States" --model {options.out}'

@@ -24,6 +24,7 @@ from ..files import expand_home, format_json, write_json, write_text
 from ..model_files import read_config
 from ..options import MOST_STEPS
 from ..precision import prefer_precision, settle_precision
+from ..processes import check_agreement, decide, is_first_process
 from ..records import read_record_lines
 from ..run_folder import check_free_space, open_run_folder, read_recorded_plan
 from ..train import TrainConfig, train
@@ -60,6 +61,7 @@ def finetune(
     check_kind(plan, FinetunePlan, "plan")
     check_path(folder, "folder")
     folder = expand_home(folder)
+    say = say if is_first_process() else lambda text: None
     inputs = {f"--{name}": [value] for name in ("train", "eval", "dev", "model") if (value := getattr(plan, name))}
     with open_run_folder(folder, plan, resume, inputs) as recorded:
         return run_finetuning(plan, folder, recorded, data, watch, say)
@@ -94,25 +96,32 @@ def run_finetuning(
         model = load_task_model(plan, task, start, data.train)
     weights.check_vocabulary(tokenizer, model, plan.model)
     data = leave_out_cut(plan, task, data, say) if plan.whole else data
-    plan, asked = settle_precision(plan, recorded, model)
+    plan, asked = decide(lambda: settle_precision(plan, recorded, model))
     batches, config = prepare_training(plan, task, data, say)
-    check_free_space(folder, model, moments=2, keep_best=bool(plan.evaluations))
-    if not recorded or recorded["plan"] != plan:
-        write_json(folder / "run.json", {"plan": asdict(plan), "data_sha256": fingerprint, "asked_precision": asked}
-                   | settings)  # fmt: skip
 
+    def record_run() -> None:
+        check_free_space(folder, model, moments=2, keep_best=bool(plan.evaluations))
+        if not recorded or recorded["plan"] != plan:
+            facts = {"plan": asdict(plan), "data_sha256": fingerprint, "asked_precision": asked}
+            write_json(folder / "run.json", facts | settings)
+
+    check_agreement(fingerprint, "data set")
+    decide(record_run)
     begun = time.perf_counter()
     validate = (lambda model: task.validate(model, data.dev)) if plan.evaluations else None
     scale = scale_learning_rates(plan, model.config.num_hidden_layers)
     train(model, batches, config, evaluate=validate, folder=folder, resume=bool(recorded), watch=watch, scale=scale)
     seconds = time.perf_counter() - begun
-    labels = list(task.labels) or None
-    weights.save(model.cpu(), folder, tokenizer, labels=labels)
-    with prefer_precision(plan.precision):
-        results = judge_model(plan, task, model, data, folder)
-    results |= {"steps": config.steps, "seconds": round(seconds, 1)}
-    write_json(folder / "results.json", results)
-    return results
+
+    def finish() -> dict:
+        weights.save(model.cpu(), folder, tokenizer, labels=list(task.labels) or None)
+        with prefer_precision(plan.precision):
+            results = judge_model(plan, task, model, data, folder)
+        results |= {"steps": config.steps, "seconds": round(seconds, 1)}
+        write_json(folder / "results.json", results)
+        return results
+
+    return decide(finish)
 
 
 @doing("judging the model on the test examples")

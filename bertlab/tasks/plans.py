@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 
 from ..options import MOST_SEED, check_plan, option
+from ..processes import divide_batches
 from ..train import TrainConfig
 from .base import Task
 from .named import NAMED, TASKS, find_task
@@ -127,7 +128,7 @@ def make_finetuning_config(plan: FinetunePlan, steps: int, selection: str) -> Tr
         learning_rate=plan.learning_rate,
         warmup=plan.warmup,
         weight_decay=plan.weight_decay,
-        accumulate=plan.accumulate,
+        accumulate=divide_batches(plan.accumulate, plan.batch_size),
         precision=plan.precision,
         seed=plan.seed,
         log_every=max(1, steps // 50),
