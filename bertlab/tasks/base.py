@@ -94,7 +94,8 @@ class Task:
         length = check_number(length, "length", least=4, whole=True)
         self.tokenizer, self.length = tokenizer, length
         self.collate: Callable = PaddingCollate(tokenizer.pad_id)
-        self.truncated = 0  # examples of the last `make_rows` that were too long
+        self.truncated = 0  # examples of the last `make_rows` of which something was cut
+        self.windowed = 0  # those that were read in several rows
 
     # Making a task
 
@@ -185,10 +186,10 @@ class Task:
         raise NotImplementedError
 
     def describe_losses(self, count: int) -> list[str]:
-        """What the last `make_rows` of `count` examples truncated or dropped, a sentence each."""
-        if not self.truncated:
-            return []
-        return [f"{self.truncated:,} of {count:,} examples are truncated: more than {self.length} tokens (--length)"]
+        """What the last `make_rows` of `count` examples truncated, or read in parts, a sentence each."""
+        kinds = {"truncated": self.truncated, "read in parts": self.windowed}
+        return [f"{number:,} of {count:,} examples are {what}: more than {self.length} tokens (--length)"
+                for what, number in kinds.items() if number]  # fmt: skip
 
     def keep_whole(self, examples: Sequence) -> list:
         """The examples of which nothing would be truncated."""
@@ -300,28 +301,30 @@ class TextTask(Task):
     def get_answer(cls, example) -> Any:
         return example[2]
 
-    def make_rows(self, examples: Sequence) -> list[dict]:
+    def make_rows(self, examples: Sequence, windows: bool = False) -> list[dict]:
         """[CLS] text [SEP], or [CLS] text [SEP] pair [SEP], the longer text cut first, and `labels`: `encode_answer` of
-        each example."""
+        each example. With `windows`, what is too long is in several rows instead (see `encode_texts`)."""
         for number, example in enumerate(check_list(examples, "examples", "examples")):
             check_fields(example, self.example, f"examples[{number}]")  # the answer is not known when predicting
         texts, pairs = [example.text for example in examples], [example.pair for example in examples]
-        rows, self.truncated = encode_texts(self.tokenizer, texts, pairs, self.length)
-        return [row | {"labels": self.encode_answer(example)} for row, example in zip(rows, examples, strict=True)]
+        rows, self.truncated, self.windowed = encode_texts(self.tokenizer, texts, pairs, self.length, windows)
+        answers = [self.encode_answer(example) for example in examples]
+        return [row | {"labels": answers[row["number"]]} for row in rows]
 
     def encode_answer(self, example) -> Any:
         """The answer of an example as `labels` of a row."""
         raise NotImplementedError
 
     def predict(self, model: nn.Module, examples: Sequence, **options) -> list[dict]:
-        """For each text what `decode_logits` makes of its logits (C,)."""
+        """For each text what `decode_logits` makes of its logits (C,): the mean of those of its windows, where it is
+        longer than a row."""
         check_kind(model, nn.Module, "model")
-        rows = self.make_rows(examples)
-        predictions: list[dict] = [{}] * len(rows)
+        rows = self.make_rows(examples, windows=True)
+        found: list[list[Tensor]] = [[] for _ in examples]
         for chosen, output in run_model(model, rows, self.collate):
             for i, logits in zip(chosen, output.logits.float(), strict=True):
-                predictions[i] = self.decode_logits(logits, **options)
-        return predictions
+                found[rows[i]["number"]].append(logits)
+        return [self.decode_logits(torch.stack(logits).mean(0), **options) for logits in found]
 
     def decode_logits(self, logits: Tensor, **options) -> dict:
         """A prediction from the logits (C,) of one text."""

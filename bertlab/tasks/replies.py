@@ -75,7 +75,7 @@ class ReplyChoice(Task):
         """The right pairs. The wrong ones are drawn by `add_wrong_replies`, from the replies of these rows, in each
         batch anew."""
         sources, targets = [example.source for example in examples], [example.target for example in examples]
-        rows, self.truncated = encode_texts(self.tokenizer, sources, targets, self.length)
+        rows, self.truncated, _ = encode_texts(self.tokenizer, sources, targets, self.length)
         known = group_replies(examples)
         self.pool = [row | {"labels": 1, "reply": e.target.lower(), "known": known[e.source.lower()]}
                      for row, e in zip(rows, examples, strict=True)]  # fmt: skip
@@ -148,10 +148,11 @@ class ReplyChoice(Task):
 
     def predict_inputs(self, model: nn.Module, inputs: Sequence, **options) -> list[dict]:
         """For each (what was said, replies) the best `reply`, its `probability`, and the `ranking` of all."""
-        predictions, self.truncated = [], 0
+        predictions, self.truncated, self.windowed = [], 0, 0
         for source, replies in watch_items(self.parse_inputs(inputs), "predicting", len(inputs)):
             ranked = self.rank_replies(model, source, replies)
             self.truncated += bool(self.classification.truncated)
+            self.windowed += bool(self.classification.windowed)
             ranking = [[reply, share] for share, reply in ranked]
             predictions.append({"reply": ranked[0][1], "probability": ranked[0][0], "ranking": ranking})
         return predictions

@@ -5,6 +5,7 @@ Dimension letters: B rows of a batch, T tokens.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -46,28 +47,46 @@ class PaddingCollate:
 
 
 def encode_texts(
-    tokenizer: WordPiece, texts: Sequence[str], pairs: Sequence[str | None], length: int
-) -> tuple[list[dict], int]:
-    """Rows [CLS] text [SEP], or [CLS] text [SEP] pair [SEP] where there is a pair, and how many were truncated.
+    tokenizer: WordPiece, texts: Sequence[str], pairs: Sequence[str | None], length: int, windows: bool = False
+) -> tuple[list[dict], int, int]:
+    """Rows [CLS] text [SEP], or [CLS] text [SEP] pair [SEP] where there is a pair; how many texts were truncated, and
+    how many are in several rows.
 
-    The longer text of a pair is cut first. Without any pair the rows have no `token_type_ids`.
+    The longer text of a pair is cut first. With `windows` a text that is too long is in several rows instead
+    (`cut_windows`); `number` of a row is that of its text. Without any pair the rows have no `token_type_ids`.
     """
     first, second = tokenizer.encode_bulk(texts), tokenizer.encode_bulk([pair or "" for pair in pairs])
     cls, sep = tokenizer.cls_id, tokenizer.sep_id
     any_pair = any(pair is not None for pair in pairs)
-    rows, truncated = [], 0
-    for a, b, pair in zip(first, second, pairs, strict=True):
+    rows, truncated, windowed = [], 0, 0
+    for number, (a, b, pair) in enumerate(zip(first, second, pairs, strict=True)):
         parts = [a] if pair is None else [a, b]
         room = length - 1 - len(parts)
+        versions = [parts]
         if sum(map(len, parts)) > room:
-            parts, truncated = truncate_longest_first(parts, room), truncated + 1
-        row = {"input_ids": [cls, *parts[0], sep]}
-        segments = [0] * len(row["input_ids"])
-        if pair is not None:
-            row["input_ids"] += [*parts[1], sep]
-            segments += [1] * (len(parts[1]) + 1)
-        rows.append(row | ({"token_type_ids": segments} if any_pair else {}))
-    return rows, truncated
+            versions = cut_windows(parts, room) if windows else [truncate_longest_first(parts, room)]
+            windowed += windows
+            truncated += not windows or (len(parts) == 2 and min(map(len, parts)) > room // 2)
+        for parts in versions:
+            row = {"input_ids": [cls, *parts[0], sep], "number": number}
+            segments = [0] * len(row["input_ids"])
+            if pair is not None:
+                row["input_ids"] += [*parts[1], sep]
+                segments += [1] * (len(parts[1]) + 1)
+            rows.append(row | ({"token_type_ids": segments} if any_pair else {}))
+    return rows, truncated, windowed
+
+
+def cut_windows(parts: Sequence[list], room: int) -> list[list[list]]:
+    """Versions of one or two lists that have `room` entries at most: the longest is cut into parts as equal as they can
+    be, each beside the other list, which is whole, or cut to half of the room."""
+    longest = max(range(len(parts)), key=lambda i: len(parts[i]))
+    others = {i: part[: room // 2] for i, part in enumerate(parts) if i != longest}
+    long = parts[longest]
+    count = -(-len(long) // (room - sum(map(len, others.values()))))
+    edges = [len(long) * number // count for number in range(count + 1)]
+    pieces = [long[start:end] for start, end in pairwise(edges)]
+    return [[others.get(i, piece) for i in range(len(parts))] for piece in pieces]
 
 
 def count_row_tokens(rows: Sequence[dict]) -> list[int]:

@@ -91,6 +91,22 @@ def parse_tagged_row(row: dict) -> TaggedSentence:
     return TaggedSentence(words, parsed)
 
 
+def cut_word_windows(sizes: Sequence[int], room: int, overlap: int) -> list[tuple[int, int]]:
+    """(first word, end) of windows of at most `room` pieces, from the `sizes` of the words in pieces. Each begins with
+    words of the window before, of `overlap` pieces at most."""
+    windows, start, end = [], 0, 0
+    while end < len(sizes):
+        count = sum(sizes[start:end])
+        while end < len(sizes) and (end == start or count + sizes[end] <= room):
+            count, end = count + sizes[end], end + 1
+        windows.append((start, end))
+        back, shared = end, 0
+        while back > start + 1 and shared + sizes[back - 1] <= overlap:
+            back, shared = back - 1, shared + sizes[back - 1]
+        start = back
+    return windows
+
+
 class Tagging(Task):
     """A tag for each word. `label_on` says which piece carries the label of a word: "first", "last" or "all"."""
 
@@ -214,26 +230,27 @@ class Tagging(Task):
     def get_labels(cls, example: TaggedSentence) -> Sequence[str]:
         return example.tags
 
-    def make_rows(self, examples: Sequence[TaggedSentence]) -> list[dict]:
+    def make_rows(self, examples: Sequence[TaggedSentence], overlap: bool = False) -> list[dict]:
         """Rows with a label on one piece (or all) of each word, -100 elsewhere. A sentence that is too long is read in
-        several rows. `words` of a row are (number of the sentence, its first word, the position that speaks for each
-        word)."""
+        several rows; with `overlap` each begins with the last words of the one before, a quarter of its pieces.
+        `words` of a row are (number of the sentence, its first word, the position that speaks for each word)."""
         distinct = list({word for example in examples for word in example.words})
         ids_of = dict(zip(distinct, self.tokenizer.encode_bulk(distinct), strict=True))
         number = {label: i for i, label in enumerate(self.labels)}
         room = self.length - 2
-        rows, self.truncated = [], 0
+        rows, self.windowed = [], 0
         for sentence, example in enumerate(examples):
-            begun = len(rows)
-            for i, (word, tag) in enumerate(zip(example.words, example.tags, strict=True)):
-                ids = ids_of[word][:room] or [self.tokenizer.unk_id]  # what is invisible is a word all the same
-                if len(rows) == begun or len(rows[-1]["input_ids"]) - 1 + len(ids) > room:
-                    rows.append({"input_ids": [self.tokenizer.cls_id], "labels": [IGNORE], "words": (sentence, i, [])})
-                self._add_word(rows[-1], ids, number.get(tag, IGNORE))
-            self.truncated += len(rows) - begun > 1
-        for row in rows:
-            row["input_ids"].append(self.tokenizer.sep_id)
-            row["labels"].append(IGNORE)
+            # What is invisible is a word all the same.
+            pieces = [ids_of[word][:room] or [self.tokenizer.unk_id] for word in example.words]
+            windows = cut_word_windows(list(map(len, pieces)), room, room // 4 if overlap else 0)
+            self.windowed += len(windows) > 1
+            for start, end in windows:
+                row = {"input_ids": [self.tokenizer.cls_id], "labels": [IGNORE], "words": (sentence, start, [])}
+                for word in range(start, end):
+                    self._add_word(row, pieces[word], number.get(example.tags[word], IGNORE))
+                row["input_ids"].append(self.tokenizer.sep_id)
+                row["labels"].append(IGNORE)
+                rows.append(row)
         return rows
 
     def _add_word(self, row: dict, ids: Sequence[int], label: int) -> None:
@@ -243,16 +260,11 @@ class Tagging(Task):
         row["input_ids"] += ids
         row["labels"] += [label if self.label_on == "all" or j == speaks else IGNORE for j in range(len(ids))]
 
-    def describe_losses(self, count: int) -> list[str]:
-        if not self.truncated:
-            return []
-        return [
-            f"{self.truncated:,} of {count:,} sentences are read in parts: more than {self.length} tokens (--length)"
-        ]
-
     def predict(self, model: nn.Module, examples: Sequence[TaggedSentence]) -> list[dict]:
-        """For each sentence its `words`, their `tags`, and the `probability` of each tag."""
-        rows = self.make_rows(examples)
+        """For each sentence its `words`, their `tags`, and the `probability` of each tag. A word that is in two rows
+        has its tag from the one where it is farther from the edge."""
+        rows = self.make_rows(examples, overlap=True)
+        margins = [[-1] * len(example.words) for example in examples]
         predictions = [
             {"words": e.words, "tags": ["O"] * len(e.words), "probability": [0.0] * len(e.words)} for e in examples
         ]
@@ -261,8 +273,11 @@ class Tagging(Task):
             for i, p, tags in zip(chosen, shares.tolist(), best.tolist(), strict=True):
                 sentence, first, positions = rows[i]["words"]
                 for word, at in enumerate(positions, first):
-                    predictions[sentence]["tags"][word] = self.labels[tags[at]]
-                    predictions[sentence]["probability"][word] = p[at]
+                    margin = min(at, len(rows[i]["input_ids"]) - 1 - at)
+                    if margin > margins[sentence][word]:
+                        margins[sentence][word] = margin
+                        predictions[sentence]["tags"][word] = self.labels[tags[at]]
+                        predictions[sentence]["probability"][word] = p[at]
         return predictions
 
     def score(self, examples: Sequence[TaggedSentence], predictions: Sequence[dict]) -> dict[str, float]:

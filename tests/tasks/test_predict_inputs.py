@@ -89,9 +89,9 @@ def test_texts_are_no_files(text):
 def test_long_lines_are_cut_and_counted(runs, tmp_path, capsys):
     file = tmp_path / "a.txt"
     file.write_text("the cat\n" + "the cat sat . " * 20_000 + "\n")
-    for name, message in (("classify", "1 of 2 examples are truncated: more than 16 tokens\n"),
+    for name, message in (("classify", "1 of 2 examples are read in parts: more than 16 tokens\n"),
                           ("write", "1 of 2 examples are truncated: more than 16 tokens\n"),
-                          ("tag", "1 of 2 sentences are read in parts: more than 16 tokens\n")):  # fmt: skip
+                          ("tag", "1 of 2 examples are read in parts: more than 16 tokens\n")):  # fmt: skip
         if name == "tag":
             file.write_text("the cat\n" + "the cat sat . " * 20 + "\n")
         assert main(["predict", "--model", str(runs / name), str(file)]) == 0

@@ -104,12 +104,12 @@ FILMS = [
 
 def test_classify_rows_literally():
     task = Classification(PIECES, ["neg", "pos"], length=6)
-    assert task.make_rows(FILMS[:1]) == [{"input_ids": [CLS, *ids("good film"), SEP], "labels": 1}]
+    assert task.make_rows(FILMS[:1]) == [{"input_ids": [CLS, *ids("good film"), SEP], "number": 0, "labels": 1}]
     rows = task.make_rows([LabelledText("the cat sat on", "a dog ran", "?"), LabelledText("", None, "neg")])
     assert rows[0] == {
         "input_ids": [CLS, *ids("the cat"), SEP, *ids("a"), SEP], "token_type_ids": [0, 0, 0, 0, 1, 1],
-        "labels": IGNORE}  # fmt: skip
-    assert rows[1] == {"input_ids": [CLS, SEP], "token_type_ids": [0, 0], "labels": 0}
+        "number": 0, "labels": IGNORE}  # fmt: skip
+    assert rows[1] == {"input_ids": [CLS, SEP], "token_type_ids": [0, 0], "number": 1, "labels": 0}
     assert task.truncated == 1
     assert count_row_tokens(rows) == [6, 2]
 
@@ -174,7 +174,7 @@ def test_a_long_sentence_is_read_in_parts():
     assert [row["input_ids"] for row in rows] == [[CLS, *ids(text), SEP] for text in
                                                   ("dog", "cat cat ##s", "play ##ing dog")]  # fmt: skip
     assert [row["words"] for row in rows] == [(0, 0, [1]), (1, 0, [1, 2]), (1, 2, [1, 3])]
-    assert task.truncated == 1
+    assert (task.windowed, task.truncated) == (1, 0)
     said = task.predict(Tagger(SMALL, 2), [TaggedSentence(["dog"], ["N"]), long])
     assert [len(one["tags"]) for one in said] == [1, 4]
     assert all(0.5 <= p <= 1 for one in said for p in one["probability"])
