@@ -166,6 +166,7 @@ def train(
                 if saving and accelerator.is_main_process:
                     run.save()
                 if stopped and not ended:
+                    accelerator.wait_for_everyone()  # torchrun soon kills all when one leaves; the checkpoint is first
                     progress = f"{run.step} of {config.steps}{run.describe_last_checkpoint()}"
                     raise stop.exception(f"stopped after step {progress}")
             run.restore_best_weights()
