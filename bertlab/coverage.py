@@ -6,6 +6,7 @@ A text can be read wrongly without an error, for example as one endless sentence
 import re
 from collections import Counter
 from collections.abc import Callable
+from itertools import chain
 
 import numpy as np
 
@@ -34,7 +35,7 @@ def measure_coverage(documents: Documents, text: EncodedCorpus, rows: Rows, toke
     in_rows, unknown                the shares of the tokens that are in some row, and that are [UNK]
     rows, next, random              how many rows, and how many of each next-sentence label
     long_words                      words of more than 100 characters, each of which is one [UNK]
-    characters                      all of the sentences'
+    characters                      all of the sentences
     dropped_characters, undecoded   those that the tokenizer drops; those that were lost before (U+FFFD)
     stripped_marks                  accents and vowel signs that the tokenizer drops
     parted_syllables                Korean syllables that it takes apart
@@ -60,22 +61,27 @@ def measure_coverage(documents: Documents, text: EncodedCorpus, rows: Rows, toke
 def count_lost_characters(documents: Documents, tokenizer) -> dict[str, int]:
     """Count the characters of all sentences, those that the tokenizer drops or takes apart, and the words that are too
     long for a wordpiece."""
-    characters, long_words = Counter(), 0
+    strips = tokenizer.lower if tokenizer.strip_accents is None else tokenizer.strip_accents
+    marks = {char: sum(unicode_category(part) == "Mn" for part in decompose_accents(char)) if strips else 0
+             for char in set(chain.from_iterable(chain(*documents)))}  # fmt: skip
+    lost = {char for char in marks if not clean_character(char) or marks[char] or (strips and is_hangul(char))}
+    of_lost, found = re.compile(f"[{re.escape(''.join(lost))}]") if lost else None, Counter()
+    characters = long_words = 0
     for document in documents:
         for sentence in document:
-            characters.update(sentence)
+            characters += len(sentence)
             for run in LONG_RUN.findall(sentence):
                 cleaned, _ = normalize_text(run)
                 long_words += sum(end - start > MAX_WORD_LENGTH for start, end in split_words(cleaned))
-    strips = tokenizer.lower if tokenizer.strip_accents is None else tokenizer.strip_accents
-    marks = {char: sum(unicode_category(part) == "Mn" for part in decompose_accents(char)) for char in characters}
+            if of_lost:
+                found.update(of_lost.findall(sentence))
     return {
         "long_words": long_words,
-        "characters": characters.total(),
-        "dropped_characters": sum(count for char, count in characters.items() if not clean_character(char)),
-        "undecoded": characters["\ufffd"],
-        "stripped_marks": sum(count * marks[char] for char, count in characters.items()) if strips else 0,
-        "parted_syllables": sum(characters[char] for char in characters if is_hangul(char)) if strips else 0,
+        "characters": characters,
+        "dropped_characters": sum(found[char] for char in lost if not clean_character(char)),
+        "undecoded": found["\ufffd"],
+        "stripped_marks": sum(found[char] * marks[char] for char in lost),
+        "parted_syllables": sum(found[char] for char in lost if strips and is_hangul(char)),
     }
 
 
