@@ -58,6 +58,7 @@ _MODULES = [
     "train",
     "baselines",
     "plan_texts",
+    "pretraining_scores",
     "filling",
     "pretrain",
     "weight_names",

@@ -44,6 +44,14 @@ class TrainingRun:
         self.log: list[dict] = []
         self.best: dict[str, Tensor] = {}  # the weights at the best evaluation so far, if they are to be kept
 
+    def count_step(self, loss: Tensor, tokens: int, accelerator) -> None:
+        """Count a step with this process's mean loss and tokens, together with those of the others."""
+        self.loss = self.loss + accelerator.reduce(loss, "mean")
+        if accelerator.num_processes > 1:  # it stays on the GPU until a number is due
+            tokens = accelerator.reduce(torch.tensor(tokens, device=accelerator.device), "sum")
+        self.tokens = self.tokens + tokens
+        self.step, self.window = self.step + 1, self.window + 1
+
     # ---- The best evaluation -----------------------------------------------------------------------------------------
 
     def mark_best_evaluations(self, name: str) -> list[bool]:

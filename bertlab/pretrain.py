@@ -3,20 +3,18 @@
 `python -m bertlab pretrain` calls `pretrain`; notebook 09 takes the same steps one at a time.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 
 from . import weights
 from .arguments import check_kind, check_number, check_path
-from .baselines import Bigram, fit_unigram, score_baseline, score_pretraining
+from .baselines import score_pretraining
 from .batches import Batches
 from .corpus import EncodedCorpus, encode_documents, pair_rows
 from .coverage import report_coverage
@@ -37,6 +35,8 @@ from .plan_texts import (
 )
 from .plan_texts import read_documents_and_groups as read_documents_and_groups
 from .precision import prefer_precision, settle_precision
+from .pretraining_scores import compare_with_baselines, thin_batches
+from .pretraining_scores import format_pretraining_results as format_pretraining_results
 from .processes import check_agreement, decide, divide_batches, is_first_process
 from .run_folder import check_free_space, check_minutes, open_run_folder
 from .stopping import make_deadline
@@ -179,27 +179,8 @@ def run_pretraining(
     elif not (plan.steps or minutes):
         raise ValueError("how long? Give steps or minutes")
 
-    training, held_out, kinds = split_plan_documents(plan, say)
-    tokenizer = load_vocabulary(folder) if recorded else decide(
-        lambda: learn_and_save_vocabulary(training, plan, folder))  # fmt: skip
-    text, held_out_text = encode_documents(training, tokenizer), encode_documents(held_out, tokenizer)
-    digest = sha256(text.ids.tobytes() + held_out_text.ids.tobytes()).hexdigest()
+    tokenizer, text, batches, held_out_batches, reach, digest = read_plan_text(plan, folder, recorded, say)
     check_agreement(digest, "text")
-    if recorded and recorded["text_sha256"] != digest:
-        raise ValueError(
-            f"the text is not the one that the run in {folder} began with ({' '.join(recorded['plan'].text)}): give it "
-            "back, or start anew"
-        )
-
-    batches = make_training_batches(text, tokenizer, plan, kinds[0])
-    if plan.whole_words and not plan.segmenter and batches.collate.chinese[text.ids].any():
-        say("each Chinese character is masked as a word of its own: --segmenter jieba masks the words")
-    held_out_batches = make_held_out_batches(held_out_text, tokenizer, plan, kinds[1])
-    say(f"a vocabulary of {len(tokenizer):,} wordpieces")
-    reach = {
-        "training": report_coverage(training, text, batches.rows, tokenizer, say),
-        "held_out": report_coverage(held_out, held_out_text, held_out_batches.rows, tokenizer, say, held_out=True),
-    }
     model = make_pretraining_model(plan, tokenizer, text)
     plan, asked = decide(lambda: settle_precision(plan, recorded, model))
     judge = partial(evaluate, batches=thin_batches(held_out_batches), scores=score_pretraining)
@@ -243,6 +224,32 @@ def run_pretraining(
 
 
 # ---- Text ------------------------------------------------------------------------------------------------------------
+
+Inputs = tuple[WordPiece, EncodedCorpus, Batches, Batches, dict, str]
+
+
+def read_plan_text(plan: PretrainPlan, folder: Path, recorded: dict | None, say: Callable[[str], None]) -> Inputs:
+    """The vocabulary, the text, batches of it and of the held-out documents, what reaches them, and a digest."""
+    training, held_out, kinds = split_plan_documents(plan, say)
+    tokenizer = load_vocabulary(folder) if recorded else decide(
+        lambda: learn_and_save_vocabulary(training, plan, folder))  # fmt: skip
+    text, held_out_text = encode_documents(training, tokenizer), encode_documents(held_out, tokenizer)
+    digest = sha256(text.ids.tobytes() + held_out_text.ids.tobytes()).hexdigest()
+    if recorded and recorded["text_sha256"] != digest:
+        raise ValueError(
+            f"the text is not the one that the run in {folder} began with ({' '.join(recorded['plan'].text)}): give it "
+            "back, or start anew"
+        )
+    batches = make_training_batches(text, tokenizer, plan, kinds[0])
+    if plan.whole_words and not plan.segmenter and batches.collate.chinese[text.ids].any():
+        say("each Chinese character is masked as a word of its own: --segmenter jieba masks the words")
+    held_out_batches = make_held_out_batches(held_out_text, tokenizer, plan, kinds[1])
+    say(f"a vocabulary of {len(tokenizer):,} wordpieces")
+    reach = {
+        "training": report_coverage(training, text, batches.rows, tokenizer, say),
+        "held_out": report_coverage(held_out, held_out_text, held_out_batches.rows, tokenizer, say, held_out=True),
+    }
+    return tokenizer, text, batches, held_out_batches, reach, digest
 
 
 def learn_and_save_vocabulary(documents: Sequence[Sequence[str]], plan: PretrainPlan, folder: Path) -> WordPiece:
@@ -365,34 +372,3 @@ def make_held_out_batches(
     kinds = select_kinds(kinds, text, plan)
     rows = pair_rows(text, plan.length, seed=1, kinds=kinds, overflow=choose_overflow(plan))
     return Batches(rows, PretrainingCollate(tokenizer), plan.batch_size, seed=1, shuffle=False)
-
-
-def thin_batches(batches: Batches, rows: int = 512) -> Batches:
-    """Evenly spaced rows of the batches, few enough for evaluations during the training."""
-    chosen = np.linspace(0, len(batches.rows) - 1, min(rows, len(batches.rows))).astype(int)
-    rows = [batches.rows[int(i)] for i in chosen]
-    return Batches(rows, batches.collate, batches.batch_size, batches.seed, shuffle=False)
-
-
-@doing("judging the model on the held-out documents")
-def compare_with_baselines(model: Pretraining, text: EncodedCorpus, held_out: Batches) -> dict[str, dict[str, float]]:
-    """The scores of the model on held-out batches, and those of two baselines fitted to the training text."""
-    V = model.config.vocab_size
-    return {
-        "model": evaluate(model, held_out, score_pretraining),
-        "unigram": score_baseline(fit_unigram(text, V), held_out),
-        "bigram": score_baseline(Bigram(text, V), held_out),
-    }
-
-
-def format_pretraining_results(results: dict) -> str:
-    """The results as lines of text: loss, perplexity and accuracy of the model and the baselines on held-out text."""
-    lines = [f"{'held-out documents':<22}{'MLM loss':>9}{'perplexity':>12}{'MLM right':>11}{'NSP right':>11}"]
-    for name, title in (("unigram", "most frequent word"), ("bigram", "word before"), ("model", "this BERT")):
-        scores = results[name]
-        nsp = f"{100 * scores['nsp_accuracy']:>10.1f}%" if "nsp_accuracy" in scores else ""
-        lines.append(
-            f"{title:<22}{scores['mlm_loss']:>9.3f}{math.exp(scores['mlm_loss']):>12,.0f}"
-            f"{100 * scores['mlm_accuracy']:>10.1f}%{nsp}"
-        )
-    return "\n".join(lines)

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from typing import NoReturn
 
 from .arguments import check_number
 from .options import MOST_MINUTES
@@ -75,6 +76,12 @@ class StopSignal:
         if self.requested and number == signal.SIGINT:
             raise KeyboardInterrupt("stopped in the middle of a step; the last checkpoint is complete")
         self.requested = True
+
+    def leave(self, accelerator, progress: str) -> NoReturn:
+        """Raise the exception when all processes are here: torchrun kills the others soon after one has left, perhaps
+        before the first has written its checkpoint."""
+        accelerator.wait_for_everyone()
+        raise self.exception(f"stopped after step {progress}")
 
     def is_agreed(self, accelerator) -> bool:
         """Whether any process has to stop. Then all of them do: one must not leave while another waits for it."""

@@ -154,11 +154,7 @@ def train(
                     accelerator.clip_grad_norm_(wrapped.parameters(), config.clip)
                 prepared.step()
                 prepared.zero_grad()
-                run.loss = run.loss + accelerator.reduce(step_loss, "mean")
-                if processes > 1:  # it stays on the GPU until a number is due
-                    step_tokens = accelerator.reduce(torch.tensor(step_tokens, device=accelerator.device), "sum")
-                run.tokens = run.tokens + step_tokens
-                run.step, run.window = run.step + 1, run.window + 1
+                run.count_step(step_loss, step_tokens, accelerator)
 
                 ended = log.report_step()
                 stopped = stop.is_agreed(accelerator)
@@ -166,9 +162,7 @@ def train(
                 if saving and accelerator.is_main_process:
                     run.save()
                 if stopped and not ended:
-                    accelerator.wait_for_everyone()  # torchrun soon kills all when one leaves; the checkpoint is first
-                    progress = f"{run.step} of {config.steps}{run.describe_last_checkpoint()}"
-                    raise stop.exception(f"stopped after step {progress}")
+                    stop.leave(accelerator, f"{run.step} of {config.steps}{run.describe_last_checkpoint()}")
             run.restore_best_weights()
     finally:
         log.report_end()
