@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -45,9 +45,10 @@ def text(tmp_path):
     return write_documents(tmp_path / "text.txt")
 
 
-def run(text, folder, resume=False, watch=quiet, **changes):
+def run(text, folder, resume=False, watch=quiet, checkpoint_minutes=0.5, **changes):
     plan = PretrainPlan(**TINY | {"text": (str(text),)} | changes)
-    return pretrain(plan, folder, resume=resume, watch=watch, say=lambda _: None)
+    more = {"watch": watch, "say": lambda _: None, "checkpoint_minutes": checkpoint_minutes}
+    return pretrain(plan, folder, resume=resume, **more)
 
 
 def list_contents(folder):
@@ -346,14 +347,11 @@ def test_a_full_disk_loses_nothing(text, tmp_path, small_disk):
         if row.get("step") == 4:
             fill(keep=100_000)
 
-    original = pretrain_module.make_pretraining_config
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pretrain_module, "make_pretraining_config",
-                      lambda plan: replace(original(plan), checkpoint_seconds=0))  # fmt: skip
         with pytest.raises(
             OSError, match=r"after step 4: .*no space is left on the disk.*; the last checkpoint is .*step-00000003"
         ):
-            run(text, disk, steps=8, watch=fill_while_training)
+            run(text, disk, steps=8, watch=fill_while_training, checkpoint_minutes=0)
         assert [path.name[:13] for path in list_checkpoints(disk)] == ["step-00000002", "step-00000003"]
         assert sorted(os.listdir(disk)) == ["checkpoints", "filler", "log.jsonl", "run.json"]
         filler.unlink()
@@ -362,7 +360,6 @@ def test_a_full_disk_loses_nothing(text, tmp_path, small_disk):
             if status.get("ended"):
                 fill(keep=100_000)
 
-        patch.undo()
         with pytest.raises(OSError, match="No space left on device: .*model.safetensors"):
             run(text, disk, steps=8, resume=True, watch=fill_at_end)
         assert sorted(os.listdir(disk)) == ["checkpoints", "filler", "log.jsonl", "run.json"]
