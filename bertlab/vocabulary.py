@@ -177,6 +177,7 @@ def learn_vocabulary(
         special_tokens=first,
         initial_alphabet=chars,
         limit_alphabet=len(chars),
+        min_frequency=2,  # what occurs once is no piece: in Thai it would be a whole sentence
         show_progress=False,
     )
     rust = Tokenizer(models.WordPiece(unk_token="[UNK]"))
