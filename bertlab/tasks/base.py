@@ -307,7 +307,8 @@ class TextTask(Task):
         for number, example in enumerate(check_list(examples, "examples", "examples")):
             check_fields(example, self.example, f"examples[{number}]")  # the answer is not known when predicting
         texts, pairs = [example.text for example in examples], [example.pair for example in examples]
-        rows, self.truncated, self.windowed = encode_texts(self.tokenizer, texts, pairs, self.length, windows)
+        rows, self.truncated = encode_texts(self.tokenizer, texts, pairs, self.length, windows)
+        self.windowed = sum(count > 1 for count in Counter(row["number"] for row in rows).values())
         answers = [self.encode_answer(example) for example in examples]
         return [row | {"labels": answers[row["number"]]} for row in rows]
 

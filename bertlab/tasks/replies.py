@@ -75,7 +75,7 @@ class ReplyChoice(Task):
         """The right pairs. The wrong ones are drawn by `add_wrong_replies`, from the replies of these rows, in each
         batch anew."""
         sources, targets = [example.source for example in examples], [example.target for example in examples]
-        rows, self.truncated, _ = encode_texts(self.tokenizer, sources, targets, self.length)
+        rows, self.truncated = encode_texts(self.tokenizer, sources, targets, self.length)
         known = group_replies(examples)
         self.pool = [row | {"labels": 1, "reply": e.target.lower(), "known": known[e.source.lower()]}
                      for row, e in zip(rows, examples, strict=True)]  # fmt: skip

@@ -48,9 +48,8 @@ class PaddingCollate:
 
 def encode_texts(
     tokenizer: WordPiece, texts: Sequence[str], pairs: Sequence[str | None], length: int, windows: bool = False
-) -> tuple[list[dict], int, int]:
-    """Rows [CLS] text [SEP], or [CLS] text [SEP] pair [SEP] where there is a pair; how many texts were truncated, and
-    how many are in several rows.
+) -> tuple[list[dict], int]:
+    """Rows [CLS] text [SEP], or [CLS] text [SEP] pair [SEP] where there is a pair, and how many were truncated.
 
     The longer text of a pair is cut first. With `windows` a text that is too long is in several rows instead
     (`cut_windows`); `number` of a row is that of its text. Without any pair the rows have no `token_type_ids`.
@@ -58,14 +57,13 @@ def encode_texts(
     first, second = tokenizer.encode_bulk(texts), tokenizer.encode_bulk([pair or "" for pair in pairs])
     cls, sep = tokenizer.cls_id, tokenizer.sep_id
     any_pair = any(pair is not None for pair in pairs)
-    rows, truncated, windowed = [], 0, 0
+    rows, truncated = [], 0
     for number, (a, b, pair) in enumerate(zip(first, second, pairs, strict=True)):
         parts = [a] if pair is None else [a, b]
         room = length - 1 - len(parts)
         versions = [parts]
         if sum(map(len, parts)) > room:
             versions = cut_windows(parts, room) if windows else [truncate_longest_first(parts, room)]
-            windowed += windows
             truncated += not windows or (len(parts) == 2 and min(map(len, parts)) > room // 2)
         for parts in versions:
             row = {"input_ids": [cls, *parts[0], sep], "number": number}
@@ -74,7 +72,7 @@ def encode_texts(
                 row["input_ids"] += [*parts[1], sep]
                 segments += [1] * (len(parts[1]) + 1)
             rows.append(row | ({"token_type_ids": segments} if any_pair else {}))
-    return rows, truncated, windowed
+    return rows, truncated
 
 
 def cut_windows(parts: Sequence[list], room: int) -> list[list[list]]:
