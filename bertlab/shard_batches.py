@@ -192,6 +192,7 @@ class ShardBatches(Batches):
         self.make_batches, self.batch_size, self.seed, self.total = make_batches, batch_size, seed, sum(sizes)
         self.sizes = np.array(sizes) // batch_size  # in batches
         self.opened: tuple[int, Batches | None] = (-1, None)
+        self.order: tuple = (-1, None, None)  # the epoch, the order of its shards, and where each ends
         if not self.sizes.all():
             raise ValueError(
                 f"{min(sizes)} rows do not fill one batch of {batch_size}: give more text, or smaller batches"
@@ -202,8 +203,10 @@ class ShardBatches(Batches):
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
         epoch, position = divmod(check_number(number, "number", least=0, whole=True), len(self))
-        order = np.random.default_rng((self.seed, epoch, 2)).permutation(len(self.sizes))
-        ends = self.sizes[order].cumsum()
+        if self.order[0] != epoch:
+            order = np.random.default_rng((self.seed, epoch, 2)).permutation(len(self.sizes))
+            self.order = epoch, order, self.sizes[order].cumsum()
+        _, order, ends = self.order
         place = int(np.searchsorted(ends, position, "right"))
         shard = int(order[place])
         if self.opened[0] != shard:

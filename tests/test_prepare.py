@@ -196,9 +196,11 @@ def test_a_run_from_several_shards_is_resumed_exactly(small_blocks, text, tmp_pa
     assert "holds other shards than those that the run in" in capsys.readouterr().err
 
 
-def open_batches(folder, rows, **settings):
+def open_batches(folder, rows, accumulate=1, **settings):
     shards = Shards(folder)
-    plan = adopt_settings(PretrainPlan(data=str(folder), length=24, batch_size=4, **settings), shards)
+    plan = adopt_settings(
+        PretrainPlan(data=str(folder), length=24, batch_size=4, accumulate=accumulate, **settings), shards
+    )
     return shards, *pair_shards(shards, plan, rows, make_training_batches)
 
 
@@ -257,7 +259,7 @@ def test_processes_share_the_making_of_rows(small_blocks, text, tmp_path, monkey
     make(tmp_path / "shards", text)
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "1")
-    *_, counts = open_batches(tmp_path / "shards", tmp_path / "rows")
+    *_, counts = open_batches(tmp_path / "shards", tmp_path / "rows", accumulate=2)
     monkeypatch.delenv("RANK")
     *_, others = open_batches(tmp_path / "shards", tmp_path / "other")
     assert counts == others
