@@ -261,7 +261,7 @@ def test_processes_share_the_making_of_rows(small_blocks, text, tmp_path, monkey
     monkeypatch.setenv("RANK", "1")
     *_, counts = open_batches(tmp_path / "shards", tmp_path / "rows", accumulate=2)
     monkeypatch.delenv("RANK")
-    *_, others = open_batches(tmp_path / "shards", tmp_path / "other")
+    *_, others = open_batches(tmp_path / "shards", tmp_path / "other", accumulate=2)
     assert counts == others
     assert read_files(tmp_path / "rows") == read_files(tmp_path / "other")
 
