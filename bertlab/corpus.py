@@ -47,16 +47,20 @@ def split_documents(
         raise ValueError(f"{len(groups)} groups for {len(documents)} documents; each document needs one")
     names = ["\n".join(document) for document in documents] if groups is None else groups
     fractions = [hash_to_fraction(f"{seed}\n{name}") for name in names]
-    ordered = sorted(set(fractions))
-    if len(ordered) < 2 * at_least:
-        raise ValueError(
-            f"{len(documents)} document{'s' * (len(documents) != 1)}, {len(ordered)} different: holding some out needs "
-            f"{2 * at_least}. In a text file a blank line ends a document; in a folder of several, each file is one"
-        )
-    limit = min(max(held_out, ordered[at_least - 1]), ordered[-1 - at_least])  # the lowest always, the highest never
+    limit = find_split_limit(sorted(set(fractions)), held_out, at_least, len(documents))
     training = [document for document, fraction in zip(documents, fractions, strict=True) if fraction > limit]
     evaluation = [document for document, fraction in zip(documents, fractions, strict=True) if fraction <= limit]
     return training, evaluation
+
+
+def find_split_limit(ordered: Sequence[float], held_out: float, at_least: int, documents: int) -> float:
+    """Up to which of the `ordered` fractions documents are held out. Raises ValueError when there are too few."""
+    if len(ordered) < 2 * at_least:
+        raise ValueError(
+            f"{documents} document{'s' * (documents != 1)}, {len(ordered)} different: holding some out needs "
+            f"{2 * at_least}. In a text file a blank line ends a document; in a folder of several, each file is one"
+        )
+    return min(max(held_out, ordered[at_least - 1]), ordered[-1 - at_least])  # the lowest always, the highest never
 
 
 def hash_to_fraction(name: str) -> float:
@@ -236,7 +240,7 @@ def pair_rows(
         else draw_pairs(encoded, room, short, pairs, rng, blocks)
         for _ in range(times)
     )
-    table = np.array(list(chain.from_iterable(epochs)), np.int64)  # (N, 5)
+    table = np.fromiter(chain.from_iterable(epochs), np.dtype((np.int64, 5)))  # (N, 5)
     return Rows(encoded.ids, table[:, 0:2], table[:, 2:4], table[:, 4].astype(np.int8))
 
 

@@ -5,7 +5,7 @@ A text can be read wrongly without an error, for example as one endless sentence
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import chain
 
 import numpy as np
@@ -40,49 +40,68 @@ def measure_coverage(documents: Documents, text: EncodedCorpus, rows: Rows, toke
     stripped_marks                  accents and vowel signs that the tokenizer drops
     parted_syllables                Korean syllables that it takes apart
     """
-    covered = np.zeros(len(text.ids) + 1, np.int64)  # +1 where a span starts, -1 where it ends
+    counts = {
+        "documents": len(documents),
+        "empty_documents": len(documents) - len(text),
+        "sentences": len(text.sentences) - 1,
+        "tokens": len(text.ids),
+        "unknown": int((text.ids == tokenizer.unk_id).sum()),
+    }
+    return compute_shares(counts | count_rows(text, rows) | count_lost_characters(documents, tokenizer))
+
+
+def count_rows(text: EncodedCorpus, rows: Rows) -> dict[str, int]:
+    """What `measure_coverage` counts of the rows; `in_rows` are tokens."""
+    covered = np.zeros(len(text.ids) + 1, np.int32)  # +1 where a span starts, -1 where it ends
     for spans in (rows.a, rows.b):
         np.add.at(covered, spans[:, 0], 1)
         np.add.at(covered, spans[:, 1], -1)
     return {
-        "documents": len(documents),
-        "empty_documents": len(documents) - len(text),
-        "sentences": len(text.sentences) - 1,
         "long_sentences": int((np.diff(text.sentences) > rows.lengths.max(initial=3) - 3).sum()),
-        "tokens": len(text.ids),
-        "in_rows": float((np.cumsum(covered)[:-1] > 0).mean()),
-        "unknown": float((text.ids == tokenizer.unk_id).mean()),
+        "in_rows": int((np.cumsum(covered, out=covered)[:-1] > 0).sum()),
         "rows": len(rows),
         "next": int((rows.label == 0).sum()),
         "random": int((rows.label == 1).sum()),
-    } | count_lost_characters(documents, tokenizer)
+    }
+
+
+def compute_shares(counts: dict[str, int]) -> dict:
+    """The counts, with the tokens that are in rows or unknown as shares of all tokens."""
+    tokens = max(1, counts["tokens"])
+    return counts | {"in_rows": counts["in_rows"] / tokens, "unknown": counts["unknown"] / tokens}
 
 
 def count_lost_characters(documents: Documents, tokenizer) -> dict[str, int]:
     """Count the characters of all sentences, those that the tokenizer drops or takes apart, and the words that are too
     long for a wordpiece."""
+    counts = list(count_lost_of_each([*documents, []], tokenizer))  # [] for the names, if there is no document
+    return {name: sum(of_one[name] for of_one in counts) for name in counts[0]}
+
+
+def count_lost_of_each(documents: Documents, tokenizer) -> Iterator[dict[str, int]]:
+    """The same for each document."""
     strips = tokenizer.lower if tokenizer.strip_accents is None else tokenizer.strip_accents
     marks = {char: sum(unicode_category(part) == "Mn" for part in decompose_accents(char)) if strips else 0
              for char in set(chain.from_iterable(chain(*documents)))}  # fmt: skip
-    lost = {char for char in marks if not clean_character(char) or marks[char] or (strips and is_hangul(char))}
-    of_lost, found = re.compile(f"[{re.escape(''.join(lost))}]") if lost else None, Counter()
-    characters = long_words = 0
+    dropped = {char for char in marks if not clean_character(char)}
+    lost = {char for char in marks if char in dropped or marks[char] or (strips and is_hangul(char))}
+    of_lost = re.compile(f"[{re.escape(''.join(lost))}]") if lost else None
     for document in documents:
+        found, long_words = Counter(), 0
         for sentence in document:
-            characters += len(sentence)
             for run in LONG_RUN.findall(sentence):
                 cleaned, _ = normalize_text(run)
                 long_words += sum(end - start > MAX_WORD_LENGTH for start, end in split_words(cleaned))
             if of_lost:
                 found.update(of_lost.findall(sentence))
-    return {
-        "long_words": long_words,
-        "characters": characters,
-        "dropped_characters": sum(found[char] for char in lost if not clean_character(char)),
-        "undecoded": found["\ufffd"],
-        "stripped_marks": sum(found[char] * marks[char] for char in lost),
-        "parted_syllables": sum(found[char] for char in lost if strips and is_hangul(char)),
-    }
+        yield {
+            "long_words": long_words,
+            "characters": sum(map(len, document)),
+            "dropped_characters": sum(count for char, count in found.items() if char in dropped),
+            "undecoded": found["\ufffd"],
+            "stripped_marks": sum(count * marks[char] for char, count in found.items()),
+            "parted_syllables": sum(count for char, count in found.items() if strips and is_hangul(char)),
+        }
 
 
 def is_hangul(char: str) -> bool:
@@ -158,8 +177,14 @@ def report_coverage(
 
     Raises ValueError as `check_coverage` does; of text that is held out, few rows may happen to have one label.
     """
-    what = "held out" if held_out else "to learn from"
     coverage = measure_coverage(documents, text, rows, tokenizer)
+    describe_coverage(coverage, say, held_out)
+    return coverage
+
+
+def describe_coverage(coverage: dict, say: Callable[[str], None], held_out: bool = False) -> None:
+    """What `report_coverage` says and raises, of a coverage that was measured."""
+    what = "held out" if held_out else "to learn from"
     long = f" ({coverage['long_sentences']:,} longer than a row)" if coverage["long_sentences"] else ""
     say(
         f"{what}: {coverage['documents']:,} documents, {coverage['sentences']:,} sentences{long}, "
@@ -169,4 +194,3 @@ def report_coverage(
     for warning in list_coverage_warnings(coverage):
         say(f"warning: {what}: {warning}")
     check_coverage(coverage | {"next": 0, "random": 0} if held_out else coverage)
-    return coverage

@@ -147,10 +147,7 @@ def read_text(path: Path, keep_line_ends: bool = False) -> str:
     A line ends at \\n or \\r\\n, and at \\r in a file that has no \\n. Other characters that Unicode calls line
     ends are characters like any other.
     """
-    data = read_bytes(path)
-    if data.startswith(b"version https://git-lfs.github.com/spec/"):
-        raise ValueError(f"{path} only points to the file that Git LFS keeps: fetch it with git lfs pull")
-    text = decode_text(data, path)
+    text = decode_text(read_bytes(path), path)
     return text if keep_line_ends else unify_line_ends(text)
 
 
@@ -160,7 +157,9 @@ def unify_line_ends(text: str) -> str:
 
 
 def decode_text(data: bytes, path: Path | str) -> str:
-    """The text in these bytes of the file `path`. ValueError names the byte that is not UTF-8."""
+    """The text in these bytes of the file `path`. ValueError names the byte that is not UTF-8, and a pointer."""
+    if data.startswith(b"version https://git-lfs.github.com/spec/"):
+        raise ValueError(f"{path} only points to the file that Git LFS keeps: fetch it with git lfs pull")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

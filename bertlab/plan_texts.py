@@ -44,12 +44,16 @@ def read_named_documents(
     names: Sequence[str], sentences: str = "auto", say: Callable[[str], None] | None = None
 ) -> list[tuple[str, list[str], str]]:
     """The same as one list of (name of the text, document, group). `say` is told how texts of the user were read."""
-    documents = []
-    for name in names:
-        is_bible = str(name) in ("kjv", "web")
-        for number, document in enumerate(sources.documents(name, sentences=sentences, say=say)):
-            documents.append((str(name), document, f"bible {number}" if is_bible else "\n".join(document)))
-    return documents
+    return [
+        (str(name), document, name_group(str(name), number, document))
+        for name in names
+        for number, document in enumerate(sources.documents(name, sentences=sentences, say=say))
+    ]
+
+
+def name_group(name: str, number: int, document: Sequence[str]) -> str:
+    """The group of the document of this number in the text `name`: see `read_documents_and_groups`."""
+    return f"bible {number}" if name in ("kjv", "web") else "\n".join(document)
 
 
 @doing("reading the text")

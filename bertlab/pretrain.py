@@ -16,7 +16,7 @@ from . import weights
 from .arguments import check_kind, check_number, check_path
 from .baselines import score_pretraining
 from .batches import Batches
-from .corpus import EncodedCorpus, encode_documents, pair_rows
+from .corpus import EncodedCorpus, Rows, encode_documents, pair_rows
 from .coverage import report_coverage
 from .failures import doing
 from .files import expand_home, write_json
@@ -39,6 +39,7 @@ from .pretraining_scores import compare_with_baselines, thin_batches
 from .pretraining_scores import format_pretraining_results as format_pretraining_results
 from .processes import check_agreement, decide, divide_batches, is_first_process
 from .run_folder import check_free_space, check_minutes, open_run_folder
+from .shard_batches import Shards, adopt_settings, open_shards
 from .stopping import make_deadline
 from .train import TrainConfig, estimate_steps, evaluate, train
 from .vocabulary import learn_vocabulary
@@ -60,6 +61,8 @@ class PretrainPlan:
 
     text: tuple[str, ...] = option(("sotu", "wiki"), "named sources, .txt files, folders", "text", metavar="TEXT",
                                    on_resume="may change")  # fmt: skip
+    data: str = option("", "shards that prepare made, instead of --text: for text of any size", "text",
+                       metavar="FOLDER", on_resume="may change")  # fmt: skip
     vocab_size: int = option(4000, "wordpieces to learn", "text", least=6, most=1_000_000)
     cased: bool = option(False, "a vocabulary that keeps capitals and accents", "text")
     keep_accents: bool = option(False, "keep accents and vowel signs though not capitals: for scripts where they are "
@@ -157,7 +160,9 @@ def pretrain(
     pace = {"checkpoint_seconds": 60 * checkpoint_minutes, "deadline": make_deadline(stop_after)}
     say = say if is_first_process() else lambda text: None
     folder = expand_home(folder)
-    with open_run_folder(folder, plan, resume, {"--text": plan.text}) as recorded:
+    plan = adopt_settings(plan, Shards(plan.data)) if plan.data else plan
+    inputs = {"--data": (plan.data,)} if plan.data else {"--text": plan.text}
+    with open_run_folder(folder, plan, resume, inputs) as recorded:
         return run_pretraining(plan, folder, recorded, minutes, watch, say, **pace)
 
 
@@ -173,13 +178,15 @@ def run_pretraining(
 ) -> dict:
     """`pretrain` in a folder that is held, from the start or from what its run.json `recorded`."""
     if recorded:
-        plan = replace(recorded["plan"], text=plan.text)
+        plan = replace(recorded["plan"], text=plan.text, data=plan.data)
         check_minutes(minutes, recorded, folder)
         say(f"going on with the run in {folder.name}: {plan.steps:,} steps")
     elif not (plan.steps or minutes):
         raise ValueError("how long? Give steps or minutes")
 
-    tokenizer, text, batches, held_out_batches, reach, digest = read_plan_text(plan, folder, recorded, say)
+    shards = partial(open_shards, make_training=make_training_batches, make_held_out=make_held_out_batches)
+    inputs = (shards if plan.data else read_plan_text)(plan, folder, recorded, say)
+    tokenizer, text, batches, held_out_batches, reach, digest = inputs
     check_agreement(digest, "text")
     model = make_pretraining_model(plan, tokenizer, text)
     plan, asked = decide(lambda: settle_precision(plan, recorded, model))
@@ -273,12 +280,12 @@ def make_masking(plan: PretrainPlan) -> Masking:
 
 
 @doing("making rows")
-def make_training_batches(
-    text: EncodedCorpus, tokenizer: WordPiece, plan: PretrainPlan, kinds: Sequence[str] | None = None
-) -> Batches:
-    """Masked batches of the training documents; `kinds` names the text of each document."""
-    kinds = select_kinds(kinds, text, plan)
-    rows = pair_rows(text, plan.length, seed=plan.seed, times=plan.times, kinds=kinds, overflow=choose_overflow(plan))
+def make_training_batches(text: EncodedCorpus, tokenizer: WordPiece, plan: PretrainPlan,
+                          kinds: Sequence[str] | None = None, rows: Rows | None = None) -> Batches:  # fmt: skip
+    """Masked batches of the training documents, of the `rows` if they are given; `kinds` names the text of each."""
+    if rows is None:
+        rows = pair_rows(text, plan.length, seed=plan.seed, times=plan.times, kinds=select_kinds(kinds, text, plan),
+                         overflow=choose_overflow(plan))  # fmt: skip
     collate = PretrainingCollate(tokenizer, make_masking(plan))
     return Batches(rows, collate, plan.batch_size, seed=plan.seed, lengths=rows.lengths)
 

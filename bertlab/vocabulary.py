@@ -3,16 +3,18 @@
 import heapq
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 from .arguments import check_number
-from .wordpiece import SPECIAL_TOKENS, WordPiece, check_texts, make_rust_rules, normalize_text, split_words
+from .wordpiece import SPECIAL_TOKENS, WordPiece, check_texts, normalize_text, split_words
 
 # How many characters get a token of their own, unless a caller says it.
 LEAST_ALPHABET = 256
 COVERED_SHARE = 0.9995  # of the characters of the text
 ALPHABET_SHARE = 0.9  # of the vocabulary, at most
+WORDS_AT_ONCE = 10_000
+ASCII_WORD = re.compile(r"[A-Za-z0-9]+|.")  # or a punctuation mark
 
 
 def count_words(texts: Iterable[str], lower: bool = True, strip_accents: bool | None = None) -> Counter:
@@ -22,6 +24,10 @@ def count_words(texts: Iterable[str], lower: bool = True, strip_accents: bool | 
         chunks.update(re.findall(r"[^ \t\n\r]+", text))
     words = Counter()
     for chunk, count in chunks.items():
+        if chunk.isascii() and chunk.isprintable():  # the same, faster
+            for word in ASCII_WORD.findall(chunk.lower() if lower else chunk):
+                words[word] += count
+            continue
         cleaned, _ = normalize_text(chunk, lower, strip_accents)
         for start, end in split_words(cleaned):
             words[cleaned[start:end]] += count
@@ -163,12 +169,17 @@ def learn_vocabulary(
     not fill the vocabulary; without it, their number follows the text (`choose_characters`). `lower` and
     `strip_accents` are those of `normalize_text`; the tokenizer keeps them, and its files hold them.
     """
+    return learn_from_counts(count_words(texts, lower, strip_accents), size, lower, alphabet, strip_accents)
+
+
+def learn_from_counts(words: Counter, size: int, lower: bool = True, alphabet: int | None = None,
+                      strip_accents: bool | None = None) -> WordPiece:  # fmt: skip
+    """`learn_vocabulary` from words that are counted already, see `count_words`."""
     size = check_number(size, "size", least=1, most=1_000_000, whole=True)
     alphabet = alphabet if alphabet is None else check_number(alphabet, "alphabet", least=1, whole=True)
-    from tokenizers import Tokenizer, models, trainers
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-    texts = check_texts(texts)
-    first = list_first_tokens(count_words(texts, lower, strip_accents), size, alphabet)
+    first = list_first_tokens(words, size, alphabet)
     chars = [token for token in first if len(token) == 1]
     # All first tokens are given as "special", in our order: by default the trainer numbers some of them in the order of
     # a hash table, and breaks ties by those numbers, so that no two runs would agree.
@@ -181,7 +192,14 @@ def learn_vocabulary(
         show_progress=False,
     )
     rust = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    rust.normalizer, rust.pre_tokenizer = make_rust_rules(lower, strip_accents)
-    rust.train_from_iterator(texts, trainer)
+    rust.pre_tokenizer = pre_tokenizers.WhitespaceSplit()  # the words are cleaned
+    rust.train_from_iterator(repeat_words(words), trainer)
     index = rust.get_vocab(with_added_tokens=False)
     return WordPiece(sorted(index, key=index.get), lower, strip_accents=strip_accents)
+
+
+def repeat_words(words: Counter) -> Iterator[str]:
+    """Texts in which each word occurs as often as it was counted, since the trainer counts for itself."""
+    for word, count in words.items():
+        for start in range(0, count, WORDS_AT_ONCE):
+            yield " ".join([word] * min(count - start, WORDS_AT_ONCE))

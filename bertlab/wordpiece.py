@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 SPECIAL_TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 MAX_WORD_LENGTH = 100  # characters; a longer word becomes one [UNK]
+SPACE = re.compile(r"[ \t\n\r]+")  # what separates words in any text, before it is cleaned
+MOST_KNOWN_WORDS = 200_000  # whose ids `encode_bulk` keeps, so that its memory has a bound
 
 # ---- Characters ------------------------------------------------------------------------------------------
 
@@ -328,19 +330,26 @@ class WordPiece:
         rust.add_special_tokens(list(self.names.values()))  # in the vocabulary; now they are recognised in a text
         return rust
 
-    def encode_bulk(self, texts: Iterable[str]) -> list[list[int]]:
+    def encode_bulk(self, texts: Iterable[str], known: dict[str, list[int]] | None = None) -> list[list[int]]:
         """Return the ids of each text, without [CLS] and [SEP], computed in Rust.
 
+        Each different word between spaces is encoded once, which is faster. `known` keeps their ids from one call to
+        the next: begin with an empty dict, and use it with this tokenizer alone.
         Uses all cores, or one if TOKENIZERS_PARALLELISM=false is set. May be called after a fork.
         """
         texts = check_texts(texts)
         if any(token != name for token, name in self.names.items()):  # Rust knows only the names of the files
             texts = [self._special.sub(lambda found: self.names[self._by_name[found[0]]], text) for text in texts]
-        rust = self.to_rust()
-        ids = []
+        is_cut = not any(map(SPACE.search, self.names.values()))
+        rust, known, ids = self.to_rust(), {} if known is None else known, []
         for first in range(0, len(texts), 1000):  # a thousand at a time: less memory
-            encodings = rust.encode_batch_fast(texts[first : first + 1000], add_special_tokens=False)
-            ids += [encoding.ids for encoding in encodings]
+            words = [SPACE.split(text) if is_cut else [text] for text in texts[first : first + 1000]]
+            if len(known) > MOST_KNOWN_WORDS:
+                known.clear()
+            new = list(set(chain.from_iterable(words)) - known.keys())
+            encodings = rust.encode_batch_fast(new, add_special_tokens=False)
+            known |= {word: encoding.ids for word, encoding in zip(new, encodings, strict=True)}
+            ids += [list(chain.from_iterable(map(known.__getitem__, of_text))) for of_text in words]
         return ids
 
 

@@ -176,7 +176,8 @@ def test_debug_shows_the_traceback_wherever_it_is_given(arguments, broken, capsy
 def test_each_command_has_debug():
     for name in command_line.COMMANDS:
         given = {"pretrain": ["--out", "x"], "fill": ["t"], "attention": ["t", "--out", "x"], "embed": ["--out", "x"],
-                 "predict": ["--model", "m"], "finetune": ["sentiment", "--out", "x"]}.get(name, [])  # fmt: skip
+                 "predict": ["--model", "m"], "finetune": ["sentiment", "--out", "x"],
+                 "prepare": ["--out", "x"]}.get(name, [])  # fmt: skip
         for arguments in (["--debug", name, *given], [name, *given, "--debug"]):
             assert command_line.make_parser(name).parse_args(arguments).debug
         assert not command_line.make_parser(name).parse_args([name, *given]).debug

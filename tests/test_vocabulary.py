@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bertlab.vocabulary import learn_slowly, learn_vocabulary
-from bertlab.wordpiece import SPECIAL_TOKENS
+from bertlab.vocabulary import count_words, learn_slowly, learn_vocabulary
+from bertlab.wordpiece import SPECIAL_TOKENS, normalize_text, split_words
 
 TOY = ["hug " * 10 + "pug " * 5 + "pun " * 12 + "bun " * 4 + "hugs " * 5]
 
@@ -102,3 +102,14 @@ def test_learning_is_the_same_in_every_process():
     }
     assert len(outs) == 1
     assert len(outs.pop()) > 1000
+
+
+@pytest.mark.parametrize("lower", [True, False])
+def test_words_of_ascii_are_counted_as_any_other(lower):
+    rng = random.Random(0)
+    texts = ["".join(rng.choices("aBz09 .,_'-[]~\x00\x7f\t\n", k=30)) for _ in range(500)]
+    expected = Counter()
+    for text in texts:
+        cleaned, _ = normalize_text(text, lower)
+        expected.update(cleaned[start:end] for start, end in split_words(cleaned))
+    assert count_words(texts, lower) == expected

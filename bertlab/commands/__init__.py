@@ -12,6 +12,7 @@ from .data import add_data_options, add_lab_options, run_data, run_lab
 from .embed import add_embed_options, run_embed
 from .finetune import add_finetune_options, add_predict_options, run_finetune, run_predict
 from .grammar import add_grammar_options, run_grammar
+from .prepare import add_prepare_options, run_prepare
 from .pretrain import add_fill_options, add_pretrain_options, run_fill, run_pretrain
 
 AddOptions, Run = Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], None]
@@ -19,6 +20,15 @@ AddOptions, Run = Callable[[argparse.ArgumentParser], None], Callable[[argparse.
 # name -> summary, what adds the options, what runs it, two examples
 COMMANDS: dict[str, tuple[str, AddOptions, Run, tuple[str, ...]]] = {
     "data": ("list the named data and models, or fetch some", add_data_options, run_data, ("", "sotu wiki minilm")),
+    "prepare": (
+        "encode text of any size into shards on the disk, in parallel, for pretrain --data",
+        add_prepare_options,
+        run_prepare,
+        (
+            "--text articles/ hub:wikimedia/wikipedia:20231101.cy --vocab-size 30000 --out shards/",
+            "--text articles/ --part 1/4 --out part-1/",
+        ),
+    ),
     "pretrain": (
         "train a BERT from random weights on text, with MLM and NSP, and judge it on held-out documents",
         add_pretrain_options,

@@ -4,7 +4,7 @@ import csv
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..arguments import check_path
@@ -35,12 +35,10 @@ def read_user_texts(path: Path) -> list[str]:
 
 def read_user_paragraphs(path: Path, sentences: str) -> tuple[list[list[str]], list[str], str]:
     """The documents of a path, each as its paragraphs; the layout of each document; and in words how it was read."""
-    files, others = list_text_files(path) if path.is_dir() else ([path], 0)
+    files, others = list_files(path, (".txt",)) if path.is_dir() else ([path], 0)
     if not files:
         raise SourceError(f"the folder {path} contains no .txt file")
-    split_files = [re.split(r"\n[^\S\n]*\n", read_text(file)) for file in files]
-    split_files = [[part.strip() for part in parts if part.strip()] for parts in split_files]
-    split_files = [paragraphs for paragraphs in split_files if paragraphs]
+    split_files = [paragraphs for file in files if (paragraphs := split_paragraphs(read_text(file)))]
     left_out = {"empty": len(files) - len(split_files), "not .txt": others}
     if not split_files:
         raise ValueError(f"{path} contains no text")
@@ -58,17 +56,22 @@ def read_user_paragraphs(path: Path, sentences: str) -> tuple[list[list[str]], l
     return documents, layouts, description + (f"; files left out: {listed}" if listed else "")
 
 
-def list_text_files(folder: Path) -> tuple[list[Path], int]:
-    """The .txt files of a folder, at any depth, in order of name, and how many other files there are, hidden ones
-    apart. Raises OSError for a folder in it that cannot be read."""
+def split_paragraphs(text: str) -> list[str]:
+    """What stands between blank lines."""
+    return [part for part in map(str.strip, re.split(r"\n[^\S\n]*\n", text)) if part]
+
+
+def list_files(folder: Path, ends: tuple[str, ...]) -> tuple[list[Path], int]:
+    """The files of a folder whose names end so, at any depth, in order of name, and how many other files there are,
+    hidden ones apart. Raises OSError for a folder in it that cannot be read."""
 
     def fail(error: OSError) -> None:
         raise error
 
     texts, others = [], 0
     for place, _, names in os.walk(folder, onerror=fail):
-        texts += [Path(place, name) for name in names if name.endswith(".txt")]
-        others += sum(not name.endswith(".txt") for name in names if not name.startswith("."))
+        texts += [Path(place, name) for name in names if name.endswith(ends)]
+        others += sum(not name.endswith(ends) for name in names if not name.startswith("."))
     return sorted(texts), others
 
 
@@ -190,17 +193,22 @@ def documents(
     cased = any(has_capitals(paragraph) for paragraphs in split_documents for paragraph in paragraphs)
     found, parted = [], 0
     for paragraphs, layout in zip(split_documents, layouts, strict=True):
-        document = [
-            " ".join(sentence.split())
-            for paragraph in paragraphs
-            for sentence in (paragraph.split("\n") if layout == "lines" else split_sentences(paragraph, cased))
-        ]
-        for number, sentence in enumerate(document):
-            document[number], count = part_unspaced_words(sentence)
-            parted += count
+        document, count = split_document(paragraphs, layout, cased)
         found.append(document)
+        parted += count
     if say is not None:
         say(description)
         if parted:
             say(f"{path}: spaces were put into {parted:,} runs of more than 100 letters, which would be [UNK] for BERT")
     return found
+
+
+def split_document(paragraphs: Sequence[str], layout: str, cased: bool) -> tuple[list[str], int]:
+    """The sentences of a document, and how many long words in it were given spaces."""
+    document, parted = [], 0
+    for paragraph in paragraphs:
+        for sentence in paragraph.split("\n") if layout == "lines" else split_sentences(paragraph, cased):
+            spaced, count = part_unspaced_words(" ".join(sentence.split()))
+            document.append(spaced)
+            parted += count
+    return document, parted

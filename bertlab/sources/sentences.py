@@ -1,6 +1,7 @@
 """Splits text into sentences by rules: the sentence marks of all scripts, capitals, and English abbreviations."""
 
 import re
+from collections.abc import Iterator
 
 
 def list_words(words: str) -> frozenset[str]:
@@ -62,6 +63,9 @@ POSSIBLE_END = re.compile(
     rf"|(?<=[{EAST_ASIAN}])[!?]++{CLOSING}(?={OPENING}[{EAST_ASIAN}])"
     rf"|(?<![.!?…{OTHER}])[.!?…]*+(?!(?<=\d)．\d)[{OTHER}][{OTHER}!?…]*+{CLOSING}\s*+(?=\S)"
 )
+# What every POSSIBLE_END begins with, or any character beyond the first 65,536: a set that is found fast.
+FIRST_MARKS = re.sub(r"\\U0001\w{4}-\\U0001\w{4}", "", OTHER)
+MARK = re.compile(rf"[.!?…;\u037e{FIRST_MARKS}\U00010000-\U0010ffff]")
 WORD_BEFORE_MARK = re.compile(r"[^\s\"'“‘(\[—–-]*$")
 WORD_AFTER_SPACE = re.compile(rf"{OPENING}(\w+)(\.?)")  # and whether a full stop follows the word
 ITEM_NUMBER = re.compile(r"\d+|[IVXLC]+|[A-Za-z]")  # of a list: 1. or II. or a.
@@ -93,6 +97,15 @@ def is_sentence_end(text: str, start: int, mark: re.Match, cased: bool = True) -
     return True
 
 
+def find_possible_ends(text: str) -> Iterator[re.Match]:
+    """The same as `POSSIBLE_END.finditer(text)`, several times as fast."""
+    end = 0
+    for mark in MARK.finditer(text):
+        if mark.start() >= end and (possible := POSSIBLE_END.match(text, mark.start())):
+            end = possible.end()
+            yield possible
+
+
 def has_capitals(text: str) -> bool:
     return any(map(str.isupper, text))
 
@@ -113,7 +126,7 @@ def split_sentences(text: str, cased: bool | None = None) -> list[str]:
     sentences = []
     for paragraph in re.split(r"\n\s*\n", text):
         start = 0
-        for mark in POSSIBLE_END.finditer(paragraph):
+        for mark in find_possible_ends(paragraph):
             if is_sentence_end(paragraph, start, mark, cased):
                 sentences.append(paragraph[start : mark.end()])
                 start = mark.end()

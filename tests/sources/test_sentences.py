@@ -1,11 +1,13 @@
 """sentences.py: where sentences end, on examples, and that odd text takes no more than linear time."""
 
+import random
 import time
 
 import pytest
 
 from bertlab import sources
 from bertlab.sources.layouts import part_unspaced_words, recognise_layout
+from bertlab.sources.sentences import POSSIBLE_END, find_possible_ends
 
 
 @pytest.mark.parametrize(
@@ -55,3 +57,14 @@ def test_odd_text_takes_linear_time(text):
     recognise_layout(f"{text}\nx\n{text}x")
     part_unspaced_words(text)
     assert time.process_time() - start < 3
+
+
+def test_the_fast_search_finds_the_same_ends():
+    rng = random.Random(0)
+    found = 0
+    for _ in range(5000):
+        text = "".join(rng.choices("abA1.!?…;\u037e。！？．।؟\U00011047\"')»\u00a0 \nあ漢αβ", k=rng.randrange(1, 25)))
+        ends = [(mark.span(), mark[1]) for mark in POSSIBLE_END.finditer(text)]
+        assert ends == [(mark.span(), mark[1]) for mark in find_possible_ends(text)], text
+        found += len(ends)
+    assert found > 1000
