@@ -236,6 +236,8 @@ def make_calls() -> dict:
         "position_waves": (explore.position_waves, {"length": 16, "width": 8}),
         "query_and_keys": (explore.query_and_keys, {"tokens": ["a", "b"], "query": [1.0, 0.0],
                                                     "keys": [[1.0, 0.0]] * 2, "values": [[1.0, 0.0]] * 2}),
+        "training_maps": (explore.training_maps, {"steps": [0, 5], "maps": [[[1.0]], [[1.0]]], "tokens": ["a"],
+                                                  "measured": {"loss": [1.0, 2.0]}}),
         "documents": (sources.documents, {"name_or_path": "folder"}),
         "fetch": (sources.fetch, {"name": "nowhere"}),
     }  # fmt: skip

@@ -1,13 +1,15 @@
-"""The exercises of notebook 03, attention: softmax, attention for any shape, a query for a key, softmax's gradient."""
+"""The exercises of notebook 03, attention: softmax, attention for any shape, a query for a key, softmax's gradient, and
+two bugs to find, a mask and a target."""
 
 import math
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from . import Exercise, Hint, expect, make_check
-from .comparing import is_close, random_numbers
+from . import Exercise, Hint, expect, make_check, make_use
+from .comparing import as_number, is_close, random_numbers
 
 # ---- softmax ---------------------------------------------------------------------------------------------
 
@@ -67,60 +69,134 @@ def softmax_of_rows_far_apart(softmax):
 # ---- attention -------------------------------------------------------------------------------------------
 
 
+def split_answer(answer: object) -> tuple[Tensor, Tensor]:
+    """The output and the weights that `attention` returns. Raises Hint for anything else than two tensors."""
+    expect(
+        isinstance(answer, tuple | list) and len(answer) == 2 and all(isinstance(part, Tensor) for part in answer),
+        "Return two tensors, the output and the weights: return weights @ v, weights.",
+    )
+    return answer[0], answer[1]
+
+
+def expect_attention(answer: object, q: Tensor, k: Tensor, v: Tensor, case: str) -> None:
+    """Raise Hint unless the answer is the output and the weights of attention."""
+    output, weights = split_answer(answer)
+    right = (q @ k.mT / math.sqrt(q.size(-1))).softmax(-1)
+    expect(is_close(output, F.scaled_dot_product_attention(q, k, v)), f"{case} the output is wrong.")
+    expect(is_close(weights, right), f"{case} the output is right, but the second tensor is not the weights.")
+
+
 def attention_of_a_text(attention):
     q, k, v = random_numbers(2, 6, 3), random_numbers(3, 6, 3), random_numbers(4, 6, 3)
-    z = attention(q, k, v)
-    expect(isinstance(z, Tensor), "Return one tensor, the weighted averages of v.")
+    output, _ = split_answer(attention(q, k, v))
     raw = q @ k.T
-    expect(not is_close(z, (raw / math.sqrt(3)).softmax(-1)), "These are the weights. Multiply them by v.")
+    right = (raw / math.sqrt(3)).softmax(-1)
+    expect(not is_close(output, right), "The first tensor holds the weights. The output is the weights times v.")
     expect(
-        not is_close(z, raw.softmax(-1) @ v),
-        "You did not divide the scores by the square root of K, where K is 3 here.",
+        not is_close(output, raw.softmax(-1) @ v),
+        "You did not divide the scores by the square root of d_k, which is 3 here.",
     )
-    expect(not is_close(z, (raw / 3).softmax(-1) @ v), "You divided by K. Divide by the square root of K.")
-    expect(not is_close(z, (raw * math.sqrt(3)).softmax(-1) @ v), "You multiplied by the square root of K. Divide.")
+    expect(not is_close(output, (raw / 3).softmax(-1) @ v), "You divided by d_k. Divide by the square root of d_k.")
     expect(
-        not is_close(z, (raw / math.sqrt(3)).softmax(0) @ v),
+        not is_close(output, (raw * math.sqrt(3)).softmax(-1) @ v), "You multiplied by the square root of d_k. Divide."
+    )
+    expect(
+        not is_close(output, (raw / math.sqrt(3)).softmax(0) @ v),
         "The columns of your weights add up to 1, but the rows must: take the softmax over the keys, the last axis.",
     )
     expect(
-        not is_close(z, (raw.T / math.sqrt(3)).softmax(-1) @ v),
+        not is_close(output, (raw.T / math.sqrt(3)).softmax(-1) @ v),
         "You swapped queries and keys. The scores are q times the transpose of k.",
     )
     expect(
-        is_close(z, F.scaled_dot_product_attention(q, k, v)),
-        "For q, k, v of shape (6, 3) the result is not that of F.scaled_dot_product_attention.",
+        not is_close(output, right.T @ v),
+        "You transposed the weights. Row i of the weights belongs to query i: the output is weights @ v.",
     )
+    expect_attention((output, attention(q, k, v)[1]), q, k, v, "For q, k and v of shape (6, 3)")
 
 
 def attention_with_few_queries(attention):
     q, k, v = random_numbers(5, 2, 8), random_numbers(6, 6, 8), random_numbers(7, 6, 5)
-    z = attention(q, k, v)
-    expect(
-        isinstance(z, Tensor) and z.shape == (2, 5), "2 queries and values of width 5 give an output of shape (2, 5)."
-    )
+    output, weights = split_answer(attention(q, k, v))
+    expect(output.shape == (2, 5), "2 queries and values of size 5 give an output of shape (2, 5).")
     raw = q @ k.T
     expect(
-        not any(is_close(z, (raw / math.sqrt(size)).softmax(-1) @ v) for size in (2, 5, 6)),
-        "You took the square root of another size. K is the width of q and k, which is 8 here: it is neither the "
-        "number of tokens nor the width of v.",
+        not any(is_close(output, (raw / math.sqrt(size)).softmax(-1) @ v) for size in (2, 5, 6)),
+        "You took the square root of another size. d_k is the size of one query or key, which is 8 here: it is neither "
+        "the number of tokens nor the size of a value.",
     )
-    expect(
-        is_close(z, F.scaled_dot_product_attention(q, k, v)),
-        "With 2 queries, 6 keys and values of width 5 the result is not that of F.scaled_dot_product_attention.",
-    )
+    expect_attention((output, weights), q, k, v, "With 2 queries, 6 keys and values of size 5")
 
 
 def attention_of_a_batch(attention):
     q, k, v = random_numbers(8, 2, 4, 6, 3), random_numbers(9, 2, 4, 6, 3), random_numbers(10, 2, 4, 6, 3)
     try:
-        z = attention(q, k, v)
+        answer = attention(q, k, v)
     except RuntimeError as error:
-        raise Hint(f"With (B, H, T, K), transpose only the last two axes of k: k.mT. torch's error: {error}") from None
+        raise Hint(f"For (B, H, T, d_k), transpose only the last two axes of k: k.mT. torch says: {error}") from None
+    expect_attention(answer, q, k, v, "For a batch of shape (2, 4, 6, 3)")
+
+
+# ---- the bugs: causal_attention, previous_letter_loss ----------------------------------------------------
+
+
+def causal_rows_sum_to_one(causal_attention):
+    q, k, v = (random_numbers(seed, 5, 4) for seed in (21, 22, 23))
+    output, weights = split_answer(causal_attention(q, k, v))
+    expect(bool((weights.triu(1) == 0).all()), "A token attends to a later one: the upper triangle must be 0.")
+    sums = weights.sum(-1)
     expect(
-        is_close(z, F.scaled_dot_product_attention(q, k, v)),
-        "For a batch of shape (2, 4, 6, 3) the result is not that of F.scaled_dot_product_attention.",
+        is_close(sums, torch.ones(5)),
+        f"The rows of the weights sum to {', '.join(f'{total:.2f}' for total in sums.tolist())}; each must sum to 1.",
     )
+    expect(is_close(output, weights @ v), "The output is not the weights times v.")
+
+
+def later_tokens_change_nothing(causal_attention):
+    q, k, v = (random_numbers(seed, 5, 4) for seed in (21, 22, 23))
+    before, _ = split_answer(causal_attention(q, k, v))
+    changed = k.clone()
+    changed[-1] = 3 * changed[-1] + 1
+    after, _ = split_answer(causal_attention(q, changed, v))
+    expect(
+        is_close(after[:-1], before[:-1]),
+        "The key of the last token was changed, and the outputs of earlier tokens moved. They must not depend on it.",
+    )
+
+
+def causal_as_in_torch(causal_attention):
+    q, k, v = (random_numbers(seed, 6, 3) for seed in (24, 25, 26))
+    output, _ = split_answer(causal_attention(q, k, v))
+    expect(
+        is_close(output, F.scaled_dot_product_attention(q[None], k[None], v[None], is_causal=True)[0]),
+        "The output is not that of F.scaled_dot_product_attention(..., is_causal=True).",
+    )
+
+
+def loss_of_a_planted_answer(previous_letter_loss):
+    ids = torch.tensor([[3, 1, 4, 1, 5]])
+    certain = 50 * F.one_hot(torch.tensor([[0, 3, 1, 4, 1]]), 8).float()  # (1, 5, 8): each says the letter before it
+    loss = as_number(previous_letter_loss(certain, ids), "one number, the loss")
+    itself = as_number(previous_letter_loss(50 * F.one_hot(ids, 8).float(), ids), "one number, the loss")
+    expect(
+        loss < 0.01,
+        f"A model that gives the previous letter with certainty has loss {loss:.1f} here, and one that repeats the "
+        f"letter itself has {itself:.1f}. Which letter is the target at position 1?",
+    )
+    expect(itself > 1, "A model that repeats each letter itself must have a high loss.")
+
+
+def first_letter_is_not_asked(previous_letter_loss):
+    ids = torch.randint(8, (3, 6), generator=torch.Generator().manual_seed(5))
+    logits = random_numbers(27, 3, 6, 8)
+    other = logits.clone()
+    other[:, 0] += random_numbers(28, 3, 8)
+    expect(
+        is_close(previous_letter_loss(logits, ids), float(previous_letter_loss(other, ids))),
+        "The first letter has no previous letter, so its logits must not change the loss.",
+    )
+    right = F.cross_entropy(logits[:, 1:].flatten(0, 1), ids[:, :-1].flatten())
+    expect(is_close(previous_letter_loss(logits, ids), float(right)), "It is not the mean over positions 1 to T - 1.")
 
 
 # ---- query_for -------------------------------------------------------------------------------------------
@@ -207,7 +283,7 @@ EXERCISES = {
         (softmax_of_one_row, softmax_of_each_row, softmax_of_large_numbers, softmax_of_rows_far_apart),
     ),
     "attention": Exercise(
-        "Write the whole formula for any number of leading axes.",
+        "Write the whole formula for any number of leading axes, and return the output and the weights.",
         2,
         8,
         (attention_of_a_text, attention_with_few_queries, attention_of_a_batch),
@@ -225,4 +301,41 @@ EXERCISES = {
         (gradient_of_one_row, gradient_of_each_row),
     ),
 }
-check = make_check(EXERCISES)
+BUGS = {
+    "causal_attention": Exercise(
+        "Find the bug: later tokens must have no influence on earlier ones.",
+        2,
+        6,
+        (causal_rows_sum_to_one, later_tokens_change_nothing, causal_as_in_torch),
+    ),
+    "previous_letter_loss": Exercise(
+        "Find the bug: the target of each position is the letter before it.",
+        1,
+        4,
+        (loss_of_a_planted_answer, first_letter_is_not_asked),
+    ),
+}
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """Scaled dot-product attention, q (..., Q, d_k), k (..., T, d_k), v (..., T, M): the output (..., Q, M) and the
+    weights (..., Q, T) (Vaswani et al. 2017, section 3.2.1)."""
+    weights = (q @ k.mT / math.sqrt(q.size(-1))).softmax(-1)
+    return weights @ v, weights
+
+
+def mean_previous_letter_loss(logits: Tensor, ids: Tensor) -> Tensor:
+    """The mean cross-entropy, in nats, of naming at each position but the first the letter before it. `logits` are
+    (B, T, V), `ids` (B, T)."""
+    return F.cross_entropy(logits[:, 1:].flatten(0, 1), ids[:, :-1].flatten())
+
+
+check = make_check(EXERCISES | BUGS)
+use = make_use(
+    check,
+    {
+        "softmax": partial(torch.softmax, dim=-1),
+        "attention": attend,
+        "previous_letter_loss": mean_previous_letter_loss,
+    },
+)

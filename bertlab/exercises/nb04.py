@@ -1,4 +1,5 @@
-"""The exercises of notebook 04, heads and masks: merging heads, masked softmax, a padding test, a head score."""
+"""The exercises of notebook 04, heads and masks: multi-head attention, the padding mask, a softmax for any mask, a test
+for padding, and two bugs to find."""
 
 import math
 from collections.abc import Callable
@@ -6,9 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ..model import Bert, BertConfig
-from . import Exercise, Hint, expect, make_check
-from .comparing import as_number, is_close, random_numbers
+from ..model import Attention, Bert, BertConfig
+from . import Exercise, Hint, expect, make_check, make_use
+from .comparing import is_close, random_numbers
 
 SMALL = BertConfig(vocab_size=40, hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=16,
                    max_position_embeddings=32, initializer_range=0.4)  # fmt: skip
@@ -21,13 +22,11 @@ def merge_of_two_heads(merge_heads):
     z = torch.tensor([[[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], [[10.0, 20.0], [30.0, 40.0], [50.0, 60.0]]]])
     answer = merge_heads(z)
     expect(isinstance(answer, Tensor), "Return a tensor.")
-    expect(
-        answer.shape not in ((1, 3, 2), (1, 2, 3)),
-        "You added or averaged the heads. Put them side by side: D = H * K.",
-    )
+    is_added = answer.shape in ((1, 3, 2), (1, 2, 3))
+    expect(not is_added, "You added or averaged the heads. Put them side by side: D = H * d_k.")
     expect(
         answer.shape == (1, 3, 4),
-        f"(1, 2, 3, 2) becomes (B, T, H * K) = (1, 3, 4). Yours has shape {tuple(answer.shape)}.",
+        f"(1, 2, 3, 2) becomes (B, T, D) = (1, 3, 4). Yours has shape {tuple(answer.shape)}.",
     )
     expect(
         not is_close(answer, z.reshape(1, 3, 4)),
@@ -35,7 +34,7 @@ def merge_of_two_heads(merge_heads):
     )
     expect(
         not is_close(answer, z.permute(0, 2, 3, 1).flatten(2)),
-        "The numbers of the heads alternate. All K numbers of head 0 come first, then all K of head 1.",
+        "The numbers of the heads alternate. All d_k numbers of head 0 come first, then all of head 1.",
     )
     merged = torch.tensor([[[1.0, 2.0, 10.0, 20.0], [3.0, 4.0, 30.0, 40.0], [5.0, 6.0, 50.0, 60.0]]])
     expect(is_close(answer, merged), "Token 0 must have (1, 2) from head 0 and then (10, 20) from head 1.")
@@ -44,10 +43,199 @@ def merge_of_two_heads(merge_heads):
 def merge_undoes_split(merge_heads):
     for heads in (1, 3, 6):
         x = random_numbers(heads, 2, 5, 6)
-        split = x.unflatten(-1, (heads, -1)).transpose(1, 2)  # (B, H, T, K)
+        split = x.unflatten(-1, (heads, -1)).transpose(1, 2)  # (B, H, T, d_k)
         expect(
             is_close(merge_heads(split), x), f"x was split into {heads} heads and merged again, and is not the same."
         )
+
+
+# ---- multi_head_attention --------------------------------------------------------------------------------
+
+
+def make_attention(D: int = 6, heads: int = 2) -> Attention:
+    """bertlab's attention in float64, with random weights and biases."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        return Attention(BertConfig(hidden_size=D, num_attention_heads=heads)).double().eval().requires_grad_(False)
+
+
+def attend_in_heads(layer: Attention, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Multi-head attention of the four linear layers and the `heads` of `layer` (Vaswani et al. 2017, section 3.2.2): x
+    (B, T, D) to the output (B, T, D) and the weights (B, H, T, T). `mask` is True for the keys that may be read, in any
+    shape that broadcasts to (B, H, T, T)."""
+    q, k, v = (
+        part(x).unflatten(-1, (layer.heads, -1)).transpose(1, 2) for part in (layer.query, layer.key, layer.value)
+    )  # (B, H, T, d_k)
+    scores = q @ k.mT / math.sqrt(q.size(-1))  # (B, H, T, T)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -math.inf)
+    weights = scores.softmax(-1)
+    return layer.output((weights @ v).transpose(1, 2).flatten(2)), weights
+
+
+def split_answer(answer: object, x: Tensor, heads: int) -> tuple[Tensor, Tensor]:
+    """The output and the weights. Raises Hint unless they are two tensors of the right shapes."""
+    expect(
+        isinstance(answer, tuple | list) and len(answer) == 2 and all(isinstance(part, Tensor) for part in answer),
+        "Return two tensors, the output (B, T, D) and the weights (B, H, T, T).",
+    )
+    (B, T, _), (output, weights) = x.shape, answer
+    expect(
+        weights.shape != (B, T, T),
+        "There is one map for each text, but there must be one for each head: split before you compute scores.",
+    )
+    expect(
+        weights.shape != (B, T, heads, heads),
+        "Your heads attend to each other: the axes are (B, T, H, d_k). Transpose to (B, H, T, d_k) after the split.",
+    )
+    for part, right in ((weights, (B, heads, T, T)), (output, x.shape)):
+        expect(part.shape == right, f"A tensor has shape {tuple(part.shape)}, which must be {tuple(right)}.")
+    return output, weights
+
+
+def heads_without_a_mask(multi_head_attention):
+    layer, x = make_attention(), random_numbers(31, 2, 5, 6)
+    output, weights = split_answer(multi_head_attention(layer, x), x, 2)
+    right, right_weights = attend_in_heads(layer, x)
+    q, k = layer.query(x), layer.key(x)
+    straight = [y.view(2, 2, 5, 3) for y in (q, k)]
+    expect(
+        not is_close(weights, (straight[0] @ straight[1].mT / math.sqrt(3)).softmax(-1)),
+        "The shape is right, but head 0 has whole tokens: view(B, H, T, d_k) cuts in the order of memory. Split D into "
+        "(H, d_k) first, and then transpose.",
+    )
+    raw = right_weights.log()
+    expect(
+        not is_close(weights, (raw * math.sqrt(3) / math.sqrt(6)).softmax(-1)),
+        "You divided by the square root of D. A head's queries have d_k = D / H numbers.",
+    )
+    undivided = (raw * math.sqrt(3)).softmax(-1)
+    expect(not is_close(weights, undivided), "You did not divide the scores by the square root of d_k.")
+    expect(is_close(weights, right_weights), "The weights are wrong, on 2 texts of 5 tokens with 2 heads of 3 numbers.")
+    v = layer.value(x).unflatten(-1, (2, -1)).transpose(1, 2)
+    merged = (weights @ v).transpose(1, 2).flatten(2)
+    expect(
+        not is_close(output, merged),
+        "The weights are right, and the heads are merged. The last step is missing: layer.output mixes them.",
+    )
+    expect(
+        not is_close(output, layer.output((weights @ v).reshape(2, 5, 6))),
+        "The weights are right, but the merge mixes tokens: transpose to (B, T, H, d_k) before you flatten.",
+    )
+    expect(is_close(output, right), "The weights are right, but the output is wrong: weights @ v, merge, layer.output.")
+
+
+def heads_with_a_mask(multi_head_attention):
+    layer, x = make_attention(), random_numbers(32, 2, 5, 6)
+    mask = (torch.arange(5) < torch.tensor([[5], [3]]))[:, None, None, :]
+    output, weights = split_answer(multi_head_attention(layer, x, mask), x, 2)
+    right, right_weights = attend_in_heads(layer, x, mask)
+    plain = attend_in_heads(layer, x)[1]
+    expect(not is_close(weights, plain), "The mask has no effect.")
+    expect(
+        not is_close(weights[1], attend_in_heads(layer, x[1:], ~mask[1:])[1][0]),
+        "The mask is inverted: True marks a key that may be read.",
+    )
+    expect(
+        not is_close(weights, plain * mask),
+        "You set weights to 0 after the softmax, so rows sum to less than 1. Mask the scores before it.",
+    )
+    expect(is_close(weights, right_weights), "With a mask (B, 1, 1, T) the weights are wrong.")
+    expect(is_close(output, right), "With a mask (B, 1, 1, T) the output is wrong.")
+
+
+def heads_of_another_number(multi_head_attention):
+    for heads in (1, 3, 6):
+        layer, x = make_attention(6, heads), random_numbers(33, 1, 4, 6)
+        right, (output, weights) = attend_in_heads(layer, x), multi_head_attention(layer, x)
+        expect(
+            is_close(output, right[0]) and is_close(weights, right[1]),
+            f"With {heads} heads the result is wrong. Take the number of heads from layer.heads.",
+        )
+
+
+# ---- padding_mask ----------------------------------------------------------------------------------------
+
+
+def mask_ids(ids: Tensor, pad_id: int = 0) -> Tensor:
+    """True for the keys that may be read, (B, 1, 1, T), from ids (B, T) that are filled up with `pad_id`."""
+    return (ids != pad_id)[:, None, None, :]
+
+
+def mask_of_two_texts(padding_mask):
+    ids = torch.tensor([[2, 7, 8, 9, 3], [2, 7, 3, 0, 0]])
+    mask = padding_mask(ids)
+    expect(isinstance(mask, Tensor), "Return a tensor.")
+    expect(mask.dtype == torch.bool, f"The mask must be of booleans (torch.bool). Yours is {mask.dtype}.")
+    expect(
+        mask.shape != (2, 5),
+        "(B, T) does not broadcast to the scores (B, H, T, T): insert an axis for the heads and one for the queries.",
+    )
+    expect(
+        mask.shape != (2, 1, 5, 1),
+        "(B, 1, T, 1) masks the queries that read. Padding must not be read, so T must be the last axis.",
+    )
+    expect(mask.shape == (2, 1, 1, 5), f"The shape must be (B, 1, 1, T) = (2, 1, 1, 5). Yours is {tuple(mask.shape)}.")
+    right = mask_ids(ids)
+    expect(not bool((mask == ~right).all()), "The mask is inverted: True marks a real token, which may be read.")
+    expect(bool((mask == right).all()), "For the second text, [2, 7, 3, 0, 0], the mask must be T T T F F.")
+
+
+def mask_of_another_pad_id(padding_mask):
+    ids = torch.tensor([[5, 0, 6, 1, 1]])
+    mask = padding_mask(ids, 1)
+    expect(
+        bool((mask == mask_ids(ids, 1)).all()),
+        "Another vocabulary has another id for [PAD]: here pad_id is 1, and the id 0 is a real token.",
+    )
+
+
+# ---- the bugs: split_heads, mean_vector ------------------------------------------------------------------
+
+
+def split_of_readable_numbers(split_heads):
+    x = torch.stack([10.0 * t + torch.arange(6) for t in range(4)])[None]  # (1, T, D): token t has 10 t, 10 t + 1, ...
+    answer = split_heads(x, 2)
+    is_split = isinstance(answer, Tensor) and answer.shape == (1, 2, 4, 3)
+    expect(is_split, "Return a tensor (B, H, T, d_k), here (1, 2, 4, 3).")
+    expect(
+        is_close(answer[0, 0, 1], torch.tensor([10.0, 11.0, 12.0])),
+        f"Token 1 is (10, 11, ..., 15), so head 0 must get 10, 11 and 12 of it. It gets "
+        f"{', '.join(f'{number:.0f}' for number in answer[0, 0, 1].tolist())}.",
+    )
+    expect(is_close(answer, x.unflatten(-1, (2, -1)).transpose(1, 2)), "Token 1 is right, but others are not.")
+
+
+def average_real_tokens(states: Tensor, real: Tensor) -> Tensor:
+    """The mean of the vectors of real tokens: states (B, T, D) and real (B, T), True for real tokens, to (B, D)."""
+    return (states * real[:, :, None]).sum(1) / real.sum(1, keepdim=True)
+
+
+def mean_of_real_tokens(mean_vector):
+    states = random_numbers(41, 2, 4, 3)
+    real = torch.tensor([[True, True, True, True], [True, True, False, False]])
+    answer = mean_vector(states, real)
+    expect(isinstance(answer, Tensor) and answer.shape == (2, 3), "Return one vector for each text, (B, D).")
+    expect(is_close(answer[0], states[0].mean(0)), "The first text has no padding: its vector is the plain mean.")
+    expect(
+        not is_close(answer[1], (states * real[:, :, None])[1].mean(0)),
+        "The sum leaves the padding out, but it is divided by all 4 tokens. Divide by the number of real ones.",
+    )
+    expect(
+        is_close(answer[1], states[1, :2].mean(0)),
+        "The second text has two real tokens, and its vector is not their mean: the vectors at [PAD] take part.",
+    )
+
+
+def mean_ignores_what_padding_holds(mean_vector):
+    states = random_numbers(42, 1, 5, 3)
+    real = torch.tensor([[True, True, True, False, False]])
+    other = states.clone()
+    other[:, 3:] = 100.0
+    expect(
+        is_close(mean_vector(states, real), mean_vector(other, real)),
+        "The vectors at [PAD] were changed, and the result changed with them.",
+    )
 
 
 # ---- masked_softmax --------------------------------------------------------------------------------------
@@ -80,11 +268,11 @@ def masked_keys_are_exactly_zero(masked_softmax):
     """The scores are so low that a "large negative number" is not below them."""
     scores = torch.tensor([[-20_000.0, -20_001.0, 0.0]])
     answer = masked_softmax(scores, torch.tensor([[True, True, False]]))
+    found = [round(value, 2) for value in answer[0].tolist()]
     expect(
         is_close(answer, torch.tensor([[0.7311, 0.2689, 0.0]]), 1e-4),
-        f"With the scores -20000, -20001 and a masked 0 the weights are 0.73, 0.27 and 0; yours are "
-        f"{[round(value, 2) for value in answer[0].tolist()]}. A number such as -10000 is not below every score, but "
-        "-math.inf is.",
+        f"With the scores -20000, -20001 and a masked 0 the weights are 0.73, 0.27 and 0; yours are {found}. A number "
+        "such as -10000 is not below every score, but -math.inf is.",
     )
     expect(float(answer[0, 2]) == 0, "A masked key has a weight of exactly 0, not of nearly 0.")
 
@@ -123,24 +311,16 @@ def half_precision_and_broadcasting(masked_softmax):
 # ---- padding_leaks ---------------------------------------------------------------------------------------
 
 
-def make_encoder(change: Callable[[Tensor, Tensor], Tensor | None], seed: int = 0):
+def make_encoder(change: Callable[[Tensor, Tensor], Tensor | None]):
     """encode(ids, mask) -> states of a small BERT whose attention mask is `change(ids, mask)`."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(0)
         bert = Bert(SMALL).eval().requires_grad_(False)
-
-    def encode(ids: Tensor, mask: Tensor) -> Tensor:
-        return bert(ids, attention_mask=change(ids, mask))
-
-    return encode
+    return lambda ids, mask: bert(ids, attention_mask=change(ids, mask))
 
 
-def keep_mask(ids: Tensor, mask: Tensor) -> Tensor:
-    return mask
-
-
-def drop_mask(ids: Tensor, mask: Tensor) -> None:
-    return None
+CORRECT = make_encoder(lambda ids, mask: mask)
+WITHOUT_MASK = make_encoder(lambda ids, mask: None)
 
 
 def run_padding_leaks(padding_leaks, encode, name: str) -> bool:
@@ -149,16 +329,14 @@ def run_padding_leaks(padding_leaks, encode, name: str) -> bool:
         answer = padding_leaks(encode)
     except ValueError as error:
         raise Hint(f"{name}: the encoder raised an error for your arguments: {error}") from None
-    expect(
-        isinstance(answer, bool) or (isinstance(answer, Tensor) and answer.dtype == torch.bool and answer.numel() == 1),
-        f"Return True or False. Yours is {answer!r}.",
-    )
+    is_flag = isinstance(answer, Tensor) and answer.dtype == torch.bool and answer.numel() == 1
+    expect(is_flag or isinstance(answer, bool), f"Return True or False. Yours is {answer!r}.")
     return bool(answer)
 
 
 def sees_a_missing_mask(padding_leaks):
     expect(
-        run_padding_leaks(padding_leaks, make_encoder(drop_mask), "an encoder without a mask"),
+        run_padding_leaks(padding_leaks, WITHOUT_MASK, "an encoder without a mask"),
         "Your test did not notice an encoder that ignores the mask. Encode a text alone and the same text with padding "
         "after it, and compare the tokens that both have.",
     )
@@ -166,14 +344,13 @@ def sees_a_missing_mask(padding_leaks):
 
 def passes_a_right_encoder(padding_leaks):
     expect(
-        not run_padding_leaks(padding_leaks, make_encoder(keep_mask), "a correct encoder"),
+        not run_padding_leaks(padding_leaks, CORRECT, "a correct encoder"),
         "Your test reported a leak in a correct encoder. Compare the real tokens only (nothing reads the vectors at "
         "[PAD]), and allow for rounding: differences of about 1e-6 are not a leak.",
     )
-    encode = make_encoder(keep_mask)
 
     def encode_with_rounding(ids: Tensor, mask: Tensor) -> Tensor:
-        states = encode(ids, mask)
+        states = CORRECT(ids, mask)
         return states + 2e-6 * torch.sin(torch.arange(states.numel()) + ids.size(1)).view(states.shape)
 
     expect(
@@ -184,10 +361,8 @@ def passes_a_right_encoder(padding_leaks):
 
 
 def sees_a_small_leak(padding_leaks):
-    correct, leaking = make_encoder(keep_mask), make_encoder(drop_mask)
-
     def leak_a_little(ids: Tensor, mask: Tensor) -> Tensor:
-        return correct(ids, mask) + 0.01 * (leaking(ids, mask) - correct(ids, mask))
+        return CORRECT(ids, mask) + 0.01 * (WITHOUT_MASK(ids, mask) - CORRECT(ids, mask))
 
     expect(
         run_padding_leaks(padding_leaks, leak_a_little, "a small leak"),
@@ -208,65 +383,25 @@ def sees_an_inverted_mask(padding_leaks):
     )
 
 
-# ---- previous_share --------------------------------------------------------------------------------------
-
-
-def previous_share_of_planted_maps(previous_share):
-    T = 5
-    previous = torch.eye(T)[[0, 0, 1, 2, 3]]  # token i attends to token i - 1; the first has only itself
-    answer = as_number(previous_share(previous), "one number for the map")
-    expect(
-        not is_close(answer, 4 / 5),
-        "You divided by T, or you counted row 0 (in Python its index -1 is the last column). The first token has no "
-        "previous token, so T - 1 rows count, from row 1 on.",
-    )
-    expect(not is_close(answer, 4), "That is the sum. Take the mean over the rows that count.")
-    expect(
-        not is_close(answer, 0),
-        "You took the next token. Row i holds the attention of token i, and the previous token is in column i - 1.",
-    )
-    expect(
-        is_close(answer, 1),
-        f"A head that always attends to the previous token has a share of 1. Your function returns {answer:.3f}.",
-    )
-    after = torch.eye(T)[[1, 2, 3, 4, 4]]
-    expect(is_close(previous_share(after), 0), "A head that always attends to the next token has a share of 0.")
-
-
-def previous_share_of_equal_attention(previous_share):
-    for T in (2, 10):
-        answer = float(previous_share(torch.full((T, T), 1 / T)))
-        expect(is_close(answer, 1 / T), f"A head that attends to all {T} tokens equally has 1 / T, not {answer:.3f}.")
-
-
-def previous_share_of_any_map(previous_share):
-    a = random_numbers(7, 6, 6).softmax(-1)
-    answer = float(previous_share(a))
-    largest = (a.argmax(-1)[1:] == torch.arange(5)).float().mean().item()
-    expect(
-        not is_close(answer, largest),
-        "You counted the rows whose largest weight is on the previous token. Take the mean of the weights themselves.",
-    )
-    below_diagonal = sum(a[i, i - 1].item() for i in range(1, 6)) / 5
-    expect(is_close(answer, below_diagonal), "The share is the mean of the weights just below the diagonal.")
-
-
 EXERCISES = {
-    "merge_heads": Exercise(
-        "Lay the heads side by side again: (B, H, T, K) to (B, T, H * K).", 1, 5,
-        (merge_of_two_heads, merge_undoes_split),
-    ),
-    "masked_softmax": Exercise(
-        "Softmax over the keys that may be seen; a row that may see none has zeros.", 2, 10,
-        (masked_rows, masked_keys_are_exactly_zero, all_masked_rows_are_zero, half_precision_and_broadcasting),
-    ),
-    "padding_leaks": Exercise(
-        "A test: does padding change what an encoder says of the real tokens?", 3, 15,
-        (sees_a_missing_mask, passes_a_right_encoder, sees_a_small_leak, sees_an_inverted_mask),
-    ),
-    "previous_share": Exercise(
-        "How much of a head's attention goes to the token before?", 1, 5,
-        (previous_share_of_planted_maps, previous_share_of_any_map, previous_share_of_equal_attention),
-    ),
+    "merge_heads": Exercise("Lay the heads side by side again: (B, H, T, d_k) to (B, T, D).", 1, 5,
+                            (merge_of_two_heads, merge_undoes_split)),
+    "multi_head_attention": Exercise("Project, split, attend in each head, merge, and mix.", 3, 20,
+                                     (heads_without_a_mask, heads_with_a_mask, heads_of_another_number)),
+    "padding_mask": Exercise("From token ids make a mask (B, 1, 1, T), True for the keys that may be read.", 1, 5,
+                             (mask_of_two_texts, mask_of_another_pad_id)),
+    "padding_leaks": Exercise("Write a test: does padding change what an encoder computes for the real tokens?", 3, 15,
+                              (sees_a_missing_mask, passes_a_right_encoder, sees_a_small_leak, sees_an_inverted_mask)),
+    "masked_softmax": Exercise("Softmax over the keys that may be read; a row that may read nothing has zeros.", 2, 10,
+                               (masked_rows, masked_keys_are_exactly_zero, all_masked_rows_are_zero,
+                                half_precision_and_broadcasting)),
 }  # fmt: skip
-check = make_check(EXERCISES)
+BUGS = {
+    "split_heads": Exercise("Find the bug: each head must get its share of every token.", 1, 4,
+                            (split_of_readable_numbers,)),
+    "mean_vector": Exercise("Find the bug: padding must not take part in the mean.", 1, 5,
+                            (mean_of_real_tokens, mean_ignores_what_padding_holds)),
+}  # fmt: skip
+check = make_check(EXERCISES | BUGS)
+READY = {"multi_head_attention": attend_in_heads, "padding_mask": mask_ids, "mean_vector": average_real_tokens}
+use = make_use(check, READY)

@@ -65,7 +65,8 @@ def softmax(x):
         "attention",
         """
 def attention(q, k, v):
-    return (q @ k.mT).softmax(-1) @ v
+    weights = (q @ k.mT).softmax(-1)
+    return weights @ v, weights
 """,
         "did not divide the scores",
     ),
@@ -73,15 +74,17 @@ def attention(q, k, v):
         "attention",
         """
 def attention(q, k, v):
-    return (q @ k.mT / q.size(-1)).softmax(-1) @ v
+    weights = (q @ k.mT / q.size(-1)).softmax(-1)
+    return weights @ v, weights
 """,
-        "square root of K",
+        "square root of d_k",
     ),
     (
         "attention",
         """
 def attention(q, k, v):
-    return (q @ k.mT / q.size(-1) ** 0.5).softmax(-2) @ v
+    weights = (q @ k.mT / q.size(-1) ** 0.5).softmax(-2)
+    return weights @ v, weights
 """,
         "over the keys",
     ),
@@ -89,15 +92,44 @@ def attention(q, k, v):
         "attention",
         """
 def attention(q, k, v):
-    return (q @ k.mT / q.size(-1) ** 0.5).softmax(-1)
+    weights = (q @ k.mT / q.size(-1) ** 0.5).softmax(-1)
+    return weights @ v
 """,
-        "Multiply them by v",
+        "Return two tensors",
     ),
     (
         "attention",
         """
 def attention(q, k, v):
-    return (k @ q.mT / q.size(-1) ** 0.5).softmax(-1) @ v
+    weights = (q @ k.mT / q.size(-1) ** 0.5).softmax(-1)
+    return weights, weights @ v
+""",
+        "The first tensor holds the weights",
+    ),
+    (
+        "attention",
+        """
+def attention(q, k, v):
+    scores = q @ k.mT / q.size(-1) ** 0.5
+    return scores.softmax(-1) @ v, scores
+""",
+        "is not the weights",
+    ),
+    (
+        "attention",
+        """
+def attention(q, k, v):
+    weights = (q @ k.mT / q.size(-1) ** 0.5).softmax(-1)
+    return weights.mT @ v, weights
+""",
+        "You transposed the weights",
+    ),
+    (
+        "attention",
+        """
+def attention(q, k, v):
+    weights = (k @ q.mT / q.size(-1) ** 0.5).softmax(-1)
+    return weights @ v, weights
 """,
         "q times the transpose of k",
     ),
@@ -105,7 +137,8 @@ def attention(q, k, v):
         "attention",
         """
 def attention(q, k, v):
-    return (q @ k.mT / v.size(-1) ** 0.5).softmax(-1) @ v
+    weights = (q @ k.mT / v.size(-1) ** 0.5).softmax(-1)
+    return weights @ v, weights
 """,
         "root of another size",
     ),
@@ -113,7 +146,8 @@ def attention(q, k, v):
         "attention",
         """
 def attention(q, k, v):
-    return (q @ k.transpose(0, 1) / q.size(-1) ** 0.5).softmax(-1) @ v
+    weights = (q @ k.transpose(0, 1) / q.size(-1) ** 0.5).softmax(-1)
+    return weights @ v, weights
 """,
         "last two axes",
     ),

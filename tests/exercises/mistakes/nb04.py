@@ -32,7 +32,7 @@ def merge_heads(z):
 def merge_heads(z):
     return z.transpose(1, 2)
 """,
-        "becomes (B, T, H * K)",
+        "becomes (B, T, D)",
     ),
     (
         "masked_softmax",
@@ -149,37 +149,219 @@ def padding_leaks(encode):
         "Return True or False",
     ),
     (
-        "previous_share",
+        "multi_head_attention",
         """
-def previous_share(weights):
-    T = len(weights)
-    return sum(weights[i, i - 1] for i in range(1, T)) / T
+def multi_head_attention(layer, x, mask=None):
+    import math
+    split = lambda y: y.unflatten(-1, (layer.heads, -1)).transpose(1, 2)
+    q, k, v = split(layer.query(x)), split(layer.key(x)), split(layer.value(x))
+    scores = q @ k.mT / math.sqrt(q.size(-1))
+    pass
+    weights = scores.softmax(-1)
+    return layer.output((weights @ v).transpose(1, 2).flatten(2)), weights
 """,
-        "You divided by T",
+        "The mask has no effect",
     ),
     (
-        "previous_share",
+        "multi_head_attention",
         """
-def previous_share(weights):
-    return weights.diagonal(1).mean()
+def multi_head_attention(layer, x, mask=None):
+    import math
+    split = lambda y: y.unflatten(-1, (layer.heads, -1)).transpose(1, 2)
+    q, k, v = split(layer.query(x)), split(layer.key(x)), split(layer.value(x))
+    scores = q @ k.mT / math.sqrt(q.size(-1))
+    scores = scores if mask is None else scores.masked_fill(~mask, -math.inf)
+    weights = scores.softmax(-1)
+    return layer.output((weights @ v).transpose(1, 2).flatten(2))
 """,
-        "You took the next token",
+        "Return two tensors",
     ),
     (
-        "previous_share",
+        "multi_head_attention",
         """
-def previous_share(weights):
-    return sum(weights[i, i - 1] for i in range(len(weights))) / len(weights)
+def multi_head_attention(layer, x, mask=None):
+    import math
+    split = lambda y: y
+    q, k, v = split(layer.query(x)), split(layer.key(x)), split(layer.value(x))
+    scores = q @ k.mT / math.sqrt(q.size(-1))
+    scores = scores if mask is None else scores.masked_fill(~mask, -math.inf)
+    weights = scores.softmax(-1)
+    return layer.output(weights @ v), weights
 """,
-        "index -1 is the last column",
+        "one for each head",
     ),
     (
-        "previous_share",
+        "multi_head_attention",
         """
-def previous_share(weights):
-    import torch
-    return (weights.argmax(-1)[1:] == torch.arange(len(weights) - 1)).float().mean()
+def multi_head_attention(layer, x, mask=None):
+    import math
+    split = lambda y: y.unflatten(-1, (layer.heads, -1))
+    q, k, v = split(layer.query(x)), split(layer.key(x)), split(layer.value(x))
+    scores = q @ k.mT / math.sqrt(q.size(-1))
+    scores = scores if mask is None else scores.masked_fill(~mask.mT, -math.inf)
+    weights = scores.softmax(-1)
+    return layer.output((weights @ v).flatten(2)), weights
 """,
-        "largest weight",
+        "Your heads attend to each other",
+    ),
+    (
+        "multi_head_attention",
+        """
+def multi_head_attention(layer, x, mask=None):
+    import math
+    split = lambda y: y.view(len(x), layer.heads, x.size(1), -1)
+    q, k, v = split(layer.query(x)), split(layer.key(x)), split(layer.value(x))
+    scores = q @ k.mT / math.sqrt(q.size(-1))
+    scores = scores if mask is None else scores.masked_fill(~mask, -math.inf)
+    weights = scores.softmax(-1)
+    return layer.output((weights @ v).transpose(1, 2).flatten(2)), weights
+""",
+        "cuts in the order of memory",
+    ),
+    (
+        "multi_head_attention",
+        """
+def multi_head_attention(layer, x, mask=None):
+    import math
+    split = lambda y: y.unflatten(-1, (layer.heads, -1)).transpose(1, 2)
+    q, k, v = split(layer.query(x)), split(layer.key(x)), split(layer.value(x))
+    scores = q @ k.mT / math.sqrt(x.size(-1))
+    scores = scores if mask is None else scores.masked_fill(~mask, -math.inf)
+    weights = scores.softmax(-1)
+    return layer.output((weights @ v).transpose(1, 2).flatten(2)), weights
+""",
+        "square root of D",
+    ),
+    (
+        "multi_head_attention",
+        """
+def multi_head_attention(layer, x, mask=None):
+    import math
+    split = lambda y: y.unflatten(-1, (layer.heads, -1)).transpose(1, 2)
+    q, k, v = split(layer.query(x)), split(layer.key(x)), split(layer.value(x))
+    scores = q @ k.mT
+    scores = scores if mask is None else scores.masked_fill(~mask, -math.inf)
+    weights = scores.softmax(-1)
+    return layer.output((weights @ v).transpose(1, 2).flatten(2)), weights
+""",
+        "did not divide the scores",
+    ),
+    (
+        "multi_head_attention",
+        """
+def multi_head_attention(layer, x, mask=None):
+    import math
+    split = lambda y: y.unflatten(-1, (layer.heads, -1)).transpose(1, 2)
+    q, k, v = split(layer.query(x)), split(layer.key(x)), split(layer.value(x))
+    scores = q @ k.mT / math.sqrt(q.size(-1))
+    scores = scores if mask is None else scores.masked_fill(~mask, -math.inf)
+    weights = scores.softmax(-1)
+    return (weights @ v).transpose(1, 2).flatten(2), weights
+""",
+        "layer.output mixes them",
+    ),
+    (
+        "multi_head_attention",
+        """
+def multi_head_attention(layer, x, mask=None):
+    import math
+    split = lambda y: y.unflatten(-1, (layer.heads, -1)).transpose(1, 2)
+    q, k, v = split(layer.query(x)), split(layer.key(x)), split(layer.value(x))
+    scores = q @ k.mT / math.sqrt(q.size(-1))
+    scores = scores if mask is None else scores.masked_fill(~mask, -math.inf)
+    weights = scores.softmax(-1)
+    return layer.output((weights @ v).reshape(x.shape)), weights
+""",
+        "the merge mixes tokens",
+    ),
+    (
+        "multi_head_attention",
+        """
+def multi_head_attention(layer, x, mask=None):
+    import math
+    split = lambda y: y.unflatten(-1, (layer.heads, -1)).transpose(1, 2)
+    q, k, v = split(layer.query(x)), split(layer.key(x)), split(layer.value(x))
+    scores = q @ k.mT / math.sqrt(q.size(-1))
+    scores = scores if mask is None else scores.masked_fill(mask, -math.inf)
+    weights = scores.softmax(-1)
+    return layer.output((weights @ v).transpose(1, 2).flatten(2)), weights
+""",
+        "The mask is inverted",
+    ),
+    (
+        "multi_head_attention",
+        """
+def multi_head_attention(layer, x, mask=None):
+    import math
+    split = lambda y: y.unflatten(-1, (layer.heads, -1)).transpose(1, 2)
+    q, k, v = split(layer.query(x)), split(layer.key(x)), split(layer.value(x))
+    scores = q @ k.mT / math.sqrt(q.size(-1))
+    pass
+    weights = scores.softmax(-1) * (1 if mask is None else mask)
+    return layer.output((weights @ v).transpose(1, 2).flatten(2)), weights
+""",
+        "after the softmax",
+    ),
+    (
+        "multi_head_attention",
+        """
+def multi_head_attention(layer, x, mask=None):
+    import math
+    split = lambda y: y.unflatten(-1, (2, -1)).transpose(1, 2)
+    q, k, v = split(layer.query(x)), split(layer.key(x)), split(layer.value(x))
+    scores = q @ k.mT / math.sqrt(q.size(-1))
+    scores = scores if mask is None else scores.masked_fill(~mask, -math.inf)
+    weights = scores.softmax(-1)
+    return layer.output((weights @ v).transpose(1, 2).flatten(2)), weights
+""",
+        "layer.heads",
+    ),
+    (
+        "padding_mask",
+        """
+def padding_mask(ids, pad_id=0):
+    return ids != pad_id
+""",
+        "does not broadcast",
+    ),
+    (
+        "padding_mask",
+        """
+def padding_mask(ids, pad_id=0):
+    return (ids == pad_id)[:, None, None, :]
+""",
+        "The mask is inverted",
+    ),
+    (
+        "padding_mask",
+        """
+def padding_mask(ids, pad_id=0):
+    return (ids != pad_id)[:, None, :, None]
+""",
+        "masks the queries",
+    ),
+    (
+        "padding_mask",
+        """
+def padding_mask(ids, pad_id=0):
+    return (ids != pad_id)[:, None, None, :].long()
+""",
+        "booleans",
+    ),
+    (
+        "padding_mask",
+        """
+def padding_mask(ids, pad_id=0):
+    return (ids != 0)[:, None, None, :]
+""",
+        "Another vocabulary",
+    ),
+    (
+        "padding_mask",
+        """
+def padding_mask(ids, pad_id=0):
+    return (ids != pad_id)[:, None, :]
+""",
+        "The shape must be (B, 1, 1, T)",
     ),
 ]
