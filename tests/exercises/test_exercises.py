@@ -15,6 +15,9 @@ from bertlab.exercises.comparing import as_number, is_close, is_number, random_n
 from ..conftest import ROOT
 
 NOTEBOOKS = ROOT / "notebooks"
+CORRECTION = re.compile(
+    r"<details>\s*<summary>The bug: (\w+)</summary>\s*```python\n(.*?)```(.*?)</details>", re.DOTALL
+)
 SOLUTION = re.compile(r"<details>\s*<summary>Solution: (\w+)</summary>\s*```python\n(.*?)```(.*?)</details>", re.DOTALL)
 
 
@@ -26,11 +29,11 @@ def read_cells(notebook: Path, kind: str) -> list[str]:
     ]
 
 
-def read_stubs(notebook: Path) -> dict[str, str]:
-    """Source of each cell tagged `exercise`, up to the call of `check`, by the name that is checked."""
+def read_stubs(notebook: Path, tag: str = "exercise") -> dict[str, str]:
+    """Source of each cell with the tag, up to the call of `check`, by the name that is checked."""
     stubs = {}
     for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
-        if "exercise" in cell["metadata"].get("tags", []):
+        if tag in cell["metadata"].get("tags", []):
             source = "".join(cell["source"])
             call = re.search(r"^check\((\w+)(?:, [\"'](\w+)[\"'])?\)", source, re.MULTILINE)
             assert call, f"an exercise cell of {notebook.name} does not end in check(...)"
@@ -38,8 +41,8 @@ def read_stubs(notebook: Path) -> dict[str, str]:
     return stubs
 
 
-def read_solutions(notebook: Path) -> dict[str, str]:
-    return {name: code for text in read_cells(notebook, "markdown") for name, code, _ in SOLUTION.findall(text)}
+def read_solutions(notebook: Path, pattern: re.Pattern = SOLUTION) -> dict[str, str]:
+    return {name: code for text in read_cells(notebook, "markdown") for name, code, _ in pattern.findall(text)}
 
 
 def run_code(code: str, name: str) -> object:
@@ -51,6 +54,13 @@ def run_code(code: str, name: str) -> object:
 MODULES = sorted(path.stem for path in (ROOT / "bertlab" / "exercises").glob("nb*.py"))
 BY_MODULE = [
     (module, name) for module in MODULES for name in importlib.import_module(f"bertlab.exercises.{module}").EXERCISES
+]
+
+
+BUGS = [
+    (module, name)
+    for module in MODULES
+    for name in getattr(importlib.import_module(f"bertlab.exercises.{module}"), "BUGS", {})
 ]
 
 
@@ -82,7 +92,7 @@ def test_untouched_stub_is_not_yet(module, name):
     assert name in result.message
 
 
-@pytest.mark.parametrize(("module", "name"), BY_MODULE)
+@pytest.mark.parametrize(("module", "name"), BY_MODULE + BUGS)
 def test_common_mistakes_get_the_right_hint(module, name):
     check = importlib.import_module(f"bertlab.exercises.{module}").check
     mistakes = importlib.import_module(f"tests.exercises.mistakes.{module}").MISTAKES
@@ -92,6 +102,18 @@ def test_common_mistakes_get_the_right_hint(module, name):
         result = check(run_code(code, name), name)
         assert result.state == "wrong", f"not refused:\n{code}"
         assert hint in result.message
+
+
+@pytest.mark.parametrize(("module", "name"), BUGS)
+def test_bug_is_refused_and_its_correction_passes(module, name):
+    """A cell tagged `bug` holds a function with a bug: its test is red as it stands, and green with the folded code."""
+    check = importlib.import_module(f"bertlab.exercises.{module}").check
+    notebook = find_notebook(module)
+    imports = "\n".join(re.findall(r"^(?:import|from) [\w., ]+$", read_cells(notebook, "code")[0], re.MULTILINE))
+    result = check(run_code(f"{imports}\n{read_stubs(notebook, 'bug')[name]}", name), name)
+    assert result.state == "wrong", result.message
+    result = check(run_code(read_solutions(notebook, CORRECTION)[name], name), name)
+    assert result.state == "right", result.message
 
 
 def doubles_two(answer):
