@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from bertlab.exercises import Exercise, Hint, expect, make_check
+from bertlab.exercises import Exercise, Hint, expect, make_check, make_use
 from bertlab.exercises.comparing import as_number, is_close, is_number, random_numbers
 
 from ..conftest import ROOT
@@ -141,6 +141,30 @@ def test_hint_says_how_much_is_right():
     result = CHECK(double)
     assert (result.state, result.passed, result.of) == ("wrong", 1, 2)
     assert "a negative number stays negative" in result.message
+
+
+def test_later_cells_use_the_learners_function_once_it_is_right(capsys):
+    def ready(x):
+        return x + x
+
+    use = make_use(CHECK, {"double": ready})
+
+    def double(x): ...
+
+    assert use(double) is ready
+    assert "is not written yet" in capsys.readouterr().out
+
+    def double(x):
+        return abs(2 * x)
+
+    assert use(double) is ready
+    assert "is not right yet" in capsys.readouterr().out
+
+    def double(x):
+        return 2 * x
+
+    assert use(double) is double
+    assert "use your double" in capsys.readouterr().out
 
 
 def test_exception_names_its_line():
