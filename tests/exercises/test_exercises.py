@@ -15,9 +15,6 @@ from bertlab.exercises.comparing import as_number, is_close, is_number, random_n
 from ..conftest import ROOT
 
 NOTEBOOKS = ROOT / "notebooks"
-CORRECTION = re.compile(
-    r"<details>\s*<summary>The bug: (\w+)</summary>\s*```python\n(.*?)```(.*?)</details>", re.DOTALL
-)
 SOLUTION = re.compile(r"<details>\s*<summary>Solution: (\w+)</summary>\s*```python\n(.*?)```(.*?)</details>", re.DOTALL)
 
 
@@ -29,11 +26,11 @@ def read_cells(notebook: Path, kind: str) -> list[str]:
     ]
 
 
-def read_stubs(notebook: Path, tag: str = "exercise") -> dict[str, str]:
-    """Source of each cell with the tag, up to the call of `check`, by the name that is checked."""
+def read_stubs(notebook: Path) -> dict[str, str]:
+    """Source of each cell tagged `exercise`, up to the call of `check`, by the name that is checked."""
     stubs = {}
     for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
-        if tag in cell["metadata"].get("tags", []):
+        if "exercise" in cell["metadata"].get("tags", []):
             source = "".join(cell["source"])
             call = re.search(r"^check\((\w+)(?:, [\"'](\w+)[\"'])?\)", source, re.MULTILINE)
             assert call, f"an exercise cell of {notebook.name} does not end in check(...)"
@@ -41,8 +38,8 @@ def read_stubs(notebook: Path, tag: str = "exercise") -> dict[str, str]:
     return stubs
 
 
-def read_solutions(notebook: Path, pattern: re.Pattern = SOLUTION) -> dict[str, str]:
-    return {name: code for text in read_cells(notebook, "markdown") for name, code, _ in pattern.findall(text)}
+def read_solutions(notebook: Path) -> dict[str, str]:
+    return {name: code for text in read_cells(notebook, "markdown") for name, code, _ in SOLUTION.findall(text)}
 
 
 def run_code(code: str, name: str) -> object:
@@ -54,13 +51,6 @@ def run_code(code: str, name: str) -> object:
 MODULES = sorted(path.stem for path in (ROOT / "bertlab" / "exercises").glob("nb*.py"))
 BY_MODULE = [
     (module, name) for module in MODULES for name in importlib.import_module(f"bertlab.exercises.{module}").EXERCISES
-]
-
-
-BUGS = [
-    (module, name)
-    for module in MODULES
-    for name in getattr(importlib.import_module(f"bertlab.exercises.{module}"), "BUGS", {})
 ]
 
 
@@ -92,7 +82,7 @@ def test_untouched_stub_is_not_yet(module, name):
     assert name in result.message
 
 
-@pytest.mark.parametrize(("module", "name"), BY_MODULE + BUGS)
+@pytest.mark.parametrize(("module", "name"), BY_MODULE)
 def test_common_mistakes_get_the_right_hint(module, name):
     check = importlib.import_module(f"bertlab.exercises.{module}").check
     mistakes = importlib.import_module(f"tests.exercises.mistakes.{module}").MISTAKES
@@ -104,16 +94,38 @@ def test_common_mistakes_get_the_right_hint(module, name):
         assert hint in result.message
 
 
-@pytest.mark.parametrize(("module", "name"), BUGS)
-def test_bug_is_refused_and_its_correction_passes(module, name):
-    """A cell tagged `bug` holds a function with a bug: its test is red as it stands, and green with the folded code."""
+WITH_BUGS = [
+    (module, name)
+    for module in MODULES
+    for name in getattr(importlib.import_module(f"bertlab.exercises.{module}"), "BUGS", {})
+]
+MENDED = re.compile(r"<summary>The bug: (\w+)</summary>\s*```python\n(.*?)```", re.DOTALL)
+
+
+@pytest.mark.parametrize(("module", "name"), WITH_BUGS)
+def test_bug_is_refused_and_its_mend_passes(module, name):
     check = importlib.import_module(f"bertlab.exercises.{module}").check
     notebook = find_notebook(module)
-    imports = "\n".join(re.findall(r"^(?:import|from) [\w., ]+$", read_cells(notebook, "code")[0], re.MULTILINE))
-    result = check(run_code(f"{imports}\n{read_stubs(notebook, 'bug')[name]}", name), name)
-    assert result.state == "wrong", result.message
-    result = check(run_code(read_solutions(notebook, CORRECTION)[name], name), name)
+    (faulty,) = [code for code in read_cells(notebook, "code") if f"\ncheck({name})" in code]
+    assert check(run_code(faulty.partition(f"\ncheck({name})")[0], name), name).state == "wrong"
+    mended = {name: code for text in read_cells(notebook, "markdown") for name, code in MENDED.findall(text)}
+    result = check(run_code(mended[name], name), name)
     assert result.state == "right", result.message
+
+
+def test_use_takes_the_learners_function_only_when_it_is_right(capsys):
+    use = make_use(CHECK, {"double": empty})
+
+    def double(x):
+        return 2 * x
+
+    assert use(double) is double
+    assert use(empty, "double") is empty
+    assert use(abs, "double") is empty
+    first, second, third = capsys.readouterr().out.splitlines()
+    assert first == "From here on we use your double."
+    assert second == "Your double is not written yet: the cells below use bertlab's."
+    assert third == "Your double is not right yet: the cells below use bertlab's."
 
 
 def doubles_two(answer):
@@ -141,30 +153,6 @@ def test_hint_says_how_much_is_right():
     result = CHECK(double)
     assert (result.state, result.passed, result.of) == ("wrong", 1, 2)
     assert "a negative number stays negative" in result.message
-
-
-def test_later_cells_use_the_learners_function_once_it_is_right(capsys):
-    def ready(x):
-        return x + x
-
-    use = make_use(CHECK, {"double": ready})
-
-    def double(x): ...
-
-    assert use(double) is ready
-    assert "is not written yet" in capsys.readouterr().out
-
-    def double(x):
-        return abs(2 * x)
-
-    assert use(double) is ready
-    assert "is not right yet" in capsys.readouterr().out
-
-    def double(x):
-        return 2 * x
-
-    assert use(double) is double
-    assert "use your double" in capsys.readouterr().out
 
 
 def test_exception_names_its_line():
