@@ -1,11 +1,12 @@
-"""The exercises of notebook 00, a first training: the majority baseline, accuracy, padding, one training step."""
+"""The exercises of notebook 00, a first training: majority, accuracy, padding, one step; and two bugs to find."""
 
+from collections import Counter
 from types import SimpleNamespace
 
 import torch
 from torch import Tensor, nn
 
-from . import Exercise, expect, make_check
+from . import Exercise, expect, make_check, make_use
 from .comparing import as_number, is_close
 
 # ---- majority --------------------------------------------------------------------------------------------
@@ -199,9 +200,67 @@ def step_returns(train_step):
     expect(is_close(loss, 4.0), f"The loss of the batch was 4 before the step. Your function returns {loss:g}.")
 
 
+# ---- two bugs to find ------------------------------------------------------------------------------------
+
+
+def prepares_what_moves(prepare):
+    model, optimizer = prepare(OneWeight)
+    expect(isinstance(model, OneWeight), "Return the model and its optimizer.")
+    model(labels=torch.tensor([1])).loss.backward()
+    optimizer.step()
+    expect(
+        model.w.item() != 2.0,
+        "After backward() and step() the weight of the returned model is still 2, although its gradient is not 0.",
+    )
+    expect(is_close(model.w.item(), 1.0), f"One step should change the weight from 2 to 1. It is {model.w.item():g}.")
+
+
+def shuffles_both(shuffle_rows):
+    texts = [f"text {number}" for number in range(20)]
+    got_texts, got_labels = shuffle_rows(texts, list(range(20)), 0)
+    expect(sorted(got_texts) == sorted(texts), "Each text should still be there once.")
+    expect(list(got_texts) != texts, "The texts are still in their old order.")
+    wrong = sum(text != f"text {label}" for text, label in zip(got_texts, got_labels, strict=True))
+    expect(not wrong, f"{wrong} of 20 texts have the label of another text.")
+
+
+def shuffles_by_seed(shuffle_rows):
+    texts, labels = [f"text {number}" for number in range(20)], list(range(20))
+    expect(
+        shuffle_rows(texts, labels, 1) == shuffle_rows(texts, labels, 1), "The same seed should give the same order."
+    )
+    expect(shuffle_rows(texts, labels, 1) != shuffle_rows(texts, labels, 2), "Another seed should give another order.")
+    expect(labels == list(range(20)), "The list of labels that was passed has changed.")
+
+
+# ---- what the notebook uses until the learner has written it ----------------------------------------------
+
+
+def take_step(model, batch, optimizer):
+    loss = model(**batch).loss
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def pad_rows(rows):
+    longest = max(map(len, rows))
+    input_ids = torch.tensor([row + [0] * (longest - len(row)) for row in rows])
+    return input_ids, torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
+
+
+def share_most_frequent(labels):
+    return Counter(labels).most_common(1)[0][1] / len(labels)
+
+
+def share_right(logits, labels):
+    return (logits.argmax(dim=-1) == labels).float().mean().item()
+
+
 EXERCISES = {
     "majority": Exercise(
-        "How often is one right who always names the most frequent label?",
+        "How often is it right to give the most frequent label always?",
         1,
         3,
         (majority_of_ones, majority_of_zeros, majority_of_three),
@@ -213,14 +272,21 @@ EXERCISES = {
         (accuracy_of_four, accuracy_below_zero, accuracy_of_three_classes),
     ),
     "pad": Exercise(
-        "Make one rectangle of sentences of different length, and a mask.", 2, 8, (pad_ids, pad_mask, pad_types)
+        "Make one rectangle from sentences of different lengths, and a mask.", 2, 8, (pad_ids, pad_mask, pad_types)
     ),
     "train_step": Exercise(
-        "One step of training: the four lines that the broken sample lacked.",
+        "Write one step of training, which the broken sample lacked.",
         2,
         8,
         (step_moves, step_forgets, step_returns),
     ),
 }
 
-check = make_check(EXERCISES)
+BUGS = {
+    "prepare": Exercise("Find the bug: a model that never moves.", 1, 5, (prepares_what_moves,)),
+    "shuffle_rows": Exercise("Find the bug: labels that teach nothing.", 1, 5, (shuffles_both, shuffles_by_seed)),
+}
+check = make_check(EXERCISES | BUGS)
+use = make_use(
+    check, {"majority": share_most_frequent, "accuracy": share_right, "pad": pad_rows, "train_step": take_step}
+)

@@ -1,10 +1,13 @@
-"""The exercises of notebook 01, WordPiece: fold a text, join two segments, the gain of a merge, the fewest pieces."""
+"""The exercises of notebook 01, WordPiece: fold a text, cut a word, merge a pair, learn merges; two bugs to find."""
 
-import math
-from itertools import combinations, pairwise
+import tempfile
+import unicodedata
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
 
-from . import Exercise, expect, make_check
-from .comparing import as_number, is_close
+from ..wordpiece import SPECIAL_TOKENS
+from . import Exercise, expect, make_check, make_use
 
 # ---- fold: lower case without accents --------------------------------------------------------------------
 
@@ -39,179 +42,257 @@ def keeps_other_letters(answer):
     )
 
 
-# ---- two_segments: [CLS] first [SEP] second [SEP] --------------------------------------------------------
+# ---- longest_match: a word to pieces ---------------------------------------------------------------------
+
+TOY_VOCAB = {"h", "hu", "hug", "p", "##u", "##g", "##gs", "##s"}
 
 
-def joins_tokens(answer):
-    first, second = ["who", "spoke"], ["lincoln"]
-    got = answer(first, second)
-    expect(
-        isinstance(got, tuple) and len(got) == 2,
-        "Return two lists: the tokens and their segments, as in `return tokens, segments`.",
-    )
-    expect((first, second) == (["who", "spoke"], ["lincoln"]), "You changed the list that was passed. Build a new one.")
-    tokens = got[0]
-    expect(tokens[:1] == ["[CLS]"], "The first token must be [CLS].")
-    expect(tokens.count("[CLS]") == 1, "There is one [CLS] for the pair, not one for each text.")
-    expect(tokens[-1:] == ["[SEP]"], "The second text needs a [SEP] after it as well.")
-    expect(tokens.count("[SEP]") == 2, f"There should be two [SEP], and you have {tokens.count('[SEP]')}.")
-    expect(tokens == ["[CLS]", "who", "spoke", "[SEP]", "lincoln", "[SEP]"], f"Your tokens are {tokens}.")
-
-
-def marks_segments(answer):
-    tokens, segments = answer(["who", "spoke"], ["lincoln"])
-    expect(
-        len(segments) == len(tokens),
-        f"Your {len(tokens)} tokens have {len(segments)} segment ids. [CLS] and each [SEP] need one, too.",
-    )
-    expect(
-        segments != [0, 0, 0, 1, 1, 1],
-        "The [SEP] between the texts ends the first one: its segment is 0.",
-    )
-    expect(segments != [1, 1, 1, 1, 2, 2], "Segments count from 0: 0 for the first text, 1 for the second.")
-    expect(segments != [0, 0, 0, 0, 1, 0], "The last [SEP] ends the second text: its segment is 1.")
-    expect(segments == [0, 0, 0, 0, 1, 1], f"Your segments are {segments}.")
-
-
-def takes_any_length(answer):
-    tokens, segments = answer(["a"], ["b", "c", "d"])
-    expect(
-        tokens == ["[CLS]", "a", "[SEP]", "b", "c", "d", "[SEP]"], "The tokens are wrong for texts of 1 and 3 tokens."
-    )
-    expect(segments == [0, 0, 0, 1, 1, 1, 1], "The segments are wrong for 1 and 3 tokens: use the length of each text.")
-
-
-# ---- gain: what a merge adds to the log-likelihood -------------------------------------------------------
-
-
-def compute_log_likelihood(counts):
-    """Sum of log p over all tokens of a corpus, where p is the token's share. Slow and simple."""
-    total = sum(counts)
-    return sum(math.log(count / total) for count in counts for _ in range(count))
-
-
-def compute_gain(n_ab, n_a, n_b, n):
-    """Log-likelihood after the merge minus before: n_ab of the a's and of the b's become as many of ab."""
-    rest = [n - n_a - n_b]
-    return compute_log_likelihood([n_ab, n_a - n_ab, n_b - n_ab, *rest]) - compute_log_likelihood([n_a, n_b, *rest])
-
-
-def gains_on_first_counts(answer):
-    counts = (15, 36, 20, 113)
-    n_ab, n_a, n_b, n = counts
-    got, expected = as_number(answer(*counts)), compute_gain(*counts)
-    expect(not is_close(got, -expected), "The size is right but the sign is wrong: subtract before from after.")
-    expect(not is_close(got, expected / math.log(2)), "Use the natural logarithm, math.log, not the one to base 2.")
-    expect(not is_close(got, n_ab / (n_a * n_b)), "That is the ratio. The gain is a difference of two sums of n log n.")
-    expect(
-        not is_close(got, n_ab * math.log(n_ab * n / (n_a * n_b))),
-        "That is the approximation for rare pairs. After the merge there are fewer of a, fewer of b, and fewer tokens "
-        "in all.",
-    )
-    without_total = expected + x_log_x(n - n_ab) - x_log_x(n)
-    expect(
-        not is_close(got, without_total),
-        "You left out the number of all tokens: it falls from n to n - n_ab, and so does the term n log n.",
-    )
-    expect(
-        is_close(got, expected),
-        f"For n_ab=15, n_a=36, n_b=20, n=113 the gain is {expected:.4f}, and your function returns {got:.4f}.",
-    )
-
-
-def gains_when_a_piece_dies_out(answer):
-    try:
-        got = answer(5, 20, 5, 113)
-    except ValueError:
-        got = None
-    expect(
-        got is not None,
-        "If every b comes after an a, no b is left after the merge, and log 0 fails. Count 0 log 0 as 0.",
-    )
-    expect(
-        is_close(got, compute_gain(5, 20, 5, 113)),
-        "The gain is wrong when one of the two tokens disappears: n_ab=5, n_a=20, n_b=5, n=113.",
-    )
-
-
-def gains_on_other_counts(answer):
-    for counts in [(2, 9, 4, 30), (7, 7, 7, 50), (1, 12, 12, 60)]:
-        expect(is_close(answer(*counts), compute_gain(*counts)), f"The gain is wrong for the counts {counts}.")
-
-
-def x_log_x(n):
-    return n * math.log(n) if n else 0.0
-
-
-# ---- fewest_pieces: the shortest cut of a word -----------------------------------------------------------
-
-
-def find_fewest_pieces(word, vocab):
-    """Cut `word` into as few pieces as possible, or return ["[UNK]"]: for each end, find the best cut up to there."""
-    best = [[]] + [None] * len(word)
-    for end in range(1, len(word) + 1):
-        for start in range(end):
-            piece = ("##" if start else "") + word[start:end]
-            if (
-                best[start] is not None
-                and piece in vocab
-                and (best[end] is None or len(best[start]) + 1 < len(best[end]))
-            ):
-                best[end] = [*best[start], piece]
-    return best[-1] if best[-1] is not None else ["[UNK]"]
-
-
-def list_cuts(word):
-    """Yield all 2^(n-1) ways to cut a word of n characters."""
-    for count in range(len(word)):
-        for inner_ends in combinations(range(1, len(word)), count):
-            ends = [0, *inner_ends, len(word)]
-            yield [("##" if start else "") + word[start:end] for start, end in pairwise(ends)]
-
-
-TOY_VOCAB = {"a", "b", "abc", "ab", "##b", "##c", "##d", "##cd", "##cde", "##e"}
-
-
-def cuts_a_word(answer):
-    got = answer("ab", TOY_VOCAB)
+def as_pieces(got: object) -> list[str]:
+    """The pieces that a learner's function returned. Raises Hint unless they are a list."""
     expect(got is not None, "Your function returns nothing: end it with return and the list of pieces.")
     expect(isinstance(got, list), f"Return a list of pieces. Your function returns a {type(got).__name__}.")
-    expect(got == ["ab"], f"The whole word 'ab' is in the vocabulary, and your function returns {got}.")
-    got = answer("bd", TOY_VOCAB)
-    expect(got != ["b", "d"], "A piece that does not begin the word is written with ## in front: '##d'.")
-    expect(got != ["[UNK]"], "'bd' can be cut: look up '##d' with its ##, not 'd'.")
-    expect(got == ["b", "##d"], f"'bd' should become ['b', '##d'], and your function returns {got}.")
+    return got
 
 
-def cuts_better_than_greedy(answer):
-    got = answer("abcde", TOY_VOCAB)
+def cuts_a_known_word(answer):
+    got = as_pieces(answer("hug", TOY_VOCAB))
+    expect(got != ["h", "##u", "##g"], "That is the shortest match. Try the longest candidate first: the whole rest.")
+    expect(got == ["hug"], f"'hug' is a token of the vocabulary, so it is one piece. Your function returns {got}.")
+
+
+def cuts_into_pieces(answer):
+    got = as_pieces(answer("hugs", TOY_VOCAB))
+    expect(got != ["hug", "s"], "Every piece after the first is written with ## in front: '##s', not 's'.")
+    expect(got != ["[UNK]"], "'hugs' can be cut. Look up '##s' after the first piece, because 's' is no token.")
+    expect(got == ["hug", "##s"], f"'hugs' should become ['hug', '##s'], and your function returns {got}.")
+    got = as_pieces(answer("pugs", TOY_VOCAB))
+    expect(got == ["p", "##u", "##gs"], f"'pugs' should become ['p', '##u', '##gs'], and your function returns {got}.")
+
+
+def gives_up_as_bert_does(answer):
+    vocab = TOY_VOCAB - {"##s"}
+    got = as_pieces(answer("hugs", vocab))
     expect(
-        got != ["abc", "##d", "##e"],
-        "That is the longest match from the left, with 3 pieces. A shorter first piece allows a longer second one.",
+        got != ["hu", "##gs"],
+        "You went back to a shorter first piece. BERT never does: after hug nothing fits, so the word is unknown.",
     )
     expect(
-        got == ["ab", "##cde"], f"The fewest pieces of 'abcde' are ['ab', '##cde'], and your function returns {got}."
+        got != ["hug", "[UNK]"],
+        "One place where nothing fits makes the whole word unknown: drop the pieces that were found before it.",
+    )
+    expect(got != ["hug"], "Your function ends in silence where nothing fits, and the s is lost. Return ['[UNK]'].")
+    expect(got == ["[UNK]"], f"Without '##s', 'hugs' should become ['[UNK]'], and your function returns {got}.")
+
+
+def cuts_like_bert(answer):
+    for word in ["pughug", "huhu", "hhugsu", "s", "pz"]:
+        expected = cut_longest_first(word, TOY_VOCAB | {"##hu"})
+        got = as_pieces(answer(word, TOY_VOCAB | {"##hu"}))
+        expect(got == expected, f"{word!r} should become {expected}, and your function returns {got}.")
+
+
+def cut_longest_first(word, vocab):
+    """The pieces of a word by BERT's rule, or ["[UNK]"]. What the notebook uses until the learner has written it."""
+    pieces, start = [], 0
+    while start < len(word):
+        prefix = "##" if start else ""
+        ends = range(len(word), start, -1)
+        end = next((end for end in ends if prefix + word[start:end] in vocab), None)
+        if end is None:
+            return ["[UNK]"]
+        pieces.append(prefix + word[start:end])
+        start = end
+    return pieces
+
+
+# ---- merge_pair: join two neighbours ---------------------------------------------------------------------
+
+
+def merges_inside_a_word(answer):
+    split = ["h", "##u", "##g", "##s"]
+    got = as_pieces(answer(split, "##g", "##s"))
+    expect(split == ["h", "##u", "##g", "##s"], "You changed the list that was passed. Build a new one.")
+    expect(got != ["h", "##u", "##g##s"], "The second half loses its ## when it is joined: '##gs', not '##g##s'.")
+    expect(got != ["h", "##u", "gs"], "The new piece still continues a word, so it keeps the ## of its first half.")
+    expect(got == ["h", "##u", "##gs"], f"The split should become ['h', '##u', '##gs']. Yours is {got}.")
+
+
+def merges_at_the_start(answer):
+    got = as_pieces(answer(["h", "##u", "##g"], "h", "##u"))
+    expect(got != ["##hu", "##g"], "A piece that begins a word has no ##, so the merge of h and ##u is hu.")
+    expect(got == ["hu", "##g"], f"h and ##u should become 'hu'. Your function returns {got}.")
+    got = as_pieces(answer(["p", "##u", "##n"], "h", "##u"))
+    expect(got == ["p", "##u", "##n"], f"Without the pair, the split stays as it is. Your function returns {got}.")
+    got = as_pieces(answer(["b", "##u", "##g", "##a"], "##u", "##a"))
+    expect(got == ["b", "##u", "##g", "##a"], "Merge two pieces only when they are neighbours, in this order.")
+
+
+def merges_every_place(answer):
+    got = as_pieces(answer(["b", "##a", "##n", "##a", "##n"], "##a", "##n"))
+    expect(got != ["b", "##an", "##a", "##n"], "The pair occurs twice in this word. Merge it in both places.")
+    expect(got == ["b", "##an", "##an"], f"The split should become ['b', '##an', '##an']. Yours is {got}.")
+    got = as_pieces(answer(["a", "##a", "##a", "##a"], "##a", "##a"))
+    expect(
+        got != ["a", "##aaa"],
+        "You merged a new piece again. Only pieces of the old split take part: ##a ##a ##a gives ##aa ##a.",
+    )
+    expect(got == ["a", "##aa", "##a"], f"The split should become ['a', '##aa', '##a']. Yours is {got}.")
+
+
+def merge_neighbours(split, left, right):
+    """The split with each `left` that is followed by `right` joined into one piece."""
+    merged, i = [], 0
+    while i < len(split):
+        if split[i : i + 2] == [left, right]:
+            merged.append(left + right.removeprefix("##"))
+            i += 2
+        else:
+            merged.append(split[i])
+            i += 1
+    return merged
+
+
+# ---- learn_merges: the training of a vocabulary ----------------------------------------------------------
+
+TOY_WORDS = {"hug": 10, "pug": 5, "pun": 12, "bun": 4, "hugs": 5}
+
+
+def split_letters(word):
+    """A word as single characters: "hug" -> ["h", "##u", "##g"]."""
+    return [word[0]] + ["##" + char for char in word[1:]]
+
+
+def count_pieces(splits, words):
+    """How often each piece and each pair of neighbours occurs, when each word occurs `words[word]` times."""
+    pieces, pairs = Counter(), Counter()
+    for word, split in splits.items():
+        for piece in split:
+            pieces[piece] += words[word]
+        for pair in pairwise(split):
+            pairs[pair] += words[word]
+    return pieces, pairs
+
+
+def score_by_count(n_ab, n_a, n_b):
+    return n_ab
+
+
+def score_by_ratio(n_ab, n_a, n_b):
+    return n_ab / (n_a * n_b)
+
+
+def as_merges(got: object) -> list[tuple[str, str]]:
+    """The merges that a learner's function returned. Raises Hint unless they are a list of pairs."""
+    expect(got is not None, "Your function returns nothing: end it with return and the list of merged pairs.")
+    expect(isinstance(got, list), f"Return a list of pairs. Your function returns a {type(got).__name__}.")
+    expect(
+        all(isinstance(pair, tuple) and len(pair) == 2 for pair in got),
+        "Return the merged pairs, each as a tuple such as ('##u', '##g'), in the order of the merges.",
+    )
+    return got
+
+
+def learns_one_merge(answer):
+    got = as_merges(answer({"at": 7, "on": 1, "one": 2, "only": 1}, 1, score_by_count))
+    expect(
+        got != [("o", "##n")],
+        "Weigh each pair by how often its word occurs. (o, ##n) is in three words, but these occur 4 times in all; "
+        "'at' alone occurs 7 times.",
+    )
+    expect(got != [("##n", "##l")], "You took the lowest score. The best pair has the highest.")
+    expect(got == [("a", "##t")], f"The most frequent pair is ('a', '##t'), 7 times. Yours is {got}.")
+
+
+def learns_by_the_score(answer):
+    got = as_merges(answer(TOY_WORDS, 1, score_by_ratio))
+    expect(
+        got != [("##u", "##g")],
+        "That is the most frequent pair. Call score(n_ab, n_a, n_b) with the counts of the pair and of its two pieces.",
+    )
+    expect(got == [("##g", "##s")], f"By the ratio ('##g', '##s') is first. Yours is {got}.")
+
+
+def learns_several_merges(answer):
+    got = as_merges(answer(TOY_WORDS, 3, score_by_ratio))
+    expect(len(got) == 3, f"Three merges were asked for, and you return {len(got)}.")
+    expect(len(set(got)) == 3, "You chose the same pair again. After a merge, replace the splits and count again.")
+    again = as_merges(answer({"sat": 9, "cat": 8, "hat": 2, "hats": 5}, 2, score_by_ratio))
+    expect(
+        again[1:] != [("sa", "##t")],
+        "Count the single pieces again after each merge, too. Each merge uses up some of the pieces that it joins.",
+    )
+    expected = train_merges(TOY_WORDS, 3, score_by_ratio)
+    expect(got == expected, f"The first three merges by the ratio are {expected}. Yours are {got}.")
+
+
+def stops_when_nothing_is_left(answer):
+    try:
+        got = answer({"hi": 3}, 5, score_by_count)
+    except ValueError:
+        got = None
+    expect(got is not None, "When every word is one piece, there is no pair left: stop instead of failing.")
+    expect(got == [("h", "##i")], f"'hi' allows one merge, ('h', '##i'). Yours are {got}.")
+    before = dict(TOY_WORDS)
+    answer(before, 2, score_by_count)
+    expect(before == TOY_WORDS, "Your function changed `words`. Keep the splits in a dictionary of their own.")
+
+
+def train_merges(words, merges, score):
+    """The first `merges` merges: the pair with the highest score, again and again; of equals the one seen first."""
+    splits = {word: split_letters(word) for word in words}
+    learned = []
+    for _ in range(merges):
+        pieces, pairs = count_pieces(splits, words)
+        if not pairs:
+            break
+        best = max(pairs, key=lambda pair: score(pairs[pair], pieces[pair[0]], pieces[pair[1]]))
+        splits = {word: merge_neighbours(split, *best) for word, split in splits.items()}
+        learned.append(best)
+    return learned
+
+
+# ---- two bugs to find ------------------------------------------------------------------------------------
+
+
+def frames_a_pair(frame_pair):
+    tokens, segments = frame_pair(["who", "spoke"], ["lincoln"])
+    expect(
+        tokens == ["[CLS]", "who", "spoke", "[SEP]", "lincoln", "[SEP]"],
+        f"The tokens should be [CLS] who spoke [SEP] lincoln [SEP]. They are {' '.join(tokens)}.",
+    )
+    expect(len(segments) == len(tokens), f"{len(tokens)} tokens have {len(segments)} segment ids.")
+    expect(
+        segments == [0, 0, 0, 0, 1, 1],
+        f"The six tokens of the test pair should have the segments 0 0 0 0 1 1. They have "
+        f"{' '.join(map(str, segments))}.",
     )
 
 
-def cuts_what_greedy_cannot(answer):
-    vocab = {"h", "hu", "hug", "##gs"}
-    got = answer("hugs", vocab)
-    expect(got != ["[UNK]"], "'hugs' can be cut into hu and ##gs. If a first piece leads nowhere, try a shorter one.")
-    expect(got == ["hu", "##gs"], f"'hugs' should become ['hu', '##gs'], and your function returns {got}.")
-    got = answer("hugz", vocab)
-    expect(got not in ([], None), "A word that cannot be cut at all becomes ['[UNK]'], not nothing.")
-    expect(got == ["[UNK]"], f"A word that cannot be cut to its end becomes ['[UNK]']. Your function returns {got}.")
+def frames_any_pair(frame_pair):
+    tokens, segments = frame_pair(["a"], ["b", "c", "d"])
+    expect(
+        (tokens, segments) == (["[CLS]", "a", "[SEP]", "b", "c", "d", "[SEP]"], [0, 0, 0, 1, 1, 1, 1]),
+        "For texts of 1 and 3 tokens the result is still wrong: the segments must follow the lengths.",
+    )
 
 
-def cuts_like_trying_all(answer):
-    vocab = {"a", "b", "ab", "aba", "##a", "##b", "##ba", "##aab", "##abb", "##bab"}
-    for word in ["abaab", "ababab", "baabab", "abaabbab", "aabb"]:
-        possible = [cut for cut in list_cuts(word) if all(piece in vocab for piece in cut)]
-        got = answer(word, vocab)
-        expect(got in possible, f"Your pieces {got} do not make up {word!r}, or are not in the vocabulary.")
-        fewest = min(map(len, possible))
-        expect(len(got) == fewest, f"{word!r} can be cut into {fewest} pieces, and yours are {len(got)}.")
+def opens_the_whole_vocabulary(open_vocabulary):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "vocab.txt"
+        path.write_text("\n".join([*SPECIAL_TOKENS, "we", "hold", "these"]) + "\n", encoding="utf-8")
+        tokenizer = open_vocabulary(str(path))
+        expect(
+            len(tokenizer) == 8,
+            f"The file of the test has 8 lines, and the tokenizer has {len(tokenizer)} tokens.",
+        )
+        tokens = tokenizer.tokenize("We hold these")
+        expect(tokens == ["we", "hold", "these"], f"'We hold these' became {tokens}.")
+
+
+def fold_text(text):
+    """The text in lower case, without accents."""
+    apart = unicodedata.normalize("NFD", text)
+    return "".join(char for char in apart if unicodedata.category(char) != "Mn").lower()
 
 
 EXERCISES = {
@@ -221,23 +302,36 @@ EXERCISES = {
         5,
         (folds_plain_text, folds_accents, keeps_other_letters),
     ),
-    "two_segments": Exercise(
-        "Join two lists of tokens as BERT reads a pair, and give each token its segment.",
-        1,
-        5,
-        (joins_tokens, marks_segments, takes_any_length),
-    ),
-    "gain": Exercise(
-        "Return by how much a merge raises the log-likelihood, from four counts.",
+    "longest_match": Exercise(
+        "Cut a word into the pieces that BERT would read.",
         2,
-        10,
-        (gains_on_first_counts, gains_when_a_piece_dies_out, gains_on_other_counts),
+        15,
+        (cuts_a_known_word, cuts_into_pieces, gives_up_as_bert_does, cuts_like_bert),
     ),
-    "fewest_pieces": Exercise(
-        "Cut a word into as few pieces of the vocabulary as can be.",
+    "merge_pair": Exercise(
+        "Join two neighbouring pieces of a split, wherever they occur.",
+        1,
+        8,
+        (merges_inside_a_word, merges_at_the_start, merges_every_place),
+    ),
+    "learn_merges": Exercise(
+        "Learn the first merges of a vocabulary from counted words.",
         3,
         20,
-        (cuts_a_word, cuts_better_than_greedy, cuts_what_greedy_cannot, cuts_like_trying_all),
+        (learns_one_merge, learns_by_the_score, learns_several_merges, stops_when_nothing_is_left),
     ),
 }
-check = make_check(EXERCISES)
+BUGS = {
+    "frame_pair": Exercise("Find the bug: the segments of a pair.", 1, 5, (frames_a_pair, frames_any_pair)),
+    "open_vocabulary": Exercise("Find the bug: a vocabulary of five tokens.", 1, 5, (opens_the_whole_vocabulary,)),
+}
+check = make_check(EXERCISES | BUGS)
+use = make_use(
+    check,
+    {
+        "fold": fold_text,
+        "longest_match": cut_longest_first,
+        "merge_pair": merge_neighbours,
+        "learn_merges": train_merges,
+    },
+)

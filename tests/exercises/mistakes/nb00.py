@@ -196,4 +196,68 @@ def train_step(model, batch, optimizer):
 """,
         "without labels",
     ),
+    (
+        "prepare",
+        """
+import torch
+
+def prepare(make_model):
+    model = make_model()
+    return model, torch.optim.SGD(make_model().parameters(), lr=0.25)
+""",
+        "is still 2",
+    ),
+    (
+        "prepare",
+        """
+import torch
+
+def prepare(make_model):
+    model = make_model()
+    return torch.optim.SGD(model.parameters(), lr=0.25), model
+""",
+        "Return the model and its optimizer",
+    ),
+    (
+        "prepare",
+        """
+import torch
+
+def prepare(make_model):
+    model = make_model()
+    return model, torch.optim.SGD(model.parameters(), lr=0.0025)
+""",
+        "from 2 to 1",
+    ),
+    (
+        "shuffle_rows",
+        """
+def shuffle_rows(texts, labels, seed):
+    return texts, labels
+""",
+        "still in their old order",
+    ),
+    (
+        "shuffle_rows",
+        """
+import random
+
+def shuffle_rows(texts, labels, seed):
+    texts = random.Random(seed).sample(texts, len(texts))
+    return texts, labels
+""",
+        "have the label of another text",
+    ),
+    (
+        "shuffle_rows",
+        """
+import random
+
+def shuffle_rows(texts, labels, seed):
+    order = list(range(len(texts)))
+    random.Random(0).shuffle(order)
+    return [texts[i] for i in order], [labels[i] for i in order]
+""",
+        "Another seed should give another order",
+    ),
 ]

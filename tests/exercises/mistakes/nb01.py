@@ -73,119 +73,12 @@ def fold(text):
         "returns nothing",
     ),
     (
-        "two_segments",
+        "longest_match",
         """
-def two_segments(first, second):
-    return ["[CLS]", *first, "[SEP]", *second], [0] * (len(first) + 2) + [1] * len(second)
-""",
-        "needs a [SEP] after it",
-    ),
-    (
-        "two_segments",
-        """
-def two_segments(first, second):
-    tokens = ["[CLS]", *first, "[SEP]", *second, "[SEP]"]
-    return tokens, [0] * (len(first) + 1) + [1] * (len(second) + 2)
-""",
-        "ends the first one",
-    ),
-    (
-        "two_segments",
-        """
-def two_segments(first, second):
-    first.insert(0, "[CLS]")
-    first.append("[SEP]")
-    second.append("[SEP]")
-    return first + second, [0] * len(first) + [1] * len(second)
-""",
-        "changed the list that was passed",
-    ),
-    (
-        "two_segments",
-        """
-def two_segments(first, second):
-    tokens = ["[CLS]", *first, "[SEP]", "[CLS]", *second, "[SEP]"]
-    return tokens, [0] * (len(first) + 2) + [1] * (len(second) + 2)
-""",
-        "one [CLS] for the pair",
-    ),
-    (
-        "two_segments",
-        """
-def two_segments(first, second):
-    return ["[CLS]", *first, "[SEP]", *second, "[SEP]"], [0] * len(first) + [1] * len(second)
-""",
-        "[CLS] and each [SEP] need one",
-    ),
-    (
-        "gain",
-        """
-def gain(n_ab, n_a, n_b, n):
-    return n_ab / (n_a * n_b)
-""",
-        "That is the ratio",
-    ),
-    (
-        "gain",
-        """
-from math import log
-
-def gain(n_ab, n_a, n_b, n):
-    return n_ab * log(n_ab * n / (n_a * n_b))
-""",
-        "That is the approximation",
-    ),
-    (
-        "gain",
-        """
-from math import log
-
-def gain(n_ab, n_a, n_b, n):
-    t = lambda k: k * log(k) if k else 0
-    return t(n_ab) + t(n_a - n_ab) + t(n_b - n_ab) - t(n_a) - t(n_b)
-""",
-        "left out the number of all tokens",
-    ),
-    (
-        "gain",
-        """
-from math import log
-
-def gain(n_ab, n_a, n_b, n):
-    t = lambda k: k * log(k)
-    return t(n_ab) + t(n_a - n_ab) + t(n_b - n_ab) - t(n - n_ab) - t(n_a) - t(n_b) + t(n)
-""",
-        "Count 0 log 0 as 0",
-    ),
-    (
-        "gain",
-        """
-from math import log
-
-def gain(n_ab, n_a, n_b, n):
-    t = lambda k: k * log(k) if k else 0
-    return t(n_a) + t(n_b) - t(n) - t(n_ab) - t(n_a - n_ab) - t(n_b - n_ab) + t(n - n_ab)
-""",
-        "the sign is wrong",
-    ),
-    (
-        "gain",
-        """
-from math import log2
-
-def gain(n_ab, n_a, n_b, n):
-    t = lambda k: k * log2(k) if k else 0
-    return t(n_ab) + t(n_a - n_ab) + t(n_b - n_ab) - t(n - n_ab) - t(n_a) - t(n_b) + t(n)
-""",
-        "Use the natural logarithm",
-    ),
-    (
-        "fewest_pieces",
-        """
-def fewest_pieces(word, vocab):
+def longest_match(word, vocab):
     pieces, start = [], 0
     while start < len(word):
-        for end in range(len(word), start, -1):
+        for end in range(start + 1, len(word) + 1):
             piece = ("##" if start else "") + word[start:end]
             if piece in vocab:
                 pieces.append(piece)
@@ -195,50 +88,378 @@ def fewest_pieces(word, vocab):
             return ["[UNK]"]
     return pieces
 """,
-        "That is the longest match from the left",
+        "That is the shortest match",
     ),
     (
-        "fewest_pieces",
+        "longest_match",
         """
-def fewest_pieces(word, vocab):
-    best = [[]] + [None] * len(word)
-    for end in range(1, len(word) + 1):
-        for start in range(end):
-            piece = word[start:end]
-            if best[start] is None or piece not in vocab:
-                continue
-            if best[end] is None or len(best[start]) + 1 < len(best[end]):
-                best[end] = best[start] + [piece]
-    return best[-1] or ["[UNK]"]
+def longest_match(word, vocab):
+    pieces, start = [], 0
+    while start < len(word):
+        for end in range(len(word), start, -1):
+            if ("##" if start else "") + word[start:end] in vocab:
+                pieces.append(word[start:end])
+                start = end
+                break
+        else:
+            return ["[UNK]"]
+    return pieces
 """,
-        "look up '##d' with its ##",
+        "is written with ## in front",
     ),
     (
-        "fewest_pieces",
+        "longest_match",
         """
-def fewest_pieces(word, vocab):
-    best = [[]] + [None] * len(word)
-    for end in range(1, len(word) + 1):
-        for start in range(end):
+def longest_match(word, vocab):
+    pieces, start = [], 0
+    while start < len(word):
+        for end in range(len(word), start, -1):
+            if word[start:end] in vocab:
+                pieces.append(word[start:end])
+                start = end
+                break
+        else:
+            return ["[UNK]"]
+    return pieces
+""",
+        "Look up '##s' after the first piece",
+    ),
+    (
+        "longest_match",
+        """
+def longest_match(word, vocab):
+    pieces, start = [], 0
+    while start < len(word):
+        for end in range(len(word), start, -1):
             piece = ("##" if start else "") + word[start:end]
-            if best[start] is None or piece not in vocab:
-                continue
-            if best[end] is None or len(best[start]) + 1 < len(best[end]):
-                best[end] = best[start] + [piece]
-    return best[-1] or []
+            if piece in vocab:
+                pieces.append(piece)
+                start = end
+                break
+        else:
+            return pieces + ["[UNK]"]
+    return pieces
 """,
-        "becomes ['[UNK]'], not nothing",
+        "One place where nothing fits makes the whole word unknown",
     ),
     (
-        "fewest_pieces",
+        "longest_match",
         """
-def fewest_pieces(word, vocab):
-    def cut(start):
-        mark = "##" if start else ""
-        ends = [end for end in range(start + 1, len(word) + 1) if mark + word[start:end] in vocab]
-        return [mark + word[start:ends[0]]] + cut(ends[0]) if ends else []
-    return cut(0)
+def longest_match(word, vocab):
+    pieces, start = [], 0
+    while start < len(word):
+        fits = [e for e in range(start + 1, len(word) + 1) if ("##" if start else "") + word[start:e] in vocab]
+        if not fits:
+            break
+        pieces.append(("##" if start else "") + word[start : fits[-1]])
+        start = fits[-1]
+    return pieces
 """,
-        "The whole word 'ab'",
+        "the s is lost",
+    ),
+    (
+        "longest_match",
+        """
+def longest_match(word, vocab):
+    def cut(start):
+        if start == len(word):
+            return []
+        for end in range(len(word), start, -1):
+            piece = ("##" if start else "") + word[start:end]
+            if piece in vocab and (rest := cut(end)) is not None:
+                return [piece] + rest
+        return None
+    return cut(0) or ["[UNK]"]
+""",
+        "You went back to a shorter first piece",
+    ),
+    (
+        "longest_match",
+        """
+def longest_match(word, vocab):
+    return " ".join(word)
+""",
+        "Return a list of pieces",
+    ),
+    (
+        "merge_pair",
+        """
+def merge_pair(split, left, right):
+    merged, i = [], 0
+    while i < len(split):
+        if split[i : i + 2] == [left, right]:
+            merged.append(left + right)
+            i += 2
+        else:
+            merged.append(split[i])
+            i += 1
+    return merged
+""",
+        "The second half loses its ##",
+    ),
+    (
+        "merge_pair",
+        """
+def merge_pair(split, left, right):
+    for i in range(len(split) - 1):
+        if split[i : i + 2] == [left, right]:
+            split[i : i + 2] = [left + right.removeprefix("##")]
+    return split
+""",
+        "You changed the list that was passed",
+    ),
+    (
+        "merge_pair",
+        """
+def merge_pair(split, left, right):
+    for i in range(len(split) - 1):
+        if split[i : i + 2] == [left, right]:
+            return split[:i] + [left + right.removeprefix("##")] + split[i + 2 :]
+    return list(split)
+""",
+        "Merge it in both places",
+    ),
+    (
+        "merge_pair",
+        """
+def merge_pair(split, left, right):
+    new = "##" + left.removeprefix("##") + right.removeprefix("##")
+    merged, i = [], 0
+    while i < len(split):
+        if split[i : i + 2] == [left, right]:
+            merged.append(new)
+            i += 2
+        else:
+            merged.append(split[i])
+            i += 1
+    return merged
+""",
+        "A piece that begins a word has no ##",
+    ),
+    (
+        "merge_pair",
+        """
+def merge_pair(split, left, right):
+    if left in split and right in split:
+        kept = [piece for piece in split if piece not in (left, right)]
+        place = split.index(left)
+        return kept[:place] + [left + right.removeprefix("##")] + kept[place:]
+    return list(split)
+""",
+        "only when they are neighbours",
+    ),
+    (
+        "merge_pair",
+        """
+def merge_pair(split, left, right):
+    merged = []
+    for piece in split:
+        if merged and piece == right and (merged[-1] == left or merged[-1] == left + right.removeprefix("##")):
+            if split.count(left) == 1 or left == right:
+                merged[-1] += right.removeprefix("##")
+                continue
+        if merged and piece == right and merged[-1] == left:
+            merged[-1] += right.removeprefix("##")
+        else:
+            merged.append(piece)
+    return merged
+""",
+        "You merged a new piece again",
+    ),
+    (
+        "learn_merges",
+        """
+from bertlab.exercises import nb01
+
+def learn_merges(words, merges, score):
+    splits = {word: nb01.split_letters(word) for word in words}
+    learned = []
+    for _ in range(merges):
+        pieces, pairs = nb01.count_pieces(splits, dict.fromkeys(words, 1))
+        if not pairs:
+            break
+        best = max(pairs, key=lambda pair: score(pairs[pair], pieces[pair[0]], pieces[pair[1]]))
+        splits = {word: nb01.merge_neighbours(split, *best) for word, split in splits.items()}
+        learned.append(best)
+    return learned
+""",
+        "Weigh each pair",
+    ),
+    (
+        "learn_merges",
+        """
+from bertlab.exercises import nb01
+
+def learn_merges(words, merges, score):
+    splits = {word: nb01.split_letters(word) for word in words}
+    learned = []
+    for _ in range(merges):
+        pieces, pairs = nb01.count_pieces(splits, words)
+        if not pairs:
+            break
+        best = min(pairs, key=lambda pair: score(pairs[pair], pieces[pair[0]], pieces[pair[1]]))
+        splits = {word: nb01.merge_neighbours(split, *best) for word, split in splits.items()}
+        learned.append(best)
+    return learned
+""",
+        "You took the lowest score",
+    ),
+    (
+        "learn_merges",
+        """
+from bertlab.exercises import nb01
+
+def learn_merges(words, merges, score):
+    splits = {word: nb01.split_letters(word) for word in words}
+    learned = []
+    for _ in range(merges):
+        pieces, pairs = nb01.count_pieces(splits, words)
+        if not pairs:
+            break
+        best = max(pairs, key=pairs.get)
+        splits = {word: nb01.merge_neighbours(split, *best) for word, split in splits.items()}
+        learned.append(best)
+    return learned
+""",
+        "That is the most frequent pair",
+    ),
+    (
+        "learn_merges",
+        """
+from bertlab.exercises import nb01
+
+def learn_merges(words, merges, score):
+    splits = {word: nb01.split_letters(word) for word in words}
+    learned = []
+    for _ in range(merges):
+        pieces, pairs = nb01.count_pieces(splits, words)
+        if not pairs:
+            break
+        best = max(pairs, key=lambda pair: score(pairs[pair], pieces[pair[0]], pieces[pair[1]]))
+        learned.append(best)
+    return learned
+""",
+        "You chose the same pair again",
+    ),
+    (
+        "learn_merges",
+        """
+from bertlab.exercises import nb01
+
+def learn_merges(words, merges, score):
+    splits = {word: nb01.split_letters(word) for word in words}
+    first, _ = nb01.count_pieces(splits, words)
+    learned = []
+    for _ in range(merges):
+        pieces, pairs = nb01.count_pieces(splits, words)
+        if not pairs:
+            break
+        pieces = pieces | first
+        best = max(pairs, key=lambda pair: score(pairs[pair], pieces[pair[0]], pieces[pair[1]]))
+        splits = {word: nb01.merge_neighbours(split, *best) for word, split in splits.items()}
+        learned.append(best)
+    return learned
+""",
+        "Count the single pieces again after each merge",
+    ),
+    (
+        "learn_merges",
+        """
+from bertlab.exercises import nb01
+
+def learn_merges(words, merges, score):
+    splits = {word: nb01.split_letters(word) for word in words}
+    learned = []
+    for _ in range(merges):
+        pieces, pairs = nb01.count_pieces(splits, words)
+        best = max(pairs, key=lambda pair: score(pairs[pair], pieces[pair[0]], pieces[pair[1]]))
+        splits = {word: nb01.merge_neighbours(split, *best) for word, split in splits.items()}
+        learned.append(best)
+    return learned
+""",
+        "stop instead of failing",
+    ),
+    (
+        "learn_merges",
+        """
+from bertlab.exercises import nb01
+
+def learn_merges(words, merges, score):
+    splits = {word: nb01.split_letters(word) for word in words}
+    learned = []
+    for _ in range(merges):
+        pieces, pairs = nb01.count_pieces(splits, words)
+        if not pairs:
+            break
+        best = max(pairs, key=lambda pair: score(pairs[pair], pieces[pair[0]], pieces[pair[1]]))
+        splits = {word: nb01.merge_neighbours(split, *best) for word, split in splits.items()}
+        learned.append(best[0] + best[1])
+    return learned
+""",
+        "each as a tuple",
+    ),
+    (
+        "learn_merges",
+        """
+from bertlab.exercises import nb01
+
+def learn_merges(words, merges, score):
+    splits = {word: nb01.split_letters(word) for word in words}
+    learned = []
+    for _ in range(merges):
+        pieces, pairs = nb01.count_pieces(splits, words)
+        if not pairs:
+            break
+        best = max(pairs, key=lambda pair: score(pairs[pair], pieces[pair[0]], pieces[pair[1]]))
+        splits = {word: nb01.merge_neighbours(split, *best) for word, split in splits.items()}
+        learned.append(best)
+    print(learned)
+""",
+        "returns nothing",
+    ),
+    (
+        "frame_pair",
+        """
+def frame_pair(first, second):
+    return ["[CLS]"] + first + ["[SEP]"] + second, [0] * (len(first) + 2) + [1] * len(second)
+""",
+        "The tokens should be",
+    ),
+    (
+        "frame_pair",
+        """
+def frame_pair(first, second):
+    tokens = ["[CLS]"] + first + ["[SEP]"] + second + ["[SEP]"]
+    return tokens, [0] * len(first) + [1] * len(second)
+""",
+        "6 tokens have 3 segment ids",
+    ),
+    (
+        "frame_pair",
+        """
+def frame_pair(first, second):
+    return ["[CLS]"] + first + ["[SEP]"] + second + ["[SEP]"], [0, 0, 0, 0, 1, 1]
+""",
+        "the segments must follow the lengths",
+    ),
+    (
+        "open_vocabulary",
+        """
+import transformers
+
+def open_vocabulary(path):
+    return transformers.BertTokenizer()
+""",
+        "the tokenizer has 5 tokens",
+    ),
+    (
+        "open_vocabulary",
+        """
+import transformers
+
+def open_vocabulary(path):
+    return transformers.BertTokenizer(path, do_lower_case=False)
+""",
+        "'We hold these' became",
     ),
 ]
