@@ -58,6 +58,8 @@ _MODULES = [
     "train",
     "baselines",
     "plan_texts",
+    "continued",
+    "first_weights",
     "pretraining_scores",
     "filling",
     "pretrain",

@@ -15,14 +15,16 @@ COVERED_SHARE = 0.9995  # of the characters of the text
 ALPHABET_SHARE = 0.9  # of the vocabulary, at most
 
 
-def count_words(texts: Iterable[str], lower: bool = True, strip_accents: bool | None = None) -> Counter:
-    """Count how often each word occurs in the texts, after cleaning by the options of `normalize_text`."""
+def count_words(
+    texts: Iterable[str], lower: bool = True, strip_accents: bool | None = None, chinese: bool = True
+) -> Counter:
+    """Count how often each word occurs in the texts, after cleaning by `normalize_text`."""
     chunks = Counter()  # text between spaces; cleaning each different chunk only once saves most of the time
     for text in check_texts(texts):
         chunks.update(re.findall(r"[^ \t\n\r]+", text))
     words = Counter()
     for chunk, count in chunks.items():
-        cleaned, _ = normalize_text(chunk, lower, strip_accents)
+        cleaned, _ = normalize_text(chunk, lower, strip_accents, chinese)
         for start, end in split_words(cleaned):
             words[cleaned[start:end]] += count
     return words

@@ -20,12 +20,12 @@ AddOptions, Run = Callable[[argparse.ArgumentParser], None], Callable[[argparse.
 COMMANDS: dict[str, tuple[str, AddOptions, Run, tuple[str, ...]]] = {
     "data": ("list the named data and models, or fetch some", add_data_options, run_data, ("", "sotu wiki minilm")),
     "pretrain": (
-        "train a BERT from random weights on text, with MLM and NSP, and judge it on held-out documents",
+        "train a BERT on text, from random weights or from a model, with MLM and NSP; judge it on held-out documents",
         add_pretrain_options,
         run_pretrain,
         (
             "--text sotu wiki --minutes 4 --out runs/first",
-            "--text my-texts/ --preset mini --steps 5000 --out runs/mine",
+            "--from minilm --text my-texts/ --steps 2000 --out runs/mine",
         ),
     ),
     "fill": (
