@@ -215,8 +215,7 @@ def run_pretraining(
     plan, asked = decide(lambda: settle_precision(plan, recorded, model))
     judge = partial(evaluate, batches=thin_batches(held_out_batches), scores=score_pretraining)
     if not plan.steps:
-        config = make_pretraining_config(plan)
-        steps = estimate_steps(minutes, model, batches, config, judge, EVALUATIONS + 1)
+        steps = estimate_steps(minutes, model, batches, make_pretraining_config(plan), judge, EVALUATIONS + 1)
         plan = replace(plan, steps=steps)
         rows = plan.batch_size * plan.accumulate
         say(f"{minutes:g} minutes are {plan.steps:,} steps of {rows:,} rows on this machine")
@@ -235,14 +234,7 @@ def run_pretraining(
     with prefer_precision(plan.precision):
         before = judge_model(model, {"held_out": held_out_batches} | exams) if checkpoint else {}
     log = train(
-        model,
-        batches,
-        config,
-        evaluate=judge,
-        folder=folder,
-        resume=recorded is not None,
-        watch=watch,
-        deadline=deadline,
+        model, batches, config, evaluate=judge, folder=folder, resume=bool(recorded), watch=watch, deadline=deadline
     )
 
     def finish() -> dict:
