@@ -50,13 +50,13 @@ def list_commands(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def collect_results(folder: Path) -> dict[str, Any]:
-    """The numbers of the runs in the folder, one for each seed, and the commands of the first seed."""
-    runs = {name: read_record(folder / name / "results.json") for name, _ in list_commands(folder)}
+    """The numbers of the runs in the folder, one for each seed that has ended, and the commands of the first seed."""
+    files = {name: folder / name / "results.json" for name, _ in list_commands(folder)}
+    runs = {name: read_record(file) for name, file in files.items() if file.exists()}
 
     def get_losses(name: str, *path: str) -> list[float]:
         found = []
-        for seed in SEEDS:
-            value: Any = runs[f"{name}-{seed}"]
+        for value in [runs[f"{name}-{seed}"] for seed in SEEDS if f"{name}-{seed}" in runs]:
             for key in path:
                 value = value[key]
             found.append(round(value, 4))
@@ -64,13 +64,14 @@ def collect_results(folder: Path) -> dict[str, Any]:
 
     results = {}
     for domain in DOMAINS:
-        metric = runs[f"fine-{domain}-before-{SEEDS[0]}"]["metric"]
         results[domain] = {
             "mlm_loss": {"bigram": get_losses(domain, "bigram", "mlm_loss"),
                          "before": get_losses(domain, "from", "before", "mlm_loss"),
                          "after": get_losses(domain, "model", "mlm_loss")},
             "general_mlm_loss": {when: get_losses(domain, "general", when, "mlm_loss") for when in ("before", "after")},
-            metric: {when: get_losses(f"fine-{domain}-{when}", "model", metric) for when in ("before", "after")},
+            "accuracy": {when: get_losses(f"fine-{domain}-{when}", "model", "accuracy")
+                         for when in ("before", "after")},
+            "baselines": runs.get(f"fine-{domain}-before-{SEEDS[0]}", {}).get("baselines"),
         }  # fmt: skip
     results[f"{DOMAINS[0]}, {SHARE:.0%} general"] = {
         "mlm_loss": {"after": get_losses("mixed", "model", "mlm_loss")},

@@ -2,6 +2,8 @@
 
 import json
 
+import numpy as np
+
 from bertlab.__main__ import make_parser
 from bertlab.bench.domains import SEEDS, collect_results, list_commands
 from bertlab.commands.finetune import read_plan_options
@@ -34,6 +36,20 @@ def test_the_numbers_are_those_of_the_runs(tmp_path):
     assert found["sentiment"]["accuracy"] == {"before": [0.01, 0.04, 0.07], "after": [0.02, 0.05, 0.08]}
     assert found["pos"]["mlm_loss"]["after"] == [9, 12, 15]
     assert found["sentiment, 20% general"]["general_mlm_loss"] == {"after": [9, 9.5, 10]}
+    assert found["sentiment"]["baselines"] is None
     assert len(found["commands"]) == 7
+    (tmp_path / "pos-1" / "results.json").unlink()
+    assert collect_results(tmp_path)["pos"]["mlm_loss"]["after"] == [9, 15]  # a run that has not ended is left out
     assert found["commands"][2].startswith("python -m bertlab finetune sentiment --model FOLDER/sentiment-0 ")
     assert found["commands"][2].endswith("--out FOLDER/fine-sentiment-after-0")
+
+
+def test_readme_says_what_was_recorded(root):
+    found = json.loads((root / "data" / "continued.json").read_text(encoding="utf-8"))["sentiment"]
+    cells = [f"{np.mean(found[name][when]):.2f}" for name in ("mlm_loss", "general_mlm_loss")
+             for when in ("before", "after")]  # fmt: skip
+    cells += [f"{100 * np.mean(found['accuracy'][when]):.1f}%" for when in ("before", "after")]
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    assert f"| film snippets | {' | '.join(cells)} |" in readme
+    best = found["baselines"]["TF-IDF + logistic regression"]["accuracy"]
+    assert f"{100 * best:.1f}% from the same 500 labels" in " ".join(readme.split())
