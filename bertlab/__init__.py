@@ -61,6 +61,8 @@ _MODULES = [
     "shards",
     "prepare",
     "shard_batches",
+    "continued",
+    "first_weights",
     "pretraining_scores",
     "filling",
     "pretrain",

@@ -1,6 +1,6 @@
-"""One vector for each text: the mean of the vectors of its tokens, or the vector of [CLS].
+"""One vector for each text: the mean of the vectors of its tokens, or the vector of [CLS]; and how such vectors learn.
 
-Dimension letters: B batch, T tokens, N texts, D hidden size.
+Dimension letters: B batch, T tokens, N texts, P pairs of texts, D hidden size.
 """
 
 import io
@@ -12,11 +12,52 @@ import torch
 from torch import Tensor, nn
 
 from .arguments import check_kind, check_list
-from .model import Bert, check_embeddings, check_finite, eval_mode
+from .batches import IGNORE
+from .heads import Output, mean_cross_entropy
+from .model import Bert, BertConfig, check_embeddings, check_finite, eval_mode
 from .progress import watch_items
 from .wordpiece import WordPiece
 
 POOLINGS = ("mean", "cls")
+
+
+class BiEncoder(nn.Module):
+    """Two texts, read apart, get vectors that are near each other if they belong together. It has no weights but those
+    of `bert`: the vector is the mean of the tokens' vectors, and texts are compared by cosine (Reimers and Gurevych
+    2019). Each text of a batch learns to prefer its own partner to those of all others (Henderson et al. 2017)."""
+
+    SCALE = 20.0  # the cosines, from -1 to 1, times this are the logits
+
+    def __init__(self, config: BertConfig):
+        super().__init__()
+        self.config = config
+        self.bert = Bert(config)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        token_type_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+    ) -> Output:
+        """The first half of the rows are texts, the second half their partners in the same order. `logits` is (P, P),
+        for each text and each partner. `labels` (P, P) is -100 where the partner of another text may fit too, so that
+        it does not count as wrong. `loss` is the mean cross-entropy of the right partners.
+
+        Raises ValueError for an odd number of rows.
+        """
+        if len(input_ids) % 2:
+            raise ValueError(f"{len(input_ids)} rows are no texts and as many partners")
+        hidden = self.bert(input_ids, token_type_ids, attention_mask)  # (2P, T, D)
+        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        vectors = (hidden * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True)  # (2P, D)
+        texts, partners = nn.functional.normalize(vectors.float()).chunk(2)
+        logits = self.SCALE * texts @ partners.T  # (P, P)
+        if labels is None:
+            return Output(logits=logits)
+        others = labels.masked_fill(torch.eye(len(labels), dtype=torch.bool, device=labels.device), 1)
+        right = torch.arange(len(logits), device=logits.device)
+        return Output(mean_cross_entropy(logits.masked_fill(others == IGNORE, -torch.inf), right), logits)
 
 
 def embed_texts(

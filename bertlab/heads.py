@@ -73,6 +73,12 @@ class Pretraining(nn.Module):
         for head in (self.pooler, self.mlm, self.nsp):
             head.apply(self.bert.init_weights)
 
+    def drop_next_sentence(self, keep_pooler: bool = True) -> None:
+        """Leave out the NSP head, as in a BertForMaskedLM. The pooler is not trained then, but a classifier may start
+        from it; without `keep_pooler` it goes too."""
+        self.nsp = None
+        self.pooler = self.pooler if keep_pooler else None
+
     def forward(
         self,
         input_ids: Tensor,
@@ -85,7 +91,8 @@ class Pretraining(nn.Module):
         second segment follows the first, 1 where it is random (as in Hugging Face's BERT).
 
         `mlm_logits` is (B, T, V), or with labels (M, V) for the M labels alone, in reading order: the other 85% need no
-        scores. Each loss is a mean, and `loss` is their sum. The MLM loss of a batch without labels is 0.
+        scores. Each loss is a mean, and `loss` is their sum. The MLM loss of a batch without labels is 0. Raises
+        ValueError for a `next_sentence_label` where there is no NSP head.
         """
         self.bert.check_inputs(input_ids, token_type_ids, attention_mask)  # before labels of the same shape are used
         check_argument(next_sentence_label, (Tensor, None), "next_sentence_label")
@@ -95,7 +102,9 @@ class Pretraining(nn.Module):
             raise ValueError(f"labels has shape {tuple(labels.shape)}, input_ids {tuple(input_ids.shape)}")
         at = None if labels is None else find_labelled_positions(labels)
         hidden = self.bert(input_ids, token_type_ids, attention_mask, at)  # (B, T or Q, D)
-        nsp_logits = self.nsp(self.pooler(hidden[:, 0]))  # (B, 2)
+        if self.nsp is None and next_sentence_label is not None:
+            raise ValueError("next_sentence_label is given, but this model has no NSP head: make rows without pairs")
+        nsp_logits = None if self.nsp is None else self.nsp(self.pooler(hidden[:, 0]))  # (B, 2)
         words = self.bert.embeddings.words.weight
         if labels is None:
             mlm_logits, mlm_loss = self.mlm(hidden, words), None

@@ -362,6 +362,16 @@ def eval_mode(model: nn.Module) -> Iterator[None]:
             part.training = training
 
 
+def set_dropout(model: nn.Module, dropout: float) -> None:
+    """The same dropout everywhere in a model, attention's included."""
+    model.config = replace(model.config, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)
+    for part in model.modules():
+        if isinstance(part, nn.Dropout):
+            part.p = dropout
+        elif hasattr(part, "dropout") and isinstance(part.dropout, float):  # attention's
+            part.dropout = dropout
+
+
 def make_sinusoid_table(length: int, width: int) -> Tensor:
     """The position table of Vaswani et al. 2017, section 3.5: sin in even columns, cos in odd ones, (length, width).
 

@@ -71,8 +71,8 @@ def _check_tuple(value: Any, kind: Any, name: str) -> None:
 def add_plan_options(parser: argparse.ArgumentParser, plan: type) -> None:
     """Add an option for each field of the dataclass `plan` that was made by `option`, in groups, in the fields' order.
 
-    `--batch-size N` stands for the field `batch_size`. A field that is False by default is a switch, one that is True
-    has a switch `--no-...`. What was not given is None, so that the plan's own default holds.
+    `--batch-size N` stands for the field `batch_size`, `--from` for `from_`. A field that is False by default is a
+    switch, one that is True has a switch `--no-...`. What was not given is None, so that the plan's own default holds.
     """
     types, groups = get_type_hints(plan), {}
     for one in fields(plan):
@@ -85,7 +85,7 @@ def add_plan_options(parser: argparse.ArgumentParser, plan: type) -> None:
 
 
 def _add_option(group, one: Field, kind: Any) -> None:
-    name, text = f"--{one.name.replace('_', '-')}", one.metadata["help"]
+    name, text = f"--{one.name.rstrip('_').replace('_', '-')}", one.metadata["help"]
     if kind is bool:
         if one.default:
             name = f"--no-{name.removeprefix('--')}"

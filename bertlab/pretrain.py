@@ -9,22 +9,33 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
-import torch
-from torch import nn
-
 from . import weights
 from .arguments import check_kind, check_number, check_path
 from .baselines import score_pretraining
 from .batches import Batches
+from .continued import (
+    Checkpoint,
+    add_split_words,
+    check_checkpoint_settings,
+    check_shard_vocabulary,
+    describe_origin,
+    fill_in_plan,
+    load_checkpoint,
+    make_general_plan,
+    mix_rows,
+    read_general_text,
+    restore_dropout,
+)
 from .corpus import EncodedCorpus, Rows, encode_documents, pair_rows
 from .coverage import report_coverage
 from .failures import doing
 from .files import expand_home, write_json
 from .filling import fill_masks as fill_masks
-from .heads import Pretraining
+from .first_weights import make_pretraining_model
+from .first_weights import start_heads_at_neighbours as start_heads_at_neighbours
 from .masking import Masking, PretrainingCollate
 from .memory import check_training_memory
-from .model import PRESETS, Bert, BertConfig, make_sinusoid_table
+from .model import PRESETS, BertConfig
 from .options import MOST_MINUTES, MOST_SEED, MOST_STEPS, check_plan, option
 from .plan_texts import (
     add_former_settings,
@@ -35,7 +46,7 @@ from .plan_texts import (
 )
 from .plan_texts import read_documents_and_groups as read_documents_and_groups
 from .precision import prefer_precision, settle_precision
-from .pretraining_scores import compare_with_baselines, thin_batches
+from .pretraining_scores import compare_with_baselines, judge_model, thin_batches
 from .pretraining_scores import format_pretraining_results as format_pretraining_results
 from .processes import check_agreement, decide, divide_batches, is_first_process
 from .run_folder import check_free_space, check_minutes, open_run_folder
@@ -54,6 +65,8 @@ EVALUATIONS = 10  # while training, on a part of the held-out rows; one more is 
 @dataclass(frozen=True)
 class PretrainPlan:
     """Everything that a run depends on. It is kept in the run's folder as `run.json`, so a run can go on from there.
+
+    With `from_` the run goes on from a model; without, it begins with random weights of a `preset`.
 
     The defaults are for minutes on two CPU cores. With hours on a GPU take a larger preset, `vocab_size` 30,000 and
     `length` 128.
@@ -79,6 +92,16 @@ class PretrainPlan:
                            "auto: keep, but drop where all texts are named sources, as in the published results",
                            "text", metavar="HOW", on_resume="filled in")  # fmt: skip
     held_out: float = option(0.05, "share of the documents to be judged by", "text", above=0, below=1)
+    pairs: bool = option(True, "learn masked words alone, without pairs and NSP: for documents of one sentence", "text",
+                         on_resume="filled in")  # fmt: skip
+    from_: str = option("", 'go on from a model, not from random weights: "minilm", "bertlab-mini", a folder, a name '
+                        "on the hub", "a model to go on from", metavar="MODEL", on_resume="may change")  # fmt: skip
+    add_words: int = option(0, "add so many words to its vocabulary: the commonest that it cuts into pieces",
+                            "a model to go on from", least=0, most=1_000_000)  # fmt: skip
+    general: str = option("", "another text: measure its loss before and after", "a model to go on from",
+                          metavar="TEXT", on_resume="may change")  # fmt: skip
+    mix: float = option(0.0, "share of the rows that are of the general text, against forgetting",
+                        "a model to go on from", least=0, below=1)  # fmt: skip
     preset: str = option("tiny", f"size: {', '.join(PRESETS)}", "model", metavar="SIZE")
     unigrams: bool = option(True, "start the MLM bias at zero, not at the log frequencies of the words", "model")
     sinusoids: float = option(
@@ -104,7 +127,8 @@ class PretrainPlan:
                             "training")  # fmt: skip
     optimizer: str = option("muon", "for the matrices of the layers: muon, or adamw, for which half the rate is better",
                             "training", metavar="NAME")  # fmt: skip
-    learning_rate: float = option(0.0, "at the peak", "training", shown="by the preset", least=0, most=10)
+    learning_rate: float = option(0.0, "at the peak", "training", shown="by the model's width", least=0, most=10,
+                                  on_resume="filled in")  # fmt: skip
     weight_decay: float = option(0.01, "of matrices", "training", least=0, most=100)
     beta2: float = option(0.98, "of the optimizer's average of squared gradients", "training", least=0, below=1)
     warmup: float = option(0.1, "share of the steps over which the rate rises", "training", least=0, most=1)
@@ -121,6 +145,7 @@ class PretrainPlan:
         if not self.text:
             raise ValueError("no text: name a source (python -m bertlab data lists them), a .txt file or a folder")
         check_text_settings(self)
+        check_checkpoint_settings(self)
         sizes = BertConfig.preset(self.preset, vocab_size=6, max_position_embeddings=max(self.length, 128))
         make_pretraining_config(self)  # raises for what the loop cannot do
         make_masking(self)
@@ -162,6 +187,7 @@ def pretrain(
     folder = expand_home(folder)
     plan = adopt_settings(plan, Shards(plan.data)) if plan.data else plan
     inputs = {"--data": (plan.data,)} if plan.data else {"--text": plan.text}
+    inputs |= {f"--{name.strip('_')}": [value] for name in ("from_", "general") if (value := getattr(plan, name))}
     with open_run_folder(folder, plan, resume, inputs) as recorded:
         return run_pretraining(plan, folder, recorded, minutes, watch, say, **pace)
 
@@ -178,51 +204,58 @@ def run_pretraining(
 ) -> dict:
     """`pretrain` in a folder that is held, from the start or from what its run.json `recorded`."""
     if recorded:
-        plan = replace(recorded["plan"], text=plan.text, data=plan.data)
+        began = recorded["plan"]
+        plan = replace(began, text=plan.text, data=plan.data, from_=plan.from_ or began.from_,
+                       general=plan.general or began.general)  # fmt: skip
         check_minutes(minutes, recorded, folder)
         say(f"going on with the run in {folder.name}: {plan.steps:,} steps")
     elif not (plan.steps or minutes):
         raise ValueError("how long? Give steps or minutes")
 
-    shards = partial(open_shards, make_training=make_training_batches, make_held_out=make_held_out_batches)
-    inputs = (shards if plan.data else read_plan_text)(plan, folder, recorded, say)
+    checkpoint = load_checkpoint(plan, recorded, say) if plan.from_ else None
+    plan = fill_in_plan(plan, checkpoint) if checkpoint else plan
+    if plan.data:
+        inputs = open_shards(plan, folder, recorded, say, make_training_batches, make_held_out_batches)
+        check_shard_vocabulary(plan, checkpoint, inputs[0])
+    else:
+        inputs = read_plan_text(plan, folder, recorded, checkpoint, say)
     tokenizer, text, batches, held_out_batches, reach, digest = inputs
-    check_agreement(digest, "text")
-    model = make_pretraining_model(plan, tokenizer, text)
+    batches, exams, digest = add_general_text(plan, tokenizer, batches, digest, say)
+    check_text_digest(digest, recorded, folder)
+    model = make_pretraining_model(plan, tokenizer, text, checkpoint)
     plan, asked = decide(lambda: settle_precision(plan, recorded, model))
     judge = partial(evaluate, batches=thin_batches(held_out_batches), scores=score_pretraining)
     if not plan.steps:
-        config = make_pretraining_config(plan)
-        steps = estimate_steps(minutes, model, batches, config, judge, EVALUATIONS + 1)
+        steps = estimate_steps(minutes, model, batches, make_pretraining_config(plan), judge, EVALUATIONS + 1)
         plan = replace(plan, steps=steps)
         rows = plan.batch_size * plan.accumulate
         say(f"{minutes:g} minutes are {plan.steps:,} steps of {rows:,} rows on this machine")
 
     def record_run() -> None:
         check_free_space(folder, model, moments=1 if plan.optimizer == "muon" else 2, keep_best=False)
+        origin = {"from_sha256": checkpoint.sha256} if checkpoint else {}
         if not recorded:
             write_json(folder / "run.json", {"plan": asdict(plan), "minutes": minutes, "text_sha256": digest,
-                                             "asked_precision": asked})  # fmt: skip
+                                             "asked_precision": asked} | origin)  # fmt: skip
 
     decide(record_run)
     config = make_pretraining_config(plan)
     config = replace(config, evaluate_every=max(1, plan.steps // EVALUATIONS), log_every=max(1, plan.steps // 100),
                      checkpoint_seconds=checkpoint_seconds)  # fmt: skip
+    with prefer_precision(plan.precision):
+        before = judge_model(model, {"held_out": held_out_batches} | exams) if checkpoint else {}
     log = train(
-        model,
-        batches,
-        config,
-        evaluate=judge,
-        folder=folder,
-        resume=recorded is not None,
-        watch=watch,
-        deadline=deadline,
+        model, batches, config, evaluate=judge, folder=folder, resume=bool(recorded), watch=watch, deadline=deadline
     )
 
     def finish() -> dict:
         with prefer_precision(plan.precision):
             results = compare_with_baselines(model, text, held_out_batches)
+            after = judge_model(model, exams)
         results |= {"steps": plan.steps, "tokens": log[-1]["tokens"], "text": reach}
+        if checkpoint:
+            results |= describe_origin(plan, checkpoint, tokenizer, before, after)
+            restore_dropout(model, checkpoint)
         weights.save(model, folder, tokenizer)
         write_json(folder / "results.json", results)
         return results
@@ -235,18 +268,19 @@ def run_pretraining(
 Inputs = tuple[WordPiece, EncodedCorpus, Batches, Batches, dict, str]
 
 
-def read_plan_text(plan: PretrainPlan, folder: Path, recorded: dict | None, say: Callable[[str], None]) -> Inputs:
+def read_plan_text(
+    plan: PretrainPlan,
+    folder: Path,
+    recorded: dict | None,
+    checkpoint: Checkpoint | None,
+    say: Callable[[str], None],
+) -> Inputs:
     """The vocabulary, the text, batches of it and of the held-out documents, what reaches them, and a digest."""
     training, held_out, kinds = split_plan_documents(plan, say)
     tokenizer = load_vocabulary(folder) if recorded else decide(
-        lambda: learn_and_save_vocabulary(training, plan, folder))  # fmt: skip
+        lambda: make_and_save_vocabulary(training, plan, folder, checkpoint, say))  # fmt: skip
     text, held_out_text = encode_documents(training, tokenizer), encode_documents(held_out, tokenizer)
     digest = sha256(text.ids.tobytes() + held_out_text.ids.tobytes()).hexdigest()
-    if recorded and recorded["text_sha256"] != digest:
-        raise ValueError(
-            f"the text is not the one that the run in {folder} began with ({' '.join(recorded['plan'].text)}): give it "
-            "back, or start anew"
-        )
     batches = make_training_batches(text, tokenizer, plan, kinds[0])
     if plan.whole_words and not plan.segmenter and batches.collate.chinese[text.ids].any():
         say("each Chinese character is masked as a word of its own: --segmenter jieba masks the words")
@@ -259,11 +293,23 @@ def read_plan_text(plan: PretrainPlan, folder: Path, recorded: dict | None, say:
     return tokenizer, text, batches, held_out_batches, reach, digest
 
 
-def learn_and_save_vocabulary(documents: Sequence[Sequence[str]], plan: PretrainPlan, folder: Path) -> WordPiece:
-    """Learn the vocabulary from the training documents, and save it beside the checkpoints: a resumed run loads it."""
-    texts = (sentence for document in documents for sentence in document)
-    strip_accents = False if plan.keep_accents else None  # None: where capitals go
-    tokenizer = learn_vocabulary(texts, plan.vocab_size, lower=not plan.cased, strip_accents=strip_accents)
+def make_and_save_vocabulary(
+    documents: Sequence[Sequence[str]],
+    plan: PretrainPlan,
+    folder: Path,
+    checkpoint: Checkpoint | None,
+    say: Callable[[str], None],
+) -> WordPiece:
+    """Learn the vocabulary from the training documents, or take that of the checkpoint, perhaps with more words; and
+    save it beside the run's checkpoints: a resumed run loads it."""
+    if checkpoint is None:
+        texts = (sentence for document in documents for sentence in document)
+        strip_accents = False if plan.keep_accents else None  # None: where capitals go
+        tokenizer = learn_vocabulary(texts, plan.vocab_size, lower=not plan.cased, strip_accents=strip_accents)
+    elif plan.add_words:
+        tokenizer = add_split_words(documents, checkpoint.tokenizer, plan.add_words, say)
+    else:
+        tokenizer = checkpoint.tokenizer
     tokenizer.save(folder / "checkpoints" / "tokenizer")
     return tokenizer
 
@@ -284,71 +330,36 @@ def make_training_batches(text: EncodedCorpus, tokenizer: WordPiece, plan: Pretr
                           kinds: Sequence[str] | None = None, rows: Rows | None = None) -> Batches:  # fmt: skip
     """Masked batches of the training documents, of the `rows` if they are given; `kinds` names the text of each."""
     if rows is None:
-        rows = pair_rows(text, plan.length, seed=plan.seed, times=plan.times, kinds=select_kinds(kinds, text, plan),
+        pairs, kinds = "next" if plan.pairs else "none", select_kinds(kinds, text, plan)
+        rows = pair_rows(text, plan.length, seed=plan.seed, pairs=pairs, times=plan.times, kinds=kinds,
                          overflow=choose_overflow(plan))  # fmt: skip
     collate = PretrainingCollate(tokenizer, make_masking(plan))
     return Batches(rows, collate, plan.batch_size, seed=plan.seed, lengths=rows.lengths)
 
 
-# ---- The model -------------------------------------------------------------------------------------------------------
+def add_general_text(
+    plan: PretrainPlan, tokenizer: WordPiece, batches: Batches, digest: str, say: Callable[[str], None]
+) -> tuple[Batches, dict[str, Batches], str]:
+    """The batches with the share of rows of the general text that the plan mixes in; under "general" the held-out
+    batches that show what is forgotten; and the digest of all. All as they are where the plan has no such text."""
+    general = read_general_text(plan, tokenizer, say)
+    if not general:
+        return batches, {}, digest
+    general_plan = make_general_plan(plan)
+    if plan.mix:
+        batches = mix_rows(batches, make_training_batches(general[0], tokenizer, general_plan).rows, plan.mix)
+    digest = sha256(b"".join([digest.encode(), *(part.ids.tobytes() for part in general)])).hexdigest()
+    return batches, {"general": make_held_out_batches(general[1], tokenizer, general_plan)}, digest
 
 
-def make_pretraining_model(plan: PretrainPlan, tokenizer: WordPiece, text: EncodedCorpus) -> Pretraining:
-    """A BERT with random weights from the plan's seed, and the starting points that the plan asks for."""
-    config = BertConfig.preset(
-        plan.preset,
-        vocab_size=len(tokenizer),
-        max_position_embeddings=max(plan.length, 128),
-        hidden_dropout_prob=plan.dropout,
-        attention_probs_dropout_prob=plan.dropout,
-        pad_token_id=tokenizer.pad_id,
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(plan.seed)
-        model = Pretraining(config)
-        if plan.sinusoids:
-            table = model.bert.embeddings.positions.weight
-            with torch.no_grad():
-                table.copy_(plan.sinusoids * make_sinusoid_table(*table.shape))
-            if plan.neighbours:
-                start_heads_at_neighbours(model.bert)
-    if plan.unigrams:
-        model.start_from_unigrams(torch.from_numpy(text.count_ids(len(tokenizer))))
-    return model
-
-
-@torch.no_grad()
-def start_heads_at_neighbours(bert: Bert) -> None:
-    """Initialise the heads of the first half of the layers so that they attend to neighbouring tokens.
-
-    In each of these layers the first head attends to the previous token, the second to the next one, the others to the
-    offsets -2, +2, and so on. The heads of a trained BERT do the same, but a small model spends most of its minutes
-    discovering it. This needs positions that start from the sinusoids (`make_sinusoid_table` of model.py): there, a
-    shift by o tokens rotates each pair of columns (sin, cos) by the angle o * w, where w is the pair's frequency
-    (Vaswani et al. 2017, section 3.5). Keys read the fastest pairs unchanged, queries read them rotated by the head's
-    offset o, so that the score of token i for token j is highest at j = i + o. The heads of the later layers keep their
-    random queries and keys, and so start by attending to all tokens equally, which helps to predict the next sentence.
-
-    In all layers, value and output start as an orthogonal matrix and its transpose, so that a head copies what it reads
-    (after the mimetic initialisation of Trockman and Kolter, 2023). No weight is frozen: all are trained as usual.
-    """
-    D, H = bert.config.hidden_size, bert.config.num_attention_heads
-    sines = torch.arange(0, D // H - 1, 2)  # the columns with a sine that fit into a head, each followed by its cosine
-    frequency = 10_000 ** (-sines / D)
-    for number, layer in enumerate(bert.layers):
-        attention = layer.attention
-        nn.init.orthogonal_(attention.value.weight)
-        attention.output.weight.copy_(attention.value.weight.T)
-        if 2 * number >= len(bert.layers):
-            continue
-        for head in range(H):
-            angle = frequency * (head // 2 % 2 + 1) * (-1 if head % 2 == 0 else 1)
-            row = head * (D // H) + sines  # the head's outputs for these pairs: rows are outputs, columns inputs
-            for matrix, rotation in ((attention.key.weight, torch.zeros_like(angle)), (attention.query.weight, angle)):
-                matrix[row, sines] += rotation.cos()
-                matrix[row, sines + 1] += rotation.sin()
-                matrix[row + 1, sines] -= rotation.sin()
-                matrix[row + 1, sines + 1] += rotation.cos()
+def check_text_digest(digest: str, recorded: dict | None, folder: Path) -> None:
+    """Raise ValueError when the text is not that of the run, or not the same in all processes."""
+    if recorded and recorded["text_sha256"] != digest:
+        names = " ".join([*recorded["plan"].text, recorded["plan"].general]).strip()
+        raise ValueError(
+            f"the text is not the one that the run in {folder} began with ({names}): give it back, or start anew"
+        )
+    check_agreement(digest, "text")
 
 
 def make_pretraining_config(plan: PretrainPlan) -> TrainConfig:
@@ -377,5 +388,6 @@ def make_held_out_batches(
     `kinds` names the text of each document; with `plan.same_source`, a random B comes from the same text as A.
     """
     kinds = select_kinds(kinds, text, plan)
-    rows = pair_rows(text, plan.length, seed=1, kinds=kinds, overflow=choose_overflow(plan))
+    pairs = "next" if plan.pairs else "none"
+    rows = pair_rows(text, plan.length, seed=1, pairs=pairs, kinds=kinds, overflow=choose_overflow(plan))
     return Batches(rows, PretrainingCollate(tokenizer), plan.batch_size, seed=1, shuffle=False)

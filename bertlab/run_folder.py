@@ -60,7 +60,7 @@ def check_run_folder(folder: Path, inputs: Mapping[str, Sequence[str]]) -> None:
                 continue
             source = given.resolve()
             nested = source.is_relative_to(place) or (source.is_dir() and place.is_relative_to(source))
-            if source == place if option == "--model" else nested:  # a model's files have their own names
+            if source == place if option in ("--model", "--from") else nested:  # a model's files have their own names
                 raise ValueError(
                     f"--out {folder} and {option} {name}: one lies in the other, and the run's own files would mix "
                     "with what it reads: give another folder (--out)"
@@ -140,7 +140,7 @@ def check_unchanged(given: Mapping[str, Any], recorded: Any, folder: Path) -> No
 
 def name_option(field: Field) -> str:
     """The option of the command line that stands for a field of a plan."""
-    return field.name if field.metadata.get("positional") else f"--{field.name.replace('_', '-')}"
+    return field.name if field.metadata.get("positional") else f"--{field.name.rstrip('_').replace('_', '-')}"
 
 
 def check_minutes(minutes: float | None, recorded: dict, folder: Path) -> None:

@@ -124,6 +124,8 @@ def adopt_settings(plan: "PretrainPlan", shards: Shards) -> "PretrainPlan":
     """The plan with what its shards were made of. Raises ValueError when it says otherwise."""
     made = {name: shards.manifest["plan"][name] for name in ("text", "sentences", "held_out", "cased", "keep_accents")}
     made |= {"text": tuple(made["text"]), "vocab_size": len(shards.tokenizer)}
+    if plan.from_:  # its vocabulary is the checkpoint's
+        made = {name: value for name, value in made.items() if name not in ("vocab_size", "cased", "keep_accents")}
     for field in fields(plan):
         now = getattr(plan, field.name)
         if field.name in made and now not in (field.default, made[field.name]):

@@ -17,8 +17,10 @@ WORDS_AT_ONCE = 10_000
 ASCII_WORD = re.compile(r"[A-Za-z0-9]+|.")  # or a punctuation mark
 
 
-def count_words(texts: Iterable[str], lower: bool = True, strip_accents: bool | None = None) -> Counter:
-    """Count how often each word occurs in the texts, after cleaning by the options of `normalize_text`."""
+def count_words(
+    texts: Iterable[str], lower: bool = True, strip_accents: bool | None = None, chinese: bool = True
+) -> Counter:
+    """Count how often each word occurs in the texts, after cleaning by `normalize_text`."""
     chunks = Counter()  # text between spaces; cleaning each different chunk only once saves most of the time
     for text in check_texts(texts):
         chunks.update(re.findall(r"[^ \t\n\r]+", text))
@@ -28,7 +30,7 @@ def count_words(texts: Iterable[str], lower: bool = True, strip_accents: bool | 
             for word in ASCII_WORD.findall(chunk.lower() if lower else chunk):
                 words[word] += count
             continue
-        cleaned, _ = normalize_text(chunk, lower, strip_accents)
+        cleaned, _ = normalize_text(chunk, lower, strip_accents, chinese)
         for start, end in split_words(cleaned):
             words[cleaned[start:end]] += count
     return words

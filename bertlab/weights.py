@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from .arguments import check_path, describe_value
+from .embedding import BiEncoder
 from .failures import doing
 from .files import expand_home, finish_replacement, replace_files, save_tensors
 from .heads import Classifier, Pretraining, SpanFinder, Tagger
@@ -25,6 +26,7 @@ ARCHITECTURES = {
     Classifier: "BertForSequenceClassification",
     Tagger: "BertForTokenClassification",
     SpanFinder: "BertForQuestionAnswering",
+    BiEncoder: "BertModel",  # of which it is all
     Writer: "BertForMaskedLM",  # has the same parts; only the attention mask differs, and config.json cannot say that
 }
 LABELLED_HEADS = (Classifier, Tagger)  # heads whose classes have names
@@ -107,7 +109,8 @@ def load(
 
     A head that the file lacks is an error, unless `new_heads=True`: then it starts from random weights (torch's
     seed). So does a classifier with another `num_labels` or `problem_type` than you ask for; both are the file's own
-    by default. A file that does not say its problem type has single labels, or is a regression if it has one output.
+    by default. A file with an MLM head and no NSP head is a `Pretraining` without the latter, unless new heads are
+    asked for. A file that does not say its problem type has single labels, or is a regression if it has one output.
     A `Classifier` or `Tagger` gets the names of its classes as `model.labels`. `dtype` is the file's own; half
     precision is widened to float32 unless you ask for it.
 
@@ -215,6 +218,9 @@ def build_model(
     random = torch.get_rng_state()
     with torch.device("cpu"):
         model = kind(config, **head)
+    found = list_parts(weights)
+    if kind is Pretraining and not new_heads and "mlm" in found and "nsp" not in found:
+        model.drop_next_sentence(keep_pooler="pooler" in found)
     shapes = {("bert." if kind is Bert else "") + name: p.shape for name, p in model.state_dict().items()}
     used = list_parts(shapes)
     weights = {name: tensor for name, tensor in weights.items() if get_part(name) in used}
@@ -324,11 +330,11 @@ def save(
 ) -> Path:
     """Write config.json and model.safetensors (and the vocabulary, with a `tokenizer`) as transformers reads them.
 
-    A `Pretraining` opens as `BertForPreTraining` or `BertForMaskedLM`, a `Classifier` as
-    `BertForSequenceClassification` and a `Tagger` as `BertForTokenClassification`, both with the names `labels`, a
-    `SpanFinder` as `BertForQuestionAnswering`, a `Writer` as `BertForMaskedLM`, a `Bert` as `BertModel` with
-    `add_pooling_layer=False`: it has no pooler. `dtype` (such as torch.float16, half as large) converts what is
-    written, not the model.
+    A `Pretraining` opens as `BertForPreTraining` or `BertForMaskedLM` (without an NSP head only as the latter), a
+    `Classifier` as `BertForSequenceClassification` and a `Tagger` as `BertForTokenClassification`, both with the names
+    `labels`, a `SpanFinder` as `BertForQuestionAnswering`, a `Writer` as `BertForMaskedLM`, a `Bert` or `BiEncoder` as
+    `BertModel` with `add_pooling_layer=False`: they have no pooler. `dtype` (such as torch.float16, half as large)
+    converts what is written, not the model.
 
     A kill at any moment leaves the former model or the new one, as `load` and `WordPiece.load` read them. The files are
     written to a hidden folder inside `folder`; one rename then commits them, and each is moved into place. If the
@@ -350,9 +356,11 @@ def save(
         )
     if tokenizer is not None and len(tokenizer.vocab) > model.config.vocab_size:
         raise ValueError(f"the vocabulary has {len(tokenizer.vocab)} words, the model {model.config.vocab_size}")
-    weights = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in model.state_dict().items()}
+    whole = model.bert if kind is BiEncoder else model
+    weights = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in whole.state_dict().items()}
+    has_no_nsp = kind is Pretraining and model.nsp is None
     settings = {
-        "architectures": [ARCHITECTURES[kind]],
+        "architectures": [ARCHITECTURES[Writer if has_no_nsp else kind]],
         "dtype": str(next(iter(weights.values())).dtype).removeprefix("torch."),
     }
     settings |= ONLY_VALUES | asdict(model.config)

@@ -125,7 +125,7 @@ def test_a_parser_of_one_command_leaves_the_others_without_options():
 
 HARMLESS = {  # numbers out of the ordinary that a field takes, because they mean something
     "pretrain": {"times": (), "sinusoids": (0,), "steps": (0,), "learning_rate": (0,), "weight_decay": (0,),
-                 "beta2": (0,), "warmup": (0,), "dropout": (0,), "seed": (0,)},
+                 "beta2": (0,), "warmup": (0,), "dropout": (0,), "seed": (0,), "add_words": (0,), "mix": (0,)},
     "finetune": {"limit": (0, 10**30), "epochs": (0,), "length": (0,), "head_learning_rate": (0,), "freeze": (-1, 0),
                  "dropout": (0,), "weight_decay": (0,), "warmup": (0,), "evaluations": (0,), "patience": (0,),
                  "seed": (0,), "stride": (0,), "length_penalty": (0,)},

@@ -30,12 +30,12 @@ COMMANDS: dict[str, tuple[str, AddOptions, Run, tuple[str, ...]]] = {
         ),
     ),
     "pretrain": (
-        "train a BERT from random weights on text, with MLM and NSP, and judge it on held-out documents",
+        "train a BERT on text, from random weights or from a model, with MLM and NSP; judge it on held-out documents",
         add_pretrain_options,
         run_pretrain,
         (
             "--text sotu wiki --minutes 4 --out runs/first",
-            "--text my-texts/ --preset mini --steps 5000 --out runs/mine",
+            "--from minilm --text my-texts/ --steps 2000 --out runs/mine",
         ),
     ),
     "fill": (

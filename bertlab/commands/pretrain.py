@@ -23,6 +23,7 @@ def add_pretrain_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run_pretrain(options: argparse.Namespace) -> None:
+    from ..continued import check_checkpoint_settings
     from ..pretrain import PretrainPlan, format_pretraining_results, pretrain
     from ..processes import is_first_process
     from ..run_folder import make_run_plan
@@ -33,6 +34,7 @@ def run_pretrain(options: argparse.Namespace) -> None:
         raise ValueError(f"--steps {options.steps}: a run has at least one step")
     given = read_plan_options(options, PretrainPlan)
     plan = make_run_plan(PretrainPlan, given, options.out, options.resume)
+    check_checkpoint_settings(plan, given)
     if "neighbours" in given and plan.sinusoids == 0:
         raise ValueError(
             "--no-neighbours changes nothing with --sinusoids 0: heads start at neighbours by the sinusoids"

@@ -44,6 +44,8 @@ def score_pairs(models: Mapping[str, Pretraining], tokenizer: WordPiece, a: str,
     tokenize_text(tokenizer, b, "sentence B")
     probabilities = {}
     for name, model in models.items():
+        if model.nsp is None:
+            raise ValueError(f"{name} has no NSP head: it learned masked words alone")
         pair = tokenizer.encode(a, b, max_length=model.config.max_position_embeddings, truncate=True)
         ids, segments = torch.tensor([[pair.input_ids], [pair.token_type_ids]], device=model.nsp.weight.device)
         with eval_mode(model):  # labels of -100 at every token: no MLM logits are needed

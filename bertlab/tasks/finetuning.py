@@ -8,7 +8,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from ..batches import Batches
 from ..corpus import hash_to_fraction
 from ..failures import doing
 from ..files import expand_home, format_json, write_json, write_text
+from ..model import set_dropout
 from ..model_files import read_config
 from ..options import MOST_STEPS
 from ..precision import prefer_precision, settle_precision
@@ -253,16 +254,6 @@ def load_task_model(plan: FinetunePlan, task: Task, start: Path, examples: Seque
     task.prepare_model(model, examples, plan)
     freeze_layers(model, plan.freeze)
     return model
-
-
-def set_dropout(model: nn.Module, dropout: float) -> None:
-    """The same dropout everywhere in a model, attention's included."""
-    model.config = replace(model.config, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)
-    for part in model.modules():
-        if isinstance(part, nn.Dropout):
-            part.p = dropout
-        elif hasattr(part, "dropout") and isinstance(part.dropout, float):  # attention's
-            part.dropout = dropout
 
 
 def freeze_layers(model: nn.Module, layers: int) -> None:

@@ -65,6 +65,8 @@ class FinetunePlan:
     class_weights: bool = option(False, "classify, tag: rare classes count as much as frequent ones", "for some tasks")
     label_on: str = option("first", "tag: the piece that carries the label of a word: first, last or all",
                            "for some tasks", metavar="PIECE")  # fmt: skip
+    bi_encoder: bool = option(False, "reply: read what was said and each reply apart, and compare their vectors",
+                              "for some tasks")  # fmt: skip
     stride: int = option(0, "read: how many tokens later the next window begins", "for some tasks",
                          shown="half a window", least=0, most=100_000)  # fmt: skip
     beams: int = option(1, "write: texts that are carried on at a time", "for some tasks", least=1, most=MOST_BEAMS,
@@ -109,6 +111,8 @@ class FinetunePlan:
             raise ValueError("dev is what evaluations are made on: there must be some")
         if self.layer_decay != 1 and self.freeze == -1:
             raise ValueError("layer_decay is for the layers that learn: with freeze -1 there are none")
+        if self.bi_encoder and self.batch_size < 2:
+            raise ValueError("batch_size is 1: a bi-encoder learns to tell a reply from the others of its batch")
         if self.stride > (self.length or task.default_length):
             raise ValueError(f"stride is {self.stride}; a window has {self.length or task.default_length} tokens")
         make_finetuning_config(self, 1, "accuracy")  # raises for what the loop cannot do

@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from .. import weights
+from ..batches import IGNORE
+from ..embedding import BiEncoder, embed_texts
 from ..heads import Classifier
 from ..progress import watch_items
 from ..wordpiece import WordPiece
@@ -16,7 +19,7 @@ from .base import Task
 from .classification import Classification, LabelledText
 from .metrics import recall_at
 from .report import draw_calibration_report
-from .rows import encode_texts
+from .rows import PaddingCollate, encode_texts
 from .tables import get_field, get_text_field, parse_json, parse_text, split_input
 from .words import WORD, split_words_and_punctuation
 from .writing import TextPair, Writing, read_text_pairs
@@ -27,6 +30,7 @@ class ReplyChoice(Task):
 
     name, head, metric, example = "reply", Classifier, "recall@1", TextPair
     default_length, default_epochs = 64, 4.0
+    options = ("bi_encoder",)
     columns, input_columns = ("source", "target"), {"source": "source", "replies": "replies"}
     labels = ("other", "reply")
     report_types: ClassVar[dict] = {"rank": int, "probability": float}
@@ -38,6 +42,10 @@ class ReplyChoice(Task):
         self.classification = Classification(tokenizer, self.labels, length)
         self.pool: list[dict] = []  # the rows that `collate` draws wrong replies from
         self.collate = self.add_wrong_replies
+
+    @classmethod
+    def from_plan(cls, plan, tokenizer: WordPiece, settings: dict) -> Task:
+        return (ReplyMatching if plan.bi_encoder else cls)(tokenizer, plan.length or cls.default_length)
 
     def load_model(self, folder: Path) -> nn.Module:
         return weights.load(folder, Classifier, num_labels=2, new_heads=True, problem_type=Classification.problem_type)
@@ -125,36 +133,39 @@ class ReplyChoice(Task):
             lists.append(drawn)
         return lists
 
+    def score_replies(self, model: nn.Module, said: Sequence[str], lists: Sequence[Sequence[str]]) -> list[np.ndarray]:
+        """For each text that was said, the probability of each reply of its list that it fits."""
+        pairs = [LabelledText(text, reply, "reply") for text, replies in zip(said, lists, strict=True)
+                 for reply in replies]  # fmt: skip
+        shares = np.array([p["probabilities"]["reply"] for p in self.classification.predict(model, pairs)])
+        self.truncated, self.windowed = self.classification.truncated, self.classification.windowed
+        return np.split(shares, np.cumsum([len(replies) for replies in lists])[:-1])
+
     def rank_replies(self, model: nn.Module, source: str, replies: Sequence[str]) -> list[tuple[float, str]]:
         """The replies with the probability that each fits, best first."""
-        pairs = [LabelledText(source, reply, "reply") for reply in replies]
-        predictions = self.classification.predict(model, pairs)
-        ranked = [(p["probabilities"]["reply"], reply) for p, reply in zip(predictions, replies, strict=True)]
-        return sorted(ranked, key=lambda pair: -pair[0])
+        [shares] = self.score_replies(model, [source], [replies])
+        return sorted(zip(shares.tolist(), replies, strict=True), key=lambda pair: -pair[0])
 
     def predict(self, model: nn.Module, examples: Sequence[TextPair]) -> list[dict]:
         """For each example the best `reply` of its candidates, its `probability`, and the `rank` of the right one, from
-        0."""
+        0; `ties` are others that are as good as that."""
         candidates = self.list_candidates(examples)
-        pairs = [LabelledText(e.source, reply, "reply")
-                 for e, replies in zip(examples, candidates, strict=True) for reply in replies]  # fmt: skip
-        shares = [p["probabilities"]["reply"] for p in self.classification.predict(model, pairs)]
         predictions = []
-        for n, (example, replies) in enumerate(zip(examples, candidates, strict=True)):
-            own = np.array(shares[n * len(replies) : (n + 1) * len(replies)])
-            best, rank = int(own.argmax()), find_rank(own, replies.index(example.target))
-            predictions.append({"reply": replies[best], "probability": float(own[best]), "rank": rank})
+        scores = self.score_replies(model, [example.source for example in examples], candidates)
+        for example, replies, own in zip(examples, candidates, scores, strict=True):
+            best, place = int(own.argmax()), find_place(own, replies.index(example.target))
+            predictions.append({"reply": replies[best], "probability": float(own[best])} | place)
         return predictions
 
     def predict_inputs(self, model: nn.Module, inputs: Sequence, **options) -> list[dict]:
         """For each (what was said, replies) the best `reply`, its `probability`, and the `ranking` of all."""
-        predictions, self.truncated, self.windowed = [], 0, 0
+        predictions, truncated, windowed = [], 0, 0
         for source, replies in watch_items(self.parse_inputs(inputs), "predicting", len(inputs)):
             ranked = self.rank_replies(model, source, replies)
-            self.truncated += bool(self.classification.truncated)
-            self.windowed += bool(self.classification.windowed)
+            truncated, windowed = truncated + bool(self.truncated), windowed + bool(self.windowed)
             ranking = [[reply, share] for share, reply in ranked]
             predictions.append({"reply": ranked[0][1], "probability": ranked[0][0], "ranking": ranking})
+        self.truncated, self.windowed = truncated, windowed
         return predictions
 
     def score(self, examples: Sequence[TextPair], predictions: Sequence[dict]) -> dict[str, float]:
@@ -173,9 +184,9 @@ class ReplyChoice(Task):
             said, right = set(split_words_and_punctuation(example.source.lower())), replies.index(example.target)
             bags = [set(split_words_and_punctuation(reply.lower())) for reply in replies]
             overlap = np.array([len(said & bag) / len(said | bag) for bag in bags])
-            by_words.append({"rank": find_rank(overlap, right)})
+            by_words.append(find_place(overlap, right))
             products = (vectors.transform([example.source]) @ vectors.transform(replies).T).toarray()[0]
-            by_tfidf.append({"rank": find_rank(products, right)})
+            by_tfidf.append(find_place(products, right))
         k = self.candidates
         return {
             "chance": {"recall@1": 1 / k, "recall@5": min(1.0, 5 / k)},
@@ -192,6 +203,74 @@ class ReplyChoice(Task):
         return f"{100 * prediction['probability']:5.1f}%  {prediction['reply']}"
 
 
+class ReplyMatching(ReplyChoice):
+    """The same with a `BiEncoder`: the vectors of a thousand replies are computed once, whatever is said. Among equal
+    ones the right reply counts as first as often as it would be by chance."""
+
+    head = BiEncoder
+    labels = ()
+
+    def __init__(self, tokenizer: WordPiece, length: int = 128, candidates: int = 10):
+        super().__init__(tokenizer, length, candidates=candidates)
+        self.pad = PaddingCollate(tokenizer.pad_id)
+        self.collate = self.join_pairs
+        self.origin: nn.Module | None = None  # the encoder before it learned
+
+    def load_model(self, folder: Path) -> nn.Module:
+        self.origin = weights.load(folder, BiEncoder)
+        return weights.load(folder, BiEncoder)
+
+    def make_rows(self, examples: Sequence[TextPair]) -> list[dict]:
+        none = [None] * len(examples)
+        said, cut_said, _ = encode_texts(self.tokenizer, [example.source for example in examples], none, self.length)
+        replies, cut, _ = encode_texts(self.tokenizer, [example.target for example in examples], none, self.length)
+        self.truncated = cut_said + cut
+        known = group_replies(examples)
+        return [row | {"reply_row": reply, "reply": e.target.lower(), "known": known[e.source.lower()]}
+                for row, reply, e in zip(said, replies, examples, strict=True)]  # fmt: skip
+
+    def describe_losses(self, count: int) -> list[str]:
+        cut = f"{self.truncated:,} of {2 * count:,} texts are truncated: more than {self.length} tokens (--length)"
+        return [cut] if self.truncated else []
+
+    def join_pairs(self, rows: Sequence[dict], rng: np.random.Generator) -> dict[str, Tensor]:
+        """The collate of this task: P rows -> what was said, then the replies to it: 2P rows. The `labels` (P, P) leave
+        out a reply of another row that is known to fit."""
+        batch = self.pad([*rows, *(row["reply_row"] for row in rows)])
+        fits = [[other["reply"] in row["known"] for other in rows] for row in rows]
+        return batch | {"labels": torch.where(torch.tensor(fits), IGNORE, 0)}
+
+    def score_replies(self, model: nn.Module, said: Sequence[str], lists: Sequence[Sequence[str]]) -> list[np.ndarray]:
+        """For each text that was said, the share of each reply of its list: a softmax of the cosines."""
+        texts = sorted({*said, *(reply for replies in lists for reply in replies)})
+        vectors = dict(zip(texts, embed_texts(model, self.tokenizer, texts), strict=True))
+        logits = [BiEncoder.SCALE * np.stack([vectors[reply] for reply in replies]) @ vectors[text]
+                  for text, replies in zip(said, lists, strict=True)]  # fmt: skip
+        return [np.exp(own - own.max()) / np.exp(own - own.max()).sum() for own in logits]
+
+    def score(self, examples: Sequence[TextPair], predictions: Sequence[dict]) -> dict[str, float]:
+        worst, ties = (np.array([prediction[name] for prediction in predictions]) for name in ("rank", "ties"))
+        return {f"recall@{k}": float(((k - worst + ties) / (ties + 1)).clip(0, 1).mean()) for k in (1, 5)}
+
+    def score_baselines(self, train: Sequence[TextPair], test: Sequence[TextPair]) -> dict[str, dict[str, float]]:
+        """Those of `ReplyChoice`; what the reply alone gives away, to a logistic regression on its words; and the
+        encoder as it was before, by its cosines."""
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+
+        scores = super().score_baselines(train, test)
+        right, others = [example.target for example in train], sorted({example.target for example in train})
+        alone = make_pipeline(TfidfVectorizer(token_pattern=WORD), LogisticRegression())
+        alone.fit(right + others, [1] * len(right) + [0] * len(others))
+        places = [find_place(alone.decision_function(replies), replies.index(example.target))
+                  for example, replies in zip(test, self.list_candidates(test), strict=True)]  # fmt: skip
+        scores["the reply alone"] = self.score(test, places)
+        if self.origin is not None:
+            scores["the encoder before"] = self.score(test, self.predict(self.origin, test))
+        return scores
+
+
 def group_replies(examples: Sequence[TextPair]) -> dict[str, set[str]]:
     """What was said -> the replies that are known to fit, all in lower case."""
     known: dict[str, set[str]] = defaultdict(set)
@@ -205,6 +284,11 @@ def skip_numbers(i: int, skipped: Sequence[int]) -> int:
     for number in skipped:
         i += i >= number
     return i
+
+
+def find_place(scores: np.ndarray, right: int) -> dict[str, int]:
+    """The `rank` of the right one by `find_rank`, and how many others have the same score: `ties`."""
+    return {"rank": find_rank(scores, right), "ties": int((scores == scores[right]).sum()) - 1}
 
 
 def find_rank(scores: np.ndarray, right: int) -> int:

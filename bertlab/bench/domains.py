@@ -1,0 +1,102 @@
+"""Does it pay to go on from a checkpoint? Two domains, each with a task, beside the model that both came from.
+
+    python -m bertlab.bench.domains FOLDER FILE.json
+
+trains what is not in FOLDER yet, by the commands of `list_commands`, and writes what came out. FOLDER gets a text for
+each domain, of what the task is not judged by, and one of Wikipedia that the model has not read.
+"""
+
+import sys
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from .. import sources
+from ..corpus import split_documents
+from ..files import read_json, write_json, write_text
+from ..records import read_record
+from ..tasks.named import NAMED
+
+ORIGIN, SEEDS, DOMAINS = "bertlab-mini", (0, 1, 2), ("sentiment", "pos")
+PRETRAIN = f"pretrain --from {ORIGIN} --no-pairs --steps 60 --batch-size 32"
+FINETUNE = "--limit 500 --length 64 --epochs 3 --evaluations 0 --learning-rate 3e-4"
+SHARE = 0.2  # of the general text, where it is mixed in
+
+
+def write_texts(folder: Path) -> None:
+    """Write FOLDER/DOMAIN.txt and FOLDER/general.txt: a blank line between documents. Of the films also the snippets
+    without a clear sentiment; of Wikipedia what was held out when the model was trained."""
+    for domain in DOMAINS:
+        data, get_text = NAMED[domain].load(), NAMED[domain].task.get_text
+        judging = {get_text(example) for side in (data.dev, data.test) for example in side}
+        films = (text for text, _ in sources.sentiment("movies"))
+        texts = films if domain == "sentiment" else map(get_text, data.train)
+        kept = dict.fromkeys(text for text in texts if text not in judging)
+        write_text(folder / f"{domain}.txt", "\n\n".join(kept))
+    _, unread = split_documents(sources.documents("wiki"))
+    write_text(folder / "general.txt", "\n\n".join("\n".join(document) for document in unread))
+
+
+def list_commands(folder: Path) -> Iterator[tuple[str, str]]:
+    """(name of the run, its command without --out), in an order in which each finds what it needs."""
+    general = f"--general {folder}/general.txt"
+    for domain, seed in product(DOMAINS, SEEDS):
+        yield f"{domain}-{seed}", f"{PRETRAIN} --text {folder}/{domain}.txt {general} --seed {seed}"
+        for when, model in (("before", ORIGIN), ("after", folder / f"{domain}-{seed}")):
+            yield f"fine-{domain}-{when}-{seed}", f"finetune {domain} --model {model} {FINETUNE} --seed {seed}"
+    for seed in SEEDS:
+        yield f"mixed-{seed}", f"{PRETRAIN} --text {folder}/{DOMAINS[0]}.txt {general} --mix {SHARE} --seed {seed}"
+
+
+def collect_results(folder: Path) -> dict[str, Any]:
+    """The numbers of the runs in the folder, one for each seed that has ended, and the commands of the first seed."""
+    files = {name: folder / name / "results.json" for name, _ in list_commands(folder)}
+    runs = {name: read_record(file) for name, file in files.items() if file.exists()}
+
+    def get_losses(name: str, *path: str) -> list[float]:
+        found = []
+        for value in [runs[f"{name}-{seed}"] for seed in SEEDS if f"{name}-{seed}" in runs]:
+            for key in path:
+                value = value[key]
+            found.append(round(value, 4))
+        return found
+
+    results = {}
+    for domain in DOMAINS:
+        results[domain] = {
+            "mlm_loss": {"bigram": get_losses(domain, "bigram", "mlm_loss"),
+                         "before": get_losses(domain, "from", "before", "mlm_loss"),
+                         "after": get_losses(domain, "model", "mlm_loss")},
+            "general_mlm_loss": {when: get_losses(domain, "general", when, "mlm_loss") for when in ("before", "after")},
+            "accuracy": {when: get_losses(f"fine-{domain}-{when}", "model", "accuracy")
+                         for when in ("before", "after")},
+            "baselines": runs.get(f"fine-{domain}-before-{SEEDS[0]}", {}).get("baselines"),
+        }  # fmt: skip
+    results[f"{DOMAINS[0]}, {SHARE:.0%} general"] = {
+        "mlm_loss": {"after": get_losses("mixed", "model", "mlm_loss")},
+        "general_mlm_loss": {"after": get_losses("mixed", "general", "after", "mlm_loss")},
+    }
+    commands = [f"python -m bertlab {command} --out FOLDER/{name}".replace(str(folder), "FOLDER")
+                for name, command in list_commands(folder) if name.endswith("-0")]  # fmt: skip
+    return {"origin": ORIGIN, "seeds": SEEDS, "commands": commands, **results}
+
+
+def main(arguments: list[str]) -> None:
+    from ..__main__ import main as run_command
+
+    folder, file = Path(arguments[0]), Path(arguments[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "general.txt").exists():
+        write_texts(folder)
+    for name, command in list_commands(folder):
+        if not (folder / name / "results.json").exists():
+            print(name, command, flush=True)
+            if status := run_command([*command.split(), "--resume", "--out", str(folder / name)]):
+                sys.exit(status)
+    kept = read_json(file) if file.exists() else {}  # the trials of rates
+    write_json(file, kept | collect_results(folder))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
