@@ -93,7 +93,7 @@ def sum_head_scores(maps: np.ndarray, tokens: Sequence[str]) -> dict[str, tuple[
     T = len(tokens)
     wanted = find_scored_keys(tokens)
     sums = {name: ((maps * keys).sum((-2, -1)), int(keys.any(-1).sum())) for name, keys in wanted.items()}
-    logs = np.log2(maps, out=np.zeros_like(maps), where=maps > 0)  # 0 log 0 is 0
+    logs = np.log(maps, out=np.zeros_like(maps), where=maps > 0)  # 0 log 0 is 0
     distances = np.abs(np.arange(T)[:, None] - np.arange(T))
     sums["entropy"] = (-(maps * logs).sum((-2, -1)), T)
     sums["distance"] = ((maps * distances).sum((-2, -1)), T)
@@ -130,8 +130,8 @@ def score_heads(maps, tokens: Sequence[str]) -> dict[str, np.ndarray]:
     A **share** is the mean over queries i of sum_{j in S_i} a[i, j], where S_i are the keys of `find_scored_keys`. A
     query without such a key does not count: the first token has no previous one. Its chance level is the mean of
     |S_i| / T, which is 1 / T for previous, next and self.
-    **entropy**, in bits, is the mean over i of -sum_j a[i, j] log2 a[i, j]: 0 for a head that attends to a single key,
-    3 for one that is uniform over 8 tokens. The maximum, log2 T, is the chance level.
+    **entropy**, in nats, is the mean over i of -sum_j a[i, j] log a[i, j]: 0 for a head that attends to a single key,
+    2.08 for one that is uniform over 8 tokens. The maximum, log T, is the chance level.
     **distance**, in tokens, is the mean over i of sum_j a[i, j] |i - j| (Vig and Belinkov 2019). Its chance level is
     (T^2 - 1) / 3T.
 

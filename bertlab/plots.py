@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import PowerNorm, to_rgba
+from matplotlib.colors import LinearSegmentedColormap, PowerNorm, to_rgba
 
 from .arguments import check_argument, check_array, check_kind, check_list, check_number
 from .head_scores import HEAD_KINDS
@@ -15,6 +15,10 @@ from .plot_checks import check_beams, check_blocks, check_lines, check_some
 COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000"]
 SEQUENTIAL = "cividis"  # light for large values, in even steps for any colour vision
 DIVERGING = "PuOr"
+# Attention, as in the views: white for 0 and dark for 1, so that darker is more in every picture of attention.
+ATTENTION = LinearSegmentedColormap.from_list(
+    "attention", [(0.0, "#ffffff"), (0.35, "#8fc1e3"), (0.7, "#0072b2"), (1.0, "#04233f")]
+)
 
 
 def get_ax(ax: Axes | None, width: float = 6.0, height: float = 3.4) -> Axes:
@@ -102,13 +106,13 @@ def draw_bars(names: Sequence[str], values: Sequence[float], *, errors: Sequence
 
 def draw_heatmap(matrix: np.ndarray, rows: Sequence[str] | None = None, columns: Sequence[str] | None = None, *,
                  x: str = "", y: str = "", title: str = "", colour_bar: str = "", diverging: bool = False,
-                 limits: tuple[float, float] | None = None, numbers: str | None = None,
+                 attention: bool = False, limits: tuple[float, float] | None = None, numbers: str | None = None,
                  ax: Axes | None = None) -> Axes:  # fmt: skip
     """A matrix as colours, with row names on the left and column names below.
 
     `numbers`, a format such as "{:.2f}", also writes each value. `diverging` puts zero in the middle of the colours,
-    `limits` are the values at their ends. Of many names every n-th is shown. Raises ValueError for what is no matrix,
-    or for names that do not fit it.
+    `attention` is for shares of attention: white is 0 and the darkest blue 1. `limits` are the values at the ends. Of
+    many names every n-th is shown. Raises ValueError for what is no matrix, or for names that do not fit it.
     """
     matrix = check_array(matrix, "matrix") if not isinstance(matrix, np.ndarray) else matrix
     rows = rows if rows is None else check_list(rows, "rows", "names")
@@ -118,8 +122,9 @@ def draw_heatmap(matrix: np.ndarray, rows: Sequence[str] | None = None, columns:
         raise ValueError(f"a heat map shows a matrix; this has shape {matrix.shape}")
     ax = get_ax(ax, min(7.5, 2.0 + 0.38 * matrix.shape[1]), min(7.0, 1.4 + 0.34 * matrix.shape[0]))
     largest = np.abs(matrix).max() or 1.0
-    low, high = limits or ((-largest, largest) if diverging else (None, None))
-    image = ax.imshow(matrix, cmap=DIVERGING if diverging else SEQUENTIAL, aspect="auto", vmin=low, vmax=high)
+    low, high = limits or ((0, 1) if attention else (-largest, largest) if diverging else (None, None))
+    colours = ATTENTION if attention else DIVERGING if diverging else SEQUENTIAL
+    image = ax.imshow(matrix, cmap=colours, aspect="auto", vmin=low, vmax=high)
     for names, axis, count in ((rows, ax.yaxis, matrix.shape[0]), (columns, ax.xaxis, matrix.shape[1])):
         if names is not None:
             if len(names) != count:
@@ -265,7 +270,7 @@ def draw_head_grid(maps: np.ndarray, *, off: Sequence[tuple[int, int]] = (), tit
     pitch = 1.12 * T  # from one map to the next
     for layer, head in np.ndindex(L, H):
         left, top = head * pitch, layer * pitch
-        image = ax.imshow(maps[layer, head], cmap=SEQUENTIAL, norm=PowerNorm(0.5, 0, 1), interpolation="nearest",
+        image = ax.imshow(maps[layer, head], cmap=ATTENTION, norm=PowerNorm(0.5, 0, 1), interpolation="nearest",
                           extent=(left, left + T, top + T, top))  # fmt: skip
         if (layer, head) in off:
             for ends in ((top, top + T), (top + T, top)):

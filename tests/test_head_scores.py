@@ -45,7 +45,8 @@ def test_a_planted_map_scores_one(name):
 def test_equal_attention_scores_the_levels_of_the_docstring():
     scores = head_scores.score_heads(head_scores.make_uniform_map(T), TOKENS)
     expected = {"previous": 1 / 8, "next": 1 / 8, "self": 1 / 8, "same word": 1 / 8, "[CLS]": 1 / 8, "[SEP]": 1 / 8,
-                "punctuation": 2 / 8, "delimiter": 3 / 8, "entropy": 3.0, "distance": (8**2 - 1) / (3 * 8)}  # fmt: skip
+                "punctuation": 2 / 8, "delimiter": 3 / 8, "entropy": math.log(8),
+                "distance": (8**2 - 1) / (3 * 8)}  # fmt: skip
     assert scores == pytest.approx(expected, abs=1e-12)
     assert head_scores.compute_chance_levels([TOKENS]) == pytest.approx(expected, abs=1e-12)
 
@@ -54,7 +55,7 @@ def test_distance_and_entropy_by_hand():
     a = np.array([[0.5, 0.25, 0.25], [0.0, 1.0, 0.0], [0.5, 0.0, 0.5]])
     scores = head_scores.score_heads(a, ["[CLS]", "a", "[SEP]"])
     assert scores["distance"] == pytest.approx((0.25 + 0.5 + 0 + 1.0) / 3)
-    assert scores["entropy"] == pytest.approx((1.5 + 0 + 1) / 3)  # bits
+    assert scores["entropy"] == pytest.approx((1.5 + 0 + 1) / 3 * math.log(2))  # 1.5, 0 and 1 bits, in nats
     assert scores["previous"] == pytest.approx((0.0 + 0.0) / 2)
     assert scores["next"] == pytest.approx((0.25 + 0.0) / 2)
 
@@ -85,7 +86,7 @@ def test_several_texts_are_pooled_by_query():
     assert scores["previous"] == pytest.approx((4 * 1 + 2 / 3) / (4 + 2))
     assert scores["[SEP]"] == pytest.approx((0 + 3 / 3) / (5 + 3))
     assert head_scores.compute_chance_levels([long, short])["entropy"] == pytest.approx(
-        (5 * math.log2(5) + 3 * math.log2(3)) / 8
+        (5 * math.log(5) + 3 * math.log(3)) / 8
     )
     assert np.isnan(scores["same word"])
     with_repeat = head_scores.average_head_scores([(previous, long), (np.eye(T)[PLANTED["same word"]], TOKENS)])

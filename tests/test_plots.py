@@ -70,6 +70,15 @@ def test_heatmap_keeps_to_the_limits_it_is_given():
     assert plots.draw_heatmap(np.array([[0.1, 0.2]])).get_images()[0].get_clim() == (0.1, 0.2)
 
 
+def test_attention_is_white_at_0_and_dark_at_1_on_one_scale():
+    image = plots.draw_heatmap(np.array([[0.1, 0.2]]), attention=True).get_images()[0]
+    assert image.get_clim() == (0, 1)
+    assert image.cmap(image.norm(0.0))[:3] == (1, 1, 1)
+    assert sum(image.cmap(image.norm(1.0))[:3]) < sum(image.cmap(image.norm(0.5))[:3]) < 3
+    grid = plots.draw_head_grid(np.full((1, 1, 2, 2), 0.5)).get_images()[0]
+    assert grid.cmap is image.cmap
+
+
 def test_diverging_heatmap_has_zero_in_the_middle():
     ax = plots.draw_heatmap(np.array([[-1.0, 3.0]]), diverging=True)
     assert ax.images[0].norm(0.0) == 0.5

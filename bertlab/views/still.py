@@ -75,6 +75,7 @@ def draw_large_square(canvas, font, plane: np.ndarray, names: dict[int, str], gu
 
 def draw_square(plane: np.ndarray, side: int):
     """A map (T, T) as an image of side x side levels, the square roots of the weights, so that small ones are visible.
+    All heads have one scale: the darkest colour is the weight 1.
 
     A map that does not fit is shown by the maxima of its blocks.
     """
@@ -84,7 +85,7 @@ def draw_square(plane: np.ndarray, side: int):
     if side < T:
         starts = np.arange(side) * T // side
         plane = np.maximum.reduceat(np.maximum.reduceat(plane, starts, 0), starts, 1)  # (side, side)
-    levels = np.sqrt(plane / max(plane.max(), 1e-9)) * 255
+    levels = np.sqrt(np.minimum(plane, 1)) * 255
     return Image.fromarray(levels.astype(np.uint8)).resize((side, side), Image.Resampling.NEAREST)
 
 

@@ -16,7 +16,7 @@ from bertlab import Bert, BertConfig, Classifier, Pretraining, attention_maps, s
 from bertlab.__main__ import main
 from bertlab.views.packing import choose_coarseness
 from bertlab.views.pages import read_asset
-from bertlab.views.still import LARGE
+from bertlab.views.still import LARGE, draw_square
 from bertlab.wordpiece import SPECIAL_TOKENS, WordPiece
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
@@ -326,3 +326,8 @@ def test_the_command_says_what_is_wrong(tmp_path, capsys):
         assert main(["attention", *arguments]) == 2
         assert words in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_still_picture_has_one_scale_for_all_heads():
+    assert np.asarray(draw_square(np.full((4, 4), 0.25), 4)).max() == 127  # not the darkest colour, though the largest
+    assert np.asarray(draw_square(np.eye(4), 4)).max() == 255

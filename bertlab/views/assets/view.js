@@ -84,7 +84,7 @@ function mount(host, data) {
     // What is derived from it.
     let theme = LIGHT, colours = interpolateColours(LIGHT.stops);
     let maps = []; // of the chosen squares: { values, colour, label }
-    let top = 1; // the largest weight that is shown; it has the darkest colour
+    let top = 1; // the weight with the darkest colour: 1, so that all heads have one scale; of several, their largest
 
     // ---- The data ------------------------------------------------------------------------------------------------
 
@@ -143,8 +143,8 @@ function mount(host, data) {
             }
         }
         maps = planes;
-        top = 1e-9;
-        for (const { values } of maps) for (let i = 0; i < values.length; i++) if (values[i] > top) top = values[i];
+        top = several() ? 1e-9 : 1;
+        if (several()) for (const { values } of maps) for (let i = 0; i < values.length; i++) if (values[i] > top) top = values[i];
     }
 
     // The largest weight of the maps at one cell: [weight, number of the map].
@@ -495,8 +495,7 @@ function mount(host, data) {
                 const at = block[from] * n + block[to];
                 if (values[i] > best[at]) best[at] = values[i];
             }
-        const largest = best.reduce((a, b) => Math.max(a, b), 1e-9);
-        for (let i = 0; i < levels.length; i++) levels[i] = Math.round(255 * Math.sqrt(best[i] / largest));
+        for (let i = 0; i < levels.length; i++) levels[i] = Math.round(255 * Math.sqrt(Math.min(1, best[i])));
         return levels;
     }
 
