@@ -172,8 +172,8 @@ def gradient_x_input(model: Classifier, batch: Batch, target: Tensor) -> Tensor:
     """Gradient times word vector, summed over the width: (B, T) (Shrikumar et al. 2016, "Not just a black box").
 
     To first order, this is what the log-odds would lose if the word vector shrank to 0. In BERT a LayerNorm follows,
-    which ignores the length of word + position + segment vector. So the score of the word is minus the score of the other
-    two together, and says little about the word (notebook 15).
+    which ignores the length of word + position + segment vector. So the score of the word is minus the score of the
+    other two together, and says little about the word (notebook 15).
     """
     check_explained(model, batch, target)
     words = model.bert.embeddings.words(batch["input_ids"]).detach()
