@@ -93,6 +93,10 @@ def transform_values(attention: Attention, x: Tensor) -> Tensor:
     bias is left out, because it is added once and belongs to no token.
     """
     check_arguments(attention=(attention, Attention), x=(x, Tensor))
+    weight = attention.value.weight
+    if x.dim() != 3 or x.size(-1) != weight.size(1) or x.dtype != weight.dtype or x.device != weight.device:
+        wanted = f"{weight.dtype} of shape (B, T, {weight.size(1)}) on {weight.device}"
+        raise ValueError(f"x is {x.dtype} of shape {tuple(x.shape)} on {x.device}; it must be {wanted}")
     values = attention.split_heads(attention.value(x))  # (B, H, T, K)
     H, K = values.shape[1], values.shape[3]
     return values @ attention.output.weight.T.unflatten(0, (H, K))  # (B, H, T, D)
@@ -105,9 +109,9 @@ def norm_weighted_attention(weights: Tensor, vectors: Tensor) -> Tensor:
     value (`transform_values`). Raises ValueError for shapes that do not fit.
     """
     check_arguments(weights=(weights, Tensor), vectors=(vectors, Tensor))
-    if weights.dim() < 2 or vectors.shape[:-1] != weights.shape:
+    if weights.dim() < 2 or vectors.shape[:-1] != weights.shape or weights.device != vectors.device:
         shapes = f"weights has shape {tuple(weights.shape)}, vectors {tuple(vectors.shape)}"
-        raise ValueError(f"{shapes}; they must be (..., H, T) and (..., H, T, D)")
+        raise ValueError(f"{shapes}; they must be (..., H, T) and (..., H, T, D), on one device")
     return (weights[..., None] * vectors).sum(-3).norm(dim=-1)
 
 
