@@ -4,7 +4,7 @@ Each method gives a score to every token (B, T). It explains the log-odds of one
 Dimension letters: B batch, T tokens, D hidden, H heads, K per head, C classes, L layers.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .arguments import check_arguments, check_kind, check_list, check_number
 from .heads import Classifier
-from .model import attention_maps, can_check_values
+from .model import Attention, attention_maps, can_check_values
 
 Batch = dict[str, Tensor]  # input_ids (B, T) and, where rows are padded, attention_mask (B, T)
 
@@ -86,6 +86,53 @@ def average_cls_attention(maps: Sequence[Tensor], layer: int = -1) -> Tensor:
     return maps[layer][:, :, 0].mean(1)
 
 
+def transform_values(attention: Attention, x: Tensor) -> Tensor:
+    """What each head adds to its output for a token attended to with weight 1: inputs (B, T, D) -> (B, H, T, D).
+
+    This is f(x) of Kobayashi et al. 2020, section 3: the head's value times its rows of the output matrix. The output's
+    bias is left out, because it is added once and belongs to no token.
+    """
+    check_arguments(attention=(attention, Attention), x=(x, Tensor))
+    weight = attention.value.weight
+    if x.dim() != 3 or x.size(-1) != weight.size(1) or x.dtype != weight.dtype or x.device != weight.device:
+        wanted = f"{weight.dtype} of shape (B, T, {weight.size(1)}) on {weight.device}"
+        raise ValueError(f"x is {x.dtype} of shape {tuple(x.shape)} on {x.device}; it must be {wanted}")
+    values = attention.split_heads(attention.value(x))  # (B, H, T, K)
+    H, K = values.shape[1], values.shape[3]
+    return values @ attention.output.weight.T.unflatten(0, (H, K))  # (B, H, T, D)
+
+
+def norm_weighted_attention(weights: Tensor, vectors: Tensor) -> Tensor:
+    """The length of what a query receives from each token: weights (..., H, T), vectors (..., H, T, D) -> (..., T).
+
+    Kobayashi et al. 2020, "Attention is Not Only a Weight": the norm of the sum over heads of weight times transformed
+    value (`transform_values`). Raises ValueError for shapes that do not fit.
+    """
+    check_arguments(weights=(weights, Tensor), vectors=(vectors, Tensor))
+    if weights.dim() < 2 or vectors.shape[:-1] != weights.shape or weights.device != vectors.device:
+        shapes = f"weights has shape {tuple(weights.shape)}, vectors {tuple(vectors.shape)}"
+        raise ValueError(f"{shapes}; they must be (..., H, T) and (..., H, T, D), on one device")
+    return (weights[..., None] * vectors).sum(-3).norm(dim=-1)
+
+
+@contextmanager
+def capture_layer_input(model: Classifier, layer: int = -1) -> Iterator[list[Tensor]]:
+    """Inside the `with` block each forward pass puts the layer's input (B, T, D) into the list, alone."""
+    check_kind(model, Classifier, "model")
+    count = len(model.bert.layers)
+    layer = check_number(layer, "layer", least=-count, below=count, whole=True)
+    captured: list[Tensor] = []
+
+    def keep_input(_part, inputs: tuple) -> None:
+        captured[:] = [inputs[0]]
+
+    hook = model.bert.layers[layer].register_forward_pre_hook(keep_input)
+    try:
+        yield captured
+    finally:
+        hook.remove()
+
+
 def roll_out_attention(maps: Sequence[Tensor]) -> Tensor:
     """Attention followed through the layers: L maps (..., H, T, T) -> (L, ..., T, T), the rollout after each layer.
 
@@ -114,19 +161,56 @@ def replace_word_embeddings(model: Classifier, vectors: Tensor) -> Iterator[None
 def compute_embedding_gradient(model: Classifier, batch: Batch, target: Tensor, vectors: Tensor) -> Tensor:
     """The gradient of the log-odds with respect to the word vectors (B, T, D), at `vectors`: (B, T, D)."""
     vectors = vectors.detach().requires_grad_()
-    with torch.enable_grad(), replace_word_embeddings(model, vectors):
-        total = log_odds(model(**batch).logits, target).sum()  # rows are independent, so the sum mixes no gradients
-        return torch.autograd.grad(total, vectors)[0]
+    with torch.enable_grad():
+        return torch.autograd.grad(sum_log_odds(model, batch, target, vectors), vectors)[0]
+
+
+def gradient_norm(model: Classifier, batch: Batch, target: Tensor) -> Tensor:
+    """The length of the gradient at each word vector: (B, T) (Simonyan et al. 2014; Li et al. 2016). It has no sign."""
+    check_explained(model, batch, target)
+    words = model.bert.embeddings.words(batch["input_ids"]).detach()
+    return compute_embedding_gradient(model, batch, target, words).norm(dim=-1)
 
 
 def gradient_x_input(model: Classifier, batch: Batch, target: Tensor) -> Tensor:
     """Gradient times word vector, summed over the width: (B, T) (Shrikumar et al. 2016, "Not just a black box").
 
-    To first order, this is what the log-odds would lose if the token's vector shrank to 0.
+    To first order, this is what the log-odds would lose if the word vector shrank to 0. In BERT a LayerNorm follows,
+    which ignores the length of word + position + segment vector. So the score of the word is minus the score of the
+    other two together, and says little about the word (notebook 15).
     """
     check_explained(model, batch, target)
     words = model.bert.embeddings.words(batch["input_ids"]).detach()
     return (compute_embedding_gradient(model, batch, target, words) * words).sum(-1)
+
+
+def integrate_gradients(f: Callable[[Tensor], Tensor], x: Tensor, baseline: Tensor, steps: int = 16) -> Tensor:
+    """Integrated gradients of any function `f` of a tensor: a score for each number of `x` (Sundararajan et al. 2017).
+
+    `f` takes a tensor like `x` and returns one number. The gradient is averaged over the midpoints of `steps` equal
+    pieces of the straight line from `baseline` to `x`, then multiplied by their difference. The scores sum to
+    f(x) - f(baseline), the more exactly the more steps.
+    """
+    check_arguments(x=(x, Tensor), baseline=(baseline, Tensor))
+    steps = check_number(steps, "steps", least=1, whole=True)
+    if baseline.shape != x.shape:
+        raise ValueError(f"baseline has shape {tuple(baseline.shape)}, x {tuple(x.shape)}")
+    x, baseline = x.detach(), baseline.detach()
+    total = torch.zeros_like(x)
+    for step in range(steps):
+        point = (baseline + (step + 0.5) / steps * (x - baseline)).requires_grad_()
+        with torch.enable_grad():
+            total += torch.autograd.grad(f(point), point)[0]
+    return (x - baseline) * total / steps
+
+
+def sum_log_odds(model: Classifier, batch: Batch, target: Tensor, vectors: Tensor) -> Tensor:
+    """The log-odds of `target`, summed over the batch, when the model reads these word vectors (B, T, D): one number.
+
+    The rows are independent, so the gradient of the sum holds the gradient of each row.
+    """
+    with replace_word_embeddings(model, vectors):
+        return log_odds(model(**batch).logits, target).sum()
 
 
 def integrated_gradients(model: Classifier, batch: Batch, target: Tensor, baseline: Tensor, steps: int = 16) -> Tensor:
@@ -144,10 +228,8 @@ def integrated_gradients(model: Classifier, batch: Batch, target: Tensor, baseli
     if baseline.shape != batch["input_ids"].shape:
         raise ValueError(f"baseline has shape {tuple(baseline.shape)}, input_ids {tuple(batch['input_ids'].shape)}")
     start, end = (model.bert.embeddings.words(ids).detach() for ids in (baseline, batch["input_ids"]))  # (B, T, D)
-    total = torch.zeros_like(end)
-    for step in range(steps):
-        total += compute_embedding_gradient(model, batch, target, start + (step + 0.5) / steps * (end - start))
-    return (total / steps * (end - start)).sum(-1)
+    scores = integrate_gradients(lambda vectors: sum_log_odds(model, batch, target, vectors), end, start, steps)
+    return scores.sum(-1)
 
 
 def make_blank_baseline(input_ids: Tensor, fill: int, keep: Sequence[int]) -> Tensor:
@@ -161,14 +243,17 @@ def make_blank_baseline(input_ids: Tensor, fill: int, keep: Sequence[int]) -> Te
 def score_tokens(
     model: Classifier, batch: Batch, target: Tensor, baseline: Tensor, steps: int = 16
 ) -> dict[str, Tensor]:
-    """The scores of all four methods: name -> (B, T)."""
+    """The scores of all six methods: name -> (B, T). The attention is that of [CLS] in the last layer."""
     check_explained(model, batch, target)
     steps = check_number(steps, "steps", least=1, whole=True)
-    with torch.no_grad(), attention_maps(model) as maps:
+    with torch.no_grad(), attention_maps(model) as maps, capture_layer_input(model) as inputs:
         model(**batch)
+        vectors = transform_values(model.bert.layers[-1].attention, inputs[0])  # (B, H, T, D)
     return {
         "attention": average_cls_attention(maps),
+        "norm-weighted attention": norm_weighted_attention(maps[-1][:, :, 0], vectors),
         "rollout": roll_out_attention(maps)[-1][:, 0],
+        "gradient norm": gradient_norm(model, batch, target),
         "gradient x input": gradient_x_input(model, batch, target),
         "integrated gradients": integrated_gradients(model, batch, target, baseline, steps),
     }

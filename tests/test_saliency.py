@@ -25,6 +25,8 @@ def batch():
     return {"input_ids": ids, "attention_mask": (ids != PAD).long()}
 
 
+METHODS = ["attention", "norm-weighted attention", "rollout", "gradient norm", "gradient x input",
+           "integrated gradients"]  # fmt: skip
 TARGET = torch.tensor([2, 0])
 WORDS = torch.tensor([[0, 1, 1, 1, 1, 0], [0, 1, 1, 0, 0, 0]]).bool()
 
@@ -128,7 +130,7 @@ def test_integrated_gradients_are_complete_and_more_exact_with_steps(model, batc
 
 def test_integrated_gradients_are_exact_for_a_linear_model(model, batch, monkeypatch):
     gradient = torch.randn(2, 6, 32, dtype=torch.float64)
-    monkeypatch.setattr(saliency, "compute_embedding_gradient", lambda *_: gradient)  # constant in a linear model
+    monkeypatch.setattr(saliency, "sum_log_odds", lambda *given: (given[-1] * gradient).sum())  # a linear model
     words, fill = model.bert.embeddings.words(batch["input_ids"]), model.bert.embeddings.words.weight[MASK]
     found = saliency.integrated_gradients(model, batch, TARGET, torch.full_like(batch["input_ids"], MASK), 1)
     torch.testing.assert_close(found, (gradient * (words - fill)).sum(-1).detach(), atol=1e-12, rtol=0)
@@ -151,7 +153,7 @@ def test_a_blank_baseline_keeps_the_special_tokens(batch):
 def test_all_scores_of_a_padded_batch_are_those_of_each_row_alone(model, batch):
     baseline = saliency.make_blank_baseline(batch["input_ids"], MASK, [CLS, SEP, PAD])
     together = saliency.score_tokens(model, batch, TARGET, baseline, 3)
-    assert list(together) == ["attention", "rollout", "gradient x input", "integrated gradients"]
+    assert list(together) == METHODS
     for row, length in ((0, 6), (1, 4)):
         part = saliency.score_tokens(
             model, alone(batch, row, length), TARGET[row : row + 1], baseline[row : row + 1, :length], 3
@@ -161,7 +163,74 @@ def test_all_scores_of_a_padded_batch_are_those_of_each_row_alone(model, batch):
     with attention_maps(model) as maps:
         model(**batch)
     torch.testing.assert_close(together["attention"], maps[-1][:, :, 0].mean(1), atol=1e-12, rtol=0)
+    product, norm = (f(model, batch, TARGET) for f in (saliency.gradient_x_input, saliency.gradient_norm))
+    assert torch.equal(together["gradient x input"], product)
+    assert torch.equal(together["gradient norm"], norm)
     torch.testing.assert_close(together["rollout"], saliency.roll_out_attention(maps)[-1][:, 0], atol=1e-12, rtol=0)
+
+
+def test_gradient_norm_is_the_length_of_the_gradient(model, batch):
+    words = model.bert.embeddings.words(batch["input_ids"]).detach()
+    gradient = saliency.compute_embedding_gradient(model, batch, TARGET, words)
+    squares = saliency.gradient_norm(model, batch, TARGET) ** 2
+    torch.testing.assert_close(squares, (gradient**2).sum(-1), atol=1e-12, rtol=0)
+
+
+def test_the_embeddings_layer_norm_cancels_gradient_x_input(model, batch):
+    """(word + position + segment) . gradient = 0: the LayerNorm behind the sum ignores its length."""
+    e = model.bert.embeddings
+    words = e.words(batch["input_ids"]).detach()
+    gradient = saliency.compute_embedding_gradient(model, batch, TARGET, words)
+    rest = (e.positions.weight[:6] + e.segments.weight[0]).detach()
+    of_words = saliency.gradient_x_input(model, batch, TARGET)
+    of_rest = (gradient * rest).sum(-1)
+    torch.testing.assert_close(of_words, -of_rest, atol=1e-9, rtol=0)
+    assert of_words[WORDS].abs().min() > 1e-4
+
+
+# ---- Norm-weighted attention -----------------------------------------------------------------------------------------
+
+
+def test_norm_weighted_attention_of_two_heads_by_hand():
+    weights = torch.tensor([[0.5, 0.5], [1.0, 0.0]])  # (H, T)
+    vectors = torch.tensor([[[6.0, 0.0], [0.0, 2.0]], [[-3.0, 4.0], [9.0, 9.0]]])  # (H, T, D)
+    assert saliency.norm_weighted_attention(weights, vectors).tolist() == [4.0, 1.0]  # (3, 0) + (-3, 4), (0, 1)
+    with pytest.raises(ValueError, match=r"\(2, 2\), vectors \(2, 2\)"):
+        saliency.norm_weighted_attention(weights, weights)
+
+
+def test_transformed_values_sum_to_the_output_of_attention(model, batch):
+    ids = {"input_ids": batch["input_ids"][:1]}
+    with attention_maps(model) as maps, saliency.capture_layer_input(model) as inputs, torch.no_grad():
+        model(**ids)
+        attention = model.bert.layers[-1].attention
+        vectors = saliency.transform_values(attention, inputs[0])  # (1, H, T, D)
+        output = attention(inputs[0], None)
+    by_hand = torch.einsum("bhqt,bhtd->bqd", maps[-1], vectors) + attention.output.bias
+    torch.testing.assert_close(output, by_hand, atol=1e-12, rtol=0)
+
+
+def test_the_captured_input_is_that_of_the_last_pass(model, batch):
+    with saliency.capture_layer_input(model, 0) as inputs, torch.no_grad():
+        model(**batch)
+        model(**batch)
+    assert len(inputs) == 1
+    torch.testing.assert_close(inputs[0], model.bert.embeddings(batch["input_ids"]), atol=1e-12, rtol=0)
+    model(**batch)
+    assert not inputs[0].requires_grad
+
+
+# ---- Integrated gradients of any function ----------------------------------------------------------------------------
+
+
+def test_integrate_gradients_of_a_product_by_hand():
+    x, zero = torch.tensor([2.0, 3.0]).double(), torch.zeros(2).double()
+    found = saliency.integrate_gradients(lambda p: p[0] * p[1], x, zero, 1)  # exact with one midpoint
+    assert found.tolist() == [3.0, 3.0]
+    with torch.no_grad():
+        assert saliency.integrate_gradients(lambda p: p.sum(), x, x - 1, 2).tolist() == [1.0, 1.0]
+    with pytest.raises(ValueError, match=r"\(1,\), x \(2,\)"):
+        saliency.integrate_gradients(lambda p: p.sum(), x, zero[:1])
 
 
 # ---- Removing tokens -------------------------------------------------------------------------------------------------

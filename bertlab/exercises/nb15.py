@@ -1,12 +1,74 @@
-"""The exercises of notebook 15, attention or explanation: rollout, integrated gradients, comprehensiveness, and other
-attention weights with the same output."""
+"""The exercises of notebook 15, attention or explanation: norm-weighted attention, integrated gradients, rollout,
+comprehensiveness, and two bugs to find."""
+
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from .. import saliency
-from . import Exercise, Hint, expect, make_check
+from . import Exercise, expect, make_check, make_use
 from .comparing import as_number, is_close, random_numbers
+
+# ---- norm_weighted ---------------------------------------------------------------------------------------
+
+
+def norms_of_one_head(norm_weighted):
+    weights = torch.tensor([[0.75, 0.25]], dtype=torch.float64)
+    vectors = torch.tensor([[[0.0, 2.0], [6.0, -8.0]]], dtype=torch.float64)
+    answer = norm_weighted(weights, vectors)
+    expect(isinstance(answer, Tensor), "Return a tensor with a number for each of the T tokens.")
+    expect(answer.shape == (2,), f"Here T = 2, so return a tensor of shape (2,), not {tuple(answer.shape)}.")
+    expect(not is_close(answer, weights[0]), "These are the weights. Multiply each vector by its weight first.")
+    expect(
+        not is_close(answer, vectors[0].norm(dim=-1)), "You left the weights out. Multiply each vector by its weight."
+    )
+    expect(
+        not is_close(answer, (weights[0] * vectors[0].abs().sum(-1))),
+        "You summed the absolute numbers. The length is the root of the sum of squares: norm(dim=-1).",
+    )
+    expect(
+        not is_close(answer, (weights[0] * vectors[0].sum(-1))),
+        "You summed the numbers of each vector. The length is the root of the sum of squares: norm(dim=-1).",
+    )
+    expect(
+        is_close(answer, torch.tensor([1.5, 2.5])),
+        "The first token sends 0.75 times (0, 2), of length 1.5, and the second 0.25 times (6, -8), of length 2.5. "
+        f"Your function returns {[round(float(number), 3) for number in answer]}.",
+    )
+
+
+def norms_of_two_heads(norm_weighted):
+    weights = torch.tensor([[0.5, 0.5], [1.0, 0.0]], dtype=torch.float64)
+    vectors = torch.tensor([[[6.0, 0.0], [0.0, 2.0]], [[-3.0, 0.0], [9.0, 9.0]]], dtype=torch.float64)
+    answer, sent = norm_weighted(weights, vectors), weights[..., None] * vectors
+    expect(
+        not is_close(answer, sent.norm(dim=-1).sum(0)) and not is_close(answer, sent.norm(dim=-1).mean(0)),
+        "You took the length in each head and then combined the heads. The heads' vectors are added first, and they "
+        "may cancel: here head 0 sends (3, 0) and head 1 sends (-3, 0). Sum over the heads, then take the length.",
+    )
+    expect(
+        not is_close(answer, sent.mean(0).norm(dim=-1)),
+        "You averaged over the heads. The attention layer adds what its heads send: use the sum.",
+    )
+    expect(
+        not is_close(answer, sent.sum(1).norm(dim=-1)),
+        "You summed over the tokens. Sum over the heads, axis 0, and keep one vector for each token.",
+    )
+    expect(
+        not is_close(answer, (weights.mean(0)[:, None] * vectors.sum(0)).norm(dim=-1)),
+        "You averaged the weights over the heads. Each head's vector is multiplied by the weight of the same head.",
+    )
+    expect(is_close(answer, torch.tensor([0.0, 1.0])), "With two heads the lengths should be 0 and 1.")
+
+
+def norms_equal_the_library(norm_weighted):
+    weights, vectors = random_numbers(1, 12, 9).softmax(-1), random_numbers(2, 12, 9, 32)
+    expect(
+        is_close(norm_weighted(weights, vectors), saliency.norm_weighted_attention(weights, vectors)),
+        "For 12 heads and 9 tokens the result is not that of bertlab's function.",
+    )
+
 
 # ---- rollout ---------------------------------------------------------------------------------------------
 
@@ -51,7 +113,7 @@ def rollout_of_one_layer(rollout):
     )
     expect(
         not is_close(answer, rollouts["no residual"]),
-        "Half of each token stays where it is: use (A + I) / 2 for a layer.",
+        "The residual connection keeps half of each token: use (A + I) / 2 for a layer.",
     )
     expect(not is_close(answer, rollouts["not halved"]), "Your rows sum to 2. Halve A + I, so that each row sums to 1.")
     expect(not is_close(answer, rollouts["one head"]), "You took one head. Take the mean of all heads of the layer.")
@@ -70,7 +132,7 @@ def rollout_of_several_layers(rollout):
         "mean of layers": "You took the mean of the layers. They are applied one after the other: multiply them.",
         "last layer": "This is the last layer alone. Multiply all of them.",
         "elementwise": "Use the matrix product @. With * nothing passes from one token to another.",
-        "no residual": "Half of each token stays where it is: use (A + I) / 2 for every layer.",
+        "no residual": "The residual connection keeps half of each token: use (A + I) / 2 for every layer.",
     }
     for mistake, hint in hints.items():
         expect(not is_close(answer, rollouts[mistake]), hint)
@@ -232,86 +294,85 @@ def lost_same_word_twice(lost_without):
     )
 
 
-# ---- other_weights ---------------------------------------------------------------------------------------
+# ---- two bugs to find ------------------------------------------------------------------------------------
 
 
-def check_other_weights(other_weights, weights: Tensor, values: Tensor, least: float):
-    """Check that the answer gives the same average of the values, and that more than `least` of the weight moved."""
-    answer = other_weights(weights.clone(), values.clone())
-    expect(isinstance(answer, Tensor) and answer.shape == weights.shape, "Return a tensor with the shape of weights.")
-    answer = answer.detach().double()
-    total = float(answer.sum())
+def attention_of_cls(cls_attention):
+    maps = make_maps(5, 2, 3, 4)  # (L, H, T, T)
+    answer = cls_attention(maps)
+    expect(isinstance(answer, Tensor) and answer.shape == (4,), "Return one number for each of the T tokens.")
     expect(
-        is_close(total, 1.0, 1e-4),
-        f"Your weights sum to {total:.3f}, not to 1. Append a column of ones to values: a direction in its null space "
-        "does not change the sum.",
+        is_close(answer, maps[-1, :, 0].mean(0)),
+        f"The attention of [CLS] to all tokens should sum to 1. The scores of the test map sum to {answer.sum():.2f}.",
     )
+
+
+def rest_without_some(remove_positions):
+    tokens = ["not", "a", "dull", "moment"]
+    answer = remove_positions(list(tokens), [2])
     expect(
-        float(answer.min()) > -1e-6,
-        f"There is a negative weight, {float(answer.min()):.3f}. Go less far: stop when the first weight reaches 0.",
+        answer == ["not", "a", "moment"], f"Without position 2 there should remain: not a moment. You have {answer}."
     )
-    gap = float((answer @ values - weights @ values).abs().max())
+    answer = remove_positions(list(tokens), [0, 2])
     expect(
-        gap < 1e-4,
-        f"The average of the values changed, by up to {gap:.3f}. Add only a direction d with d @ values = 0.",
+        answer == ["a", "moment"],
+        f"Without positions 0 and 2 of 'not a dull moment' there should remain: a moment. You have {answer}.",
     )
-    moved = float((answer - weights).abs().sum() / 2)
-    expect(moved > 1e-6, "These are the same weights.")
-    expect(moved > least, f"Only {moved:.3f} of the weight moved. Continue until the first weight is 0.")
+    answer = remove_positions(list(tokens), [3, 0])
+    expect(answer == ["a", "dull"], f"Without positions 3 and 0 there should remain 'a dull'. You have {answer}.")
+    kept = list(tokens)
+    remove_positions(kept, [1])
+    expect(kept == tokens, "The list that was passed has changed. Build a new list.")
 
 
-def other_of_three_tokens(other_weights):
-    weights = torch.tensor([0.6, 0.3, 0.1], dtype=torch.float64)
-    check_other_weights(other_weights, weights, torch.tensor([[0.0], [1.0], [2.0]], dtype=torch.float64), 0.05)
+def roll_out_one_text(maps: Tensor) -> Tensor:
+    """bertlab's `rollout`: maps (L, H, T, T) -> (T, T)."""
+    return saliency.roll_out_attention(list(maps))[-1]
 
 
-def other_of_six_tokens(other_weights):
-    for seed in range(5):
-        weights, values = random_numbers(seed, 6).softmax(0), random_numbers(seed + 10, 6, 3)
-        check_other_weights(other_weights, weights, values, 0.001)
-        other = other_weights(weights.clone(), values.clone())
-        expect(float(other.min()) < 1e-6, "You could go further: none of your weights is 0 yet.")
-
-
-def other_where_there_is_none(other_weights):
-    weights, values = random_numbers(3, 3).softmax(0), random_numbers(4, 3, 3)
-    try:
-        answer = other_weights(weights.clone(), values.clone())
-    except (IndexError, RuntimeError) as error:
-        raise Hint(
-            "For three tokens with three numbers each there are no other weights. Return the weights unchanged; your "
-            f"function raised {type(error).__name__}."
-        ) from None
-    expect(
-        is_close(answer, weights),
-        "For three tokens with three numbers each there are no other weights: return the weights unchanged.",
-    )
+def measure_loss_without(probability: Callable, tokens: list[str], scores: Sequence[float], k: int) -> float:
+    """bertlab's `lost_without`: the probability lost without the k tokens of the highest scores."""
+    removed = sorted(range(len(tokens)), key=lambda place: scores[place], reverse=True)[:k]
+    return probability(tokens) - probability([token for place, token in enumerate(tokens) if place not in removed])
 
 
 EXERCISES = {
+    "norm_weighted": Exercise(
+        "Norm-weighted attention: the length of what a query receives from each token.",
+        1,
+        8,
+        (norms_of_one_head, norms_of_two_heads, norms_equal_the_library),
+    ),
     "rollout": Exercise(
-        "Multiply the attention of all layers, with half of each token staying where it is.",
+        "Multiply the attention of all layers, with half of each token kept by the residual connection.",
         2,
         8,
         (rollout_of_one_layer, rollout_of_several_layers, rollout_equals_the_library),
     ),
     "integrate": Exercise(
-        "Integrated gradients of any function: the mean slope on the way from the baseline, times the way.",
+        "Integrated gradients of any function: the mean gradient on the path from the baseline, times the difference.",
         2,
         10,
         (integral_where_the_slope_is_zero, integral_from_another_baseline, integral_takes_the_middles),
     ),
     "lost_without": Exercise(
-        "The probability that is lost when the k tokens with the highest scores are struck out.",
+        "The probability that is lost when the k tokens with the highest scores are removed.",
         1,
         6,
         (lost_one_token, lost_several_tokens, lost_same_word_twice),
     ),
-    "other_weights": Exercise(
-        "Find other attention weights with the same average of the values, as far as one direction goes.",
-        3,
-        15,
-        (other_of_three_tokens, other_of_six_tokens, other_where_there_is_none),
-    ),
 }
-check = make_check(EXERCISES)
+BUGS = {
+    "cls_attention": Exercise("Find the bug: what [CLS] attends to.", 1, 5, (attention_of_cls,)),
+    "remove_positions": Exercise("Find the bug: tokens without those at some positions.", 1, 5, (rest_without_some,)),
+}
+check = make_check(EXERCISES | BUGS)
+use = make_use(
+    check,
+    {
+        "norm_weighted": saliency.norm_weighted_attention,
+        "integrate": saliency.integrate_gradients,
+        "rollout": roll_out_one_text,
+        "lost_without": measure_loss_without,
+    },
+)

@@ -1,4 +1,4 @@
-"""Saliency: which tokens of a sentence made a classifier predict its class, according to four methods."""
+"""Saliency: which tokens of a sentence made a classifier predict its class, according to six methods."""
 
 import html
 from collections.abc import Sequence

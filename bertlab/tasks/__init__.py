@@ -4,6 +4,7 @@ from .annotations import (
     AnnotationError,
     hash_summary,
     list_held_out_titles,
+    read_determiners_test,
     read_names_test,
     read_reading_test,
     split_words_and_tags,

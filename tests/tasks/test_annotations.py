@@ -11,6 +11,7 @@ from bertlab.tasks import (
     AnnotationError,
     hash_summary,
     list_held_out_titles,
+    read_determiners_test,
     read_names_test,
     read_reading_test,
     split_words_and_tags,
@@ -262,3 +263,22 @@ def test_the_real_questions():
     assert answers["Which Roman commander did Arminius beat?"][0] == "Publius Quinctilius Varus"
     assert answers["In which metre is the poem written?"] == ["dactylic hexameter"]
     assert answers["Where was Arminius born?"] == []
+
+
+def test_determiners_of_the_shipped_file_are_determiners():
+    sentences = read_determiners_test()
+    assert (len(sentences), sum(len(row["arcs"]) for row in sentences)) == (46, 122)
+    known = {"the", "a", "an", "his", "her", "its", "this"}
+    assert {row["words"][d].lower() for row in sentences for d, _ in row["arcs"]} <= known
+    assert (sentences[0]["words"][2], sentences[0]["arcs"]) == ("period", [(0, 2), (4, 5)])
+
+
+@pytest.mark.parametrize("arcs", [[[0, 99]], [[3, 2]], [], None, [[1]]])
+def test_damaged_arcs_are_refused(tmp_path, arcs):
+    path = tmp_path / "arcs.jsonl"
+    row = sentence(arcs=arcs)
+    path.write_text(
+        json.dumps({key: row[key] for key in ("title", "sha256", "start", "end", "arcs")}), encoding="utf-8"
+    )
+    with pytest.raises(AnnotationError, match=r"arcs.jsonl, line 1: .*arc"):
+        read_determiners_test(ARTICLES, path)

@@ -2,6 +2,46 @@
 
 MISTAKES = [
     (
+        "norm_weighted",
+        """
+def norm_weighted(weights, vectors):
+    return (weights[..., None] * vectors).norm(dim=-1).sum(0)
+""",
+        "Sum over the heads, then take the length",
+    ),
+    (
+        "norm_weighted",
+        """
+def norm_weighted(weights, vectors):
+    return vectors.sum(0).norm(dim=-1)
+""",
+        "left the weights out",
+    ),
+    (
+        "norm_weighted",
+        """
+def norm_weighted(weights, vectors):
+    return (weights[..., None] * vectors).mean(0).norm(dim=-1)
+""",
+        "use the sum",
+    ),
+    (
+        "norm_weighted",
+        """
+def norm_weighted(weights, vectors):
+    return (weights[..., None] * vectors).sum(0).abs().sum(-1)
+""",
+        "You summed the absolute numbers",
+    ),
+    (
+        "norm_weighted",
+        """
+def norm_weighted(weights, vectors):
+    return (weights.mean(0)[:, None] * vectors.sum(0)).norm(dim=-1)
+""",
+        "the weight of the same head",
+    ),
+    (
         "rollout",
         """
 import torch
@@ -11,7 +51,7 @@ def rollout(maps):
         flow = heads.mean(0) @ flow
     return flow
 """,
-        "Half of each token stays",
+        "residual connection keeps half",
     ),
     (
         "rollout",
@@ -221,66 +261,5 @@ def lost_without(probability, tokens, scores, k):
     return probability(rest)
 """,
         "Subtract it from",
-    ),
-    (
-        "other_weights",
-        """
-import torch
-def other_weights(weights, values):
-    return torch.full_like(weights, 1 / len(weights))
-""",
-        "average of the values changed",
-    ),
-    (
-        "other_weights",
-        """
-def other_weights(weights, values):
-    return weights.flip(0)
-""",
-        "average of the values changed",
-    ),
-    (
-        "other_weights",
-        """
-import torch
-def other_weights(weights, values):
-    direction = torch.linalg.svd(values.T)[2][-1]
-    below = direction < 0
-    step = (weights[below] / -direction[below]).min() if below.any() else 1.0
-    return weights + step * direction
-""",
-        "column of ones",
-    ),
-    (
-        "other_weights",
-        """
-import torch
-def other_weights(weights, values):
-    fixed = torch.cat([values, torch.ones(len(values), 1, dtype=values.dtype)], 1)
-    return weights + torch.linalg.svd(fixed.T)[2][-1]
-""",
-        "negative weight",
-    ),
-    (
-        "other_weights",
-        """
-import torch
-def other_weights(weights, values):
-    fixed = torch.cat([values, torch.ones(len(values), 1, dtype=values.dtype)], 1)
-    return weights + 1e-3 * torch.linalg.svd(fixed.T)[2][-1]
-""",
-        "Continue until",
-    ),
-    (
-        "other_weights",
-        """
-import torch
-def other_weights(weights, values):
-    fixed = torch.cat([values, torch.ones(len(values), 1, dtype=values.dtype)], 1)
-    direction = torch.linalg.svd(fixed.T)[2][fixed.size(1)]
-    below = direction < 0
-    return weights + (weights[below] / -direction[below]).min() * direction
-""",
-        "Return the weights unchanged",
     ),
 ]
