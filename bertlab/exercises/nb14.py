@@ -1,10 +1,11 @@
-"""The exercises of notebook 14, seeing attention: reading a map, a head score, chance, attention across a pair."""
+"""The exercises of notebook 14, seeing attention: reading a map, three scores of a head, and two bugs to find."""
 
 import math
 
 import numpy as np
 
-from . import Exercise, expect, make_check
+from ..head_scores import find_scored_keys
+from . import Exercise, expect, make_check, make_use
 from .comparing import is_close, is_number
 
 
@@ -63,173 +64,190 @@ def watched_in_random_maps(most_watched):
         )
 
 
-# ---- share -----------------------------------------------------------------------------------------------
+# ---- previous_score --------------------------------------------------------------------------------------
 
 
-def share_of_a_small_map(share):
-    weights = np.array([[0.4, 0.2, 0.2, 0.2], [0.2, 0.2, 0.5, 0.1], [0.4, 0.2, 0.2, 0.2], [0.1, 0.6, 0.2, 0.1]])
-    wanted = np.array([[0, 0, 0, 0], [1, 0, 1, 0], [1, 0, 0, 0], [1, 0, 1, 0]], dtype=bool)
-    answer = share(weights, wanted)
-    expect(is_number(answer), "Return one number for the map.")
-    expect(not is_close(answer, 1.4), "This is the sum. Take the mean over the tokens that have a wanted key.")
-    expect(
-        not is_close(answer, 1.4 / 4),
-        "Token 0 has no wanted key, but you counted it as 0. Leave such tokens out: divide by 3 here, not by 4.",
-    )
-    expect(
-        not is_close(answer, 1.4 / 16),
-        "You took the mean over all cells. First add up each row, then average the rows.",
-    )
-    expect(
-        not is_close(answer, 1.4 / 5),
-        "This is the mean over the wanted cells. The attention to all wanted keys of a token counts together: add up "
-        "its row first, then average over the tokens.",
-    )
-    expect(
-        not is_close(answer, 1.4 / 2),
-        "You averaged over the keys. Row i holds the attention of token i: add up rows.",
-    )
-    expect(
-        is_close(answer, 1.4 / 3),
-        "Token 1 gives 0.2 + 0.5 to its wanted keys, token 2 gives 0.4, token 3 gives 0.1 + 0.2: the mean is 0.467, "
-        f"not {float(answer):.3f}.",
-    )
-
-
-def share_of_any_map(share):
-    weights, wanted = make_random_map(3, 6), np.zeros((6, 6), dtype=bool)
-    wanted[1:, 0] = wanted[2, 4] = True
-    expected = (weights * wanted).sum(1)[1:].mean()
-    answer = share(weights, wanted)
-    expect(
-        is_close(answer, expected),
-        f"In a random map the share is {expected:.4f}. Your function returns {float(answer):.4f}.",
-    )
-
-
-def share_of_equal_attention(share):
-    wanted = np.zeros((8, 8), dtype=bool)
-    wanted[:, 3] = True
-    answer = share(np.full((8, 8), 1 / 8), wanted)
-    expect(is_close(answer, 1 / 8), "A head that attends to all 8 tokens equally gives 1/8 to one of them.")
-
-
-def share_of_nothing(share):
-    answer = share(make_random_map(4, 5), np.zeros((5, 5), dtype=bool))
-    expect(
-        is_number(answer) and math.isnan(float(answer)),
-        "In this text no token has a wanted key, as in a text without repeated words. Then the share does not exist, "
-        "and 0 would be misleading: return float('nan').",
-    )
-
-
-# ---- how_lucky -------------------------------------------------------------------------------------------
-
-
-def luck_of_a_few(how_lucky):
-    shuffled = np.array([0.1, 0.2, 0.3, 0.4])
-    answer = how_lucky(0.25, shuffled)
-    expect(is_number(answer), "Return one number, a share between 0 and 1.")
-    expect(not is_close(answer, 3), "This is a count. Divide it by the number of shuffles plus one for the real order.")
-    expect(
-        not is_close(answer, 2 / 4),
-        "The real order is one of the orders that could have come up by chance. Count it in the numerator and in the "
-        "denominator: (2 + 1) / (4 + 1).",
-    )
-    expect(not is_close(answer, 2 / 5), "Count the real order in the numerator, too, because it reaches its own score.")
-    expect(
-        is_close(answer, 3 / 5),
-        "Two of four shuffles reach 0.25. With the real order it is 3 of 5. Your function returns "
-        f"{float(answer):.3f}.",
-    )
-
-
-def luck_is_never_nothing(how_lucky):
-    answer = how_lucky(0.9, np.linspace(0, 0.5, 99))
-    expect(not is_close(answer, 1), "You counted the shuffles that stay below. Count those that reach the score.")
-    expect(
-        not is_close(answer, 0),
-        "None of 99 shuffles reached the score, but this does not mean that the probability is 0. Count the real "
-        "order, too: 1 in 100.",
-    )
-    expect(
-        is_close(answer, 0.01),
-        f"None of 99 shuffles reached the score, so it is 1 in 100. Your function returns {float(answer):.4f}.",
-    )
-
-
-def a_tie_reaches(how_lucky):
-    answer = how_lucky(0.2, np.array([0.2, 0.2, 0.1]))
-    expect(
-        not is_close(answer, 1 / 4), "A shuffle with the same score counts: it has to be at least as high, not higher."
-    )
-    expect(
-        is_close(answer, 3 / 4),
-        f"Two of three shuffles reach 0.2, and so does the real order: 3/4. Your function returns {float(answer):.3f}.",
-    )
-
-
-# ---- crossing --------------------------------------------------------------------------------------------
-
-
-def crossing_of_planted_maps(crossing):
-    T, second = 5, 2
-    own = np.zeros((T, T))
-    own[:second, :second], own[second:, second:] = 1 / second, 1 / (T - second)
-    answer = crossing(own, second)
+def previous_of_a_small_map(previous_score):
+    weights = np.array([[1.0, 0.0, 0.0, 0.0], [0.5, 0.25, 0.25, 0.0], [0.1, 0.7, 0.1, 0.1], [0.2, 0.2, 0.3, 0.3]])
+    answer = previous_score(weights)
     expect(is_number(answer), "Return one number for the map.")
     expect(
-        not is_close(answer, 1),
-        "A head that stays within its sentence has 0. You measured the attention that stays, not the attention that "
-        "crosses.",
+        not is_close(answer, (0.0 + 0.25 + 0.1) / 3),
+        "This is the line above the diagonal: the next token. For row i the token before it is in column i - 1.",
+    )
+    expect(not is_close(answer, 1.5), "This is the sum. Take the mean over the tokens that have a token before them.")
+    expect(
+        not is_close(answer, 1.5 / 4),
+        "The first token has no token before it, but you counted it as 0. Divide by T - 1, here 3, and not by T.",
     )
     expect(
-        is_close(answer, 0),
-        f"A head that stays within its sentence has 0. Your function returns {float(answer):.3f}.",
+        not is_close(answer, (1 + 0.25 + 0.1 + 0.3) / 4),
+        "This is the diagonal itself: how much tokens attend to themselves.",
     )
-    across = np.zeros((T, T))
-    across[:, second:] = 1 / (T - second)  # both sentences attend to the second one
-    answer = crossing(across, second)
-    expect(not is_close(answer, 2), "This is the sum over the tokens. Take the mean: divide by the number of tokens.")
-    expect(
-        not is_close(answer, 1),
-        "You measured the first sentence only. Both sentences may attend across: take the mean over all tokens.",
-    )
-    expect(
-        not is_close(answer, 0),
-        "Here the first sentence attends to the second, but you measured the second one only. Take the mean over all "
-        "tokens.",
-    )
-    expect(
-        not is_close(answer, 0.5),
-        "You took the mean of the means of the two sentences. Take the mean over all tokens, 2 of the first and 3 of "
-        "the second.",
-    )
-    expect(
-        is_close(answer, 2 / 5),
-        f"Two of five tokens attend across with all their attention: 2/5, not {float(answer):.3f}.",
-    )
+    expect(is_close(answer, 0.5), f"The mean of 0.5, 0.7 and 0.3 is 0.5. Your function returns {float(answer):.3f}.")
 
 
-def crossing_of_equal_attention(crossing):
-    for T, second in ((4, 2), (10, 3), (7, 6)):
-        expected = 2 * second * (T - second) / T**2
-        answer = crossing(np.full((T, T), 1 / T), second)
+def previous_of_planted_maps(previous_score):
+    for T in (2, 5, 9):
         expect(
-            is_close(answer, expected),
-            f"A head that attends to all {T} tokens equally, {second} of them in the first sentence, has 2 * {second} "
-            f"* {T - second} / {T}^2 = {expected:.3f}. Your function returns {float(answer):.3f}.",
+            is_close(previous_score(np.eye(T)[[0, *range(T - 1)]]), 1.0),
+            f"A head that attends to the token before, in a text of {T} tokens, should get 1.",
+        )
+        expect(
+            is_close(previous_score(np.full((T, T), 1 / T)), 1 / T),
+            f"A head that attends to all {T} tokens equally should get 1/{T}.",
         )
 
 
-def crossing_of_any_map(crossing):
-    weights, second = make_random_map(5, 9), 4
-    expected = (weights[:second, second:].sum() + weights[second:, :second].sum()) / 9
-    answer = crossing(weights, second)
+# ---- same_word_score -------------------------------------------------------------------------------------
+
+
+def same_word_in_a_small_map(same_word_score):
+    tokens = ["[CLS]", "the", "cat", "the"]
+    weights = np.array([[0.1, 0.2, 0.3, 0.4], [0.1, 0.2, 0.1, 0.6], [0.2, 0.3, 0.2, 0.3], [0.3, 0.2, 0.1, 0.4]])
+    answer = same_word_score(weights, tokens)
+    expect(is_number(answer), "Return one number for the map.")
+    expect(
+        not is_close(answer, (0.8 + 0.6) / 2),
+        "You counted what a token gives to itself. Only other tokens with the same string count: remove the diagonal.",
+    )
+    expect(
+        not is_close(answer, (0.6 + 0.2) / 4),
+        "You divided by all tokens. Tokens that occur once have no other occurrence: leave them out of the mean.",
+    )
+    expect(not is_close(answer, 0.8), "This is the sum. Take the mean over the tokens that occur more than once.")
+    expect(
+        not is_close(answer, (0.1 + 0.8 + 0.2 + 0.6) / 4),
+        "You counted the diagonal, and all tokens. Take other tokens with the same string, and the mean over those "
+        "that have any.",
+    )
+    expect(
+        is_close(answer, 0.4),
+        "The first 'the' gives 0.6 to the second, and the second 0.2 to the first: the mean is 0.4. Your function "
+        f"returns {float(answer):.3f}.",
+    )
+
+
+def same_word_three_times(same_word_score):
+    tokens, weights = ["a", "b", "a", "a"], make_random_map(3, 4)
+    expected = np.mean([weights[0, [2, 3]].sum(), weights[2, [0, 3]].sum(), weights[3, [0, 2]].sum()])
+    answer = same_word_score(weights, tokens)
+    expect(
+        not is_close(answer, expected / 2),
+        "A token may have several other occurrences. Add up what it gives to all of them, then average the tokens.",
+    )
     expect(
         is_close(answer, expected),
-        f"In a random map the share is {expected:.4f}. Your function returns {float(answer):.4f}.",
+        f"For a word that occurs three times the score should be {expected:.4f}. It is {float(answer):.4f}.",
     )
+
+
+def same_word_without_specials(same_word_score):
+    tokens, weights = ["[CLS]", "a", "[SEP]", "a", "[SEP]"], make_random_map(4, 5)
+    answer = same_word_score(weights, tokens)
+    expect(
+        is_close(answer, (weights[1, 3] + weights[3, 1]) / 2),
+        "In the test text [SEP] occurs twice. Special tokens do not count as repeated words: leave them out.",
+    )
+
+
+def same_word_where_there_is_none(same_word_score):
+    answer = same_word_score(make_random_map(5, 4), ["[CLS]", "a", "b", "[SEP]"])
+    expect(
+        is_number(answer) and math.isnan(float(answer)),
+        "In this text no token occurs twice. Then the score does not exist, and 0 would be misleading: return "
+        "float('nan').",
+    )
+
+
+# ---- entropy ---------------------------------------------------------------------------------------------
+
+
+def entropy_of_equal_attention(entropy):
+    answer = entropy(np.full((8, 8), 1 / 8))
+    expect(is_number(answer), "Return one number for the map.")
+    expect(not is_close(answer, 3.0), "This is in bits. Take the natural logarithm: the unit is the nat.")
+    expect(not is_close(answer, -math.log(8)), "The sign is wrong: an entropy is not negative.")
+    expect(not is_close(answer, 8 * math.log(8)), "This is the sum over the rows. Take their mean.")
+    expect(
+        not is_close(answer, math.log(8) / 8),
+        "You took the mean over all cells. Add up each row first, and then average the rows.",
+    )
+    expect(
+        is_close(answer, math.log(8)), f"Equal attention to 8 tokens has ln 8 = 2.079 nats, not {float(answer):.3f}."
+    )
+
+
+def entropy_with_zeros(entropy):
+    with np.errstate(all="ignore"):
+        answer = entropy(np.array([[1.0, 0.0], [0.5, 0.5]]))
+    expect(
+        not math.isnan(float(answer)),
+        "A weight of 0 made your result nan, because 0 times log 0 is nan. Such a weight adds nothing to the entropy: "
+        "replace it by 1 before the logarithm.",
+    )
+    expect(
+        is_close(answer, math.log(2) / 2),
+        f"The rows (1, 0) and (0.5, 0.5) have 0 and ln 2 nats, 0.347 on average. You have {float(answer):.3f}.",
+    )
+
+
+def entropy_of_any_map(entropy):
+    weights = make_random_map(6, 7)
+    before = weights.copy()
+    expected = -(weights * np.log(weights)).sum(1).mean()
+    answer = entropy(weights)
+    expect(is_close(answer, expected), f"In a random map it is {expected:.4f} nats. You have {float(answer):.4f}.")
+    expect(np.array_equal(weights, before), "You changed the map that was passed. Work on a copy.")
+
+
+# ---- two bugs to find ------------------------------------------------------------------------------------
+
+
+def attention_to_a_planted_token(attention_to):
+    tokens = ["[CLS]", "a", "b", "[SEP]"]
+    answer = attention_to(np.eye(4)[[3] * 4], tokens, "[SEP]")
+    expect(
+        is_close(answer, 1.0), f"On a map where all tokens attend to [SEP] the score should be 1. It is {answer:.3f}."
+    )
+    answer = attention_to(np.eye(4)[[3] * 4], tokens, "[CLS]")
+    expect(is_close(answer, 0.0), f"On the same map [CLS] should get 0. It gets {answer:.3f}.")
+
+
+def attention_to_two_tokens(attention_to):
+    weights = make_random_map(7, 5)
+    answer = attention_to(weights, ["[CLS]", "a", "[SEP]", "b", "[SEP]"], "[SEP]")
+    expect(
+        is_close(answer, weights[:, [2, 4]].sum(1).mean()),
+        "In a pair [SEP] occurs twice. What the two receive should be added.",
+    )
+
+
+def entropy_of_real_tokens(mean_entropy):
+    rows = np.array([[1.0, 2.0, 3.0], [4.0, 9.0, 9.0]])
+    real = np.array([[True, True, True], [True, False, False]])
+    answer = mean_entropy(rows, real)
+    expect(
+        is_close(answer, 2.5),
+        f"The real tokens of the test batch have the entropies 1, 2, 3 and 4: the mean is 2.5. You have {answer:.3f}.",
+    )
+
+
+def find_previous_score(weights: np.ndarray) -> float:
+    """bertlab's `previous_score`."""
+    return float(np.diagonal(weights, -1).mean())
+
+
+def find_same_word_score(weights: np.ndarray, tokens: list[str]) -> float:
+    """bertlab's `same_word_score`."""
+    wanted = find_scored_keys(tokens)["same word"]
+    counted = wanted.any(1)
+    return float((weights * wanted).sum(1)[counted].mean()) if counted.any() else float("nan")
+
+
+def find_entropy(weights: np.ndarray) -> float:
+    """bertlab's `entropy`, in nats."""
+    return float(-(weights * np.log(np.where(weights > 0, weights, 1))).sum(1).mean())
 
 
 EXERCISES = {
@@ -239,20 +257,37 @@ EXERCISES = {
         5,
         (watched_in_a_small_map, the_map_is_left_alone, watched_in_random_maps),
     ),
-    "share": Exercise(
-        "Score a head on any habit: how much of a token's attention goes to the keys that are wanted.",
+    "previous_score": Exercise(
+        "Score how much a head attends to the previous token.",
+        1,
+        5,
+        (previous_of_a_small_map, previous_of_planted_maps),
+    ),
+    "same_word_score": Exercise(
+        "Score how much a head attends to other occurrences of the same word.",
         2,
         10,
-        (share_of_a_small_map, share_of_any_map, share_of_equal_attention, share_of_nothing),
+        (same_word_in_a_small_map, same_word_three_times, same_word_without_specials, same_word_where_there_is_none),
     ),
-    "how_lucky": Exercise(
-        "Say how often luck alone reaches a score.", 2, 8, (luck_of_a_few, luck_is_never_nothing, a_tie_reaches)
-    ),
-    "crossing": Exercise(
-        "Measure how much a head looks from each sentence of a pair at the other.",
-        2,
+    "entropy": Exercise(
+        "Measure how widely a head attends: the mean entropy of its rows, in nats.",
+        1,
         8,
-        (crossing_of_planted_maps, crossing_of_equal_attention, crossing_of_any_map),
+        (entropy_of_equal_attention, entropy_with_zeros, entropy_of_any_map),
     ),
 }
-check = make_check(EXERCISES)
+BUGS = {
+    "attention_to": Exercise(
+        "Find the bug: attention to a special token.", 1, 5, (attention_to_a_planted_token, attention_to_two_tokens)
+    ),
+    "mean_entropy": Exercise("Find the bug: entropy in a padded batch.", 1, 5, (entropy_of_real_tokens,)),
+}
+check = make_check(EXERCISES | BUGS)
+use = make_use(
+    check,
+    {
+        "previous_score": find_previous_score,
+        "same_word_score": find_same_word_score,
+        "entropy": find_entropy,
+    },
+)

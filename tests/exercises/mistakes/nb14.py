@@ -39,109 +39,134 @@ def most_watched(weights):
         "Work on a copy",
     ),
     (
-        "share",
+        "previous_score",
         """
-def share(weights, wanted):
-    return (weights * wanted).sum(1).mean() if wanted.any() else float("nan")
+import numpy as np
+def previous_score(weights):
+    return np.diagonal(weights, 1).mean()
 """,
-        "Leave such tokens out",
+        "line above the diagonal",
     ),
     (
-        "share",
+        "previous_score",
         """
-def share(weights, wanted):
-    return weights[wanted].mean() if wanted.any() else float("nan")
+import numpy as np
+def previous_score(weights):
+    return np.diagonal(weights, -1).sum() / len(weights)
 """,
-        "mean over the wanted cells",
+        "Divide by T - 1",
     ),
     (
-        "share",
+        "previous_score",
         """
-def share(weights, wanted):
-    return (weights * wanted).mean()
+import numpy as np
+def previous_score(weights):
+    return np.diagonal(weights).mean()
 """,
-        "mean over all cells",
+        "attend to themselves",
     ),
     (
-        "share",
+        "previous_score",
         """
-def share(weights, wanted):
-    there = wanted.any(0)
-    return (weights * wanted).sum(0)[there].mean() if there.any() else float("nan")
+import numpy as np
+def previous_score(weights):
+    return np.diagonal(weights, -1).sum()
 """,
-        "You averaged over the keys",
+        "This is the sum",
     ),
     (
-        "share",
+        "same_word_score",
         """
-def share(weights, wanted):
-    there = wanted.any(1)
-    return (weights * wanted).sum(1)[there].mean() if there.any() else 0.0
+import numpy as np
+def same_word_score(weights, tokens):
+    names = np.array(tokens, dtype=object)
+    equal = (names[:, None] == names) & ~np.isin(names, ["[CLS]", "[SEP]"])
+    counted = equal.sum(1) > 1
+    return (weights * equal).sum(1)[counted].mean()
 """,
-        "return float('nan')",
+        "remove the diagonal",
     ),
     (
-        "how_lucky",
+        "same_word_score",
         """
-def how_lucky(score, shuffled):
-    return (shuffled >= score).mean()
+import numpy as np
+def same_word_score(weights, tokens):
+    names = np.array(tokens, dtype=object)
+    equal = (names[:, None] == names) & ~np.eye(len(tokens), dtype=bool)
+    return (weights * equal).sum(1).mean()
 """,
-        "Count it in the numerator and in the denominator",
+        "leave them out of the mean",
     ),
     (
-        "how_lucky",
+        "same_word_score",
         """
-def how_lucky(score, shuffled):
-    return (1 + (shuffled > score).sum()) / (1 + len(shuffled))
+import numpy as np
+def same_word_score(weights, tokens):
+    names = np.array(tokens, dtype=object)
+    equal = (names[:, None] == names) & ~np.eye(len(tokens), dtype=bool)
+    return weights[equal].mean()
 """,
-        "at least as high",
+        "Add up what it gives to all of them",
     ),
     (
-        "how_lucky",
+        "same_word_score",
         """
-def how_lucky(score, shuffled):
-    return (1 + (shuffled <= score).sum()) / (1 + len(shuffled))
+import numpy as np
+def same_word_score(weights, tokens):
+    names = np.array(tokens, dtype=object)
+    equal = (names[:, None] == names) & ~np.eye(len(tokens), dtype=bool)
+    counted = equal.any(1)
+    return (weights * equal).sum(1)[counted].mean() if counted.any() else float("nan")
 """,
-        "stay below",
+        "Special tokens do not count",
     ),
     (
-        "how_lucky",
+        "same_word_score",
         """
-def how_lucky(score, shuffled):
-    return (shuffled >= score).sum() / (1 + len(shuffled))
+import numpy as np
+def same_word_score(weights, tokens):
+    names = np.array(tokens, dtype=object)
+    equal = (names[:, None] == names) & ~np.eye(len(tokens), dtype=bool)
+    equal &= ~np.isin(names, ["[CLS]", "[SEP]"])
+    counted = equal.any(1)
+    return (weights * equal).sum(1)[counted].mean() if counted.any() else 0.0
 """,
-        "reaches its own score",
+        "float('nan')",
     ),
     (
-        "crossing",
+        "entropy",
         """
-def crossing(weights, second):
-    return weights[:second, second:].sum(1).mean()
+import numpy as np
+def entropy(weights):
+    return -(weights * np.log2(np.where(weights > 0, weights, 1))).sum(1).mean()
 """,
-        "You measured the first sentence only",
+        "This is in bits",
     ),
     (
-        "crossing",
+        "entropy",
         """
-def crossing(weights, second):
-    return weights[:second, second:].sum() + weights[second:, :second].sum()
+import numpy as np
+def entropy(weights):
+    return -(weights * np.log(weights)).sum(1).mean()
 """,
-        "sum over the tokens",
+        "made your result nan",
     ),
     (
-        "crossing",
+        "entropy",
         """
-def crossing(weights, second):
-    return (weights[:second, second:].sum(1).mean() + weights[second:, :second].sum(1).mean()) / 2
+import numpy as np
+def entropy(weights):
+    return (weights * np.log(np.where(weights > 0, weights, 1))).sum(1).mean()
 """,
-        "mean of the means of the two sentences",
+        "The sign is wrong",
     ),
     (
-        "crossing",
+        "entropy",
         """
-def crossing(weights, second):
-    return (weights[:second, :second].sum() + weights[second:, second:].sum()) / len(weights)
+import numpy as np
+def entropy(weights):
+    return -(weights * np.log(np.where(weights > 0, weights, 1))).mean()
 """,
-        "not the attention that crosses",
+        "Add up each row first",
     ),
 ]
