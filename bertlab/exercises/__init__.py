@@ -61,6 +61,23 @@ def make_check(exercises: dict[str, Exercise]) -> Callable[..., Result]:
     return check
 
 
+def make_use(check: Callable[..., Result], ready: dict[str, Callable]) -> Callable[..., Callable]:
+    """The `use` of a notebook's module: `ready` holds an answer for each exercise whose result later cells need."""
+
+    def use(answer: Callable, name: str | None = None) -> Callable:
+        """The learner's own function if it is right, and bertlab's until then. Says in a line which of them it is."""
+        name = name or answer.__name__
+        state = check(answer, name).state
+        if state == "right":
+            print(f"From here on we use your {name}.")
+            return answer
+        why = "is not written yet" if state == "not yet" else "is not right yet"
+        print(f"Your {name} {why}: the cells below use bertlab's.")
+        return ready[name]
+
+    return use
+
+
 def run_tests(name: str, exercise: Exercise, answer: object) -> Result:
     """Run the tests in order, up to the first one that fails."""
     of = len(exercise.tests)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from bertlab.exercises import Exercise, Hint, expect, make_check
+from bertlab.exercises import Exercise, Hint, expect, make_check, make_use
 from bertlab.exercises.comparing import as_number, is_close, is_number, random_numbers
 
 from ..conftest import ROOT
@@ -92,6 +92,39 @@ def test_common_mistakes_get_the_right_hint(module, name):
         result = check(run_code(code, name), name)
         assert result.state == "wrong", f"not refused:\n{code}"
         assert hint in result.message
+
+
+WITH_BUGS = [
+    (module, name)
+    for module in MODULES
+    for name in getattr(importlib.import_module(f"bertlab.exercises.{module}"), "BUGS", {})
+]
+MENDED = re.compile(r"<summary>The bug: (\w+)</summary>\s*```python\n(.*?)```", re.DOTALL)
+
+
+@pytest.mark.parametrize(("module", "name"), WITH_BUGS)
+def test_bug_is_refused_and_its_mend_passes(module, name):
+    check = importlib.import_module(f"bertlab.exercises.{module}").check
+    notebook = find_notebook(module)
+    (faulty,) = [code for code in read_cells(notebook, "code") if f"\ncheck({name})" in code]
+    assert check(run_code(faulty.partition(f"\ncheck({name})")[0], name), name).state == "wrong"
+    mended = {name: code for text in read_cells(notebook, "markdown") for name, code in MENDED.findall(text)}
+    result = check(run_code(mended[name], name), name)
+    assert result.state == "right", result.message
+
+
+def test_use_takes_the_learners_function_only_when_it_is_right(capsys):
+    use = make_use(CHECK, {"double": empty})
+
+    def double(x):
+        return 2 * x
+
+    assert use(double) is double
+    assert use(empty, "double") is empty
+    assert use(abs, "double") is empty
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in said] == [
+        "From here on we use your double.", "Your double is not written yet", "Your double is not right yet"]  # fmt: skip
 
 
 def doubles_two(answer):
