@@ -122,9 +122,10 @@ def test_use_takes_the_learners_function_only_when_it_is_right(capsys):
     assert use(double) is double
     assert use(empty, "double") is empty
     assert use(abs, "double") is empty
-    said = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in said] == [
-        "From here on we use your double.", "Your double is not written yet", "Your double is not right yet"]  # fmt: skip
+    first, second, third = capsys.readouterr().out.splitlines()
+    assert first == "From here on we use your double."
+    assert second == "Your double is not written yet: the cells below use bertlab's."
+    assert third == "Your double is not right yet: the cells below use bertlab's."
 
 
 def doubles_two(answer):
