@@ -1,11 +1,12 @@
-"""The exercises of notebook 05, positions: the table of sinusoids, a shift as a rotation, rotary positions."""
+"""The exercises of notebook 05, positions: sinusoids, a shift as a rotation, the terms of a score, rotary positions."""
 
 import math
 
 import torch
 from torch import Tensor
 
-from . import Exercise, Hint, expect, make_check
+from ..model import make_sinusoid_table
+from . import Exercise, Hint, expect, make_check, make_use
 from .comparing import is_close, random_numbers
 
 # ---- sinusoid_table --------------------------------------------------------------------------------------
@@ -93,6 +94,89 @@ def matrix_leads_on(shift_matrix):
             )
 
 
+def make_shift_matrix(shift: int, w: float) -> Tensor:
+    """The rotation (2, 2) of a pair (sine, cosine) of frequency `w` by `shift` positions."""
+    c, s = math.cos(shift * w), math.sin(shift * w)
+    return torch.tensor([[c, s], [-s, c]], dtype=torch.float64)
+
+
+# ---- add_positions ---------------------------------------------------------------------------------------
+
+
+def positions_of_a_text(add_positions):
+    x, table = torch.zeros(1, 4, 3), random_numbers(6, 10, 3).float()
+    y = add_positions(x, table)
+    expect(isinstance(y, Tensor) and y.shape == (1, 4, 3), "Return a tensor with the shape of x, (B, T, D).")
+    expect(
+        not is_close(y, table[:1].expand(1, 4, 3)),
+        "For one text of 4 zero vectors, all 4 tokens get row 0 of the table. Token 1 should get row 1. Which axis of "
+        "x counts the tokens?",
+    )
+    expect(is_close(y[0], table[:4]), "For zero vectors the result should be the first T rows of the table.")
+
+
+def positions_of_a_batch(add_positions):
+    x, table = random_numbers(7, 5, 4, 3).float(), random_numbers(8, 10, 3).float()
+    y = add_positions(x, table)
+    expect(isinstance(y, Tensor) and y.shape == (5, 4, 3), "Return a tensor with the shape of x, (B, T, D).")
+    expect(
+        is_close(y[4], add_positions(x[4:], table)[0]),
+        "The last text of a batch gets other positions than the same text alone. They must not depend on the batch.",
+    )
+    expect(is_close(y, x + table[:4]), "Every text of the batch should get the same T rows of the table.")
+
+
+# ---- four_terms ------------------------------------------------------------------------------------------
+
+
+def compute_four_terms(x: Tensor, p: Tensor, W_q: Tensor, W_k: Tensor) -> Tensor:
+    """Word-word, word-position, position-word and position-position: (4, T, T)."""
+    return torch.stack([(a @ W_q) @ (b @ W_k).T for a in (x, p) for b in (x, p)])
+
+
+def terms_of_a_text(four_terms):
+    x, p, W_q, W_k = (
+        random_numbers(9, 5, 4),
+        random_numbers(10, 5, 4),
+        random_numbers(11, 4, 3),
+        random_numbers(12, 4, 3),
+    )
+    try:
+        y = four_terms(x, p, W_q, W_k)
+    except RuntimeError as error:
+        raise Hint(
+            f"Queries and keys are (T, d_k): transpose the keys, so that all pairs meet. torch's error: {error}"
+        ) from None
+    expect(
+        isinstance(y, Tensor) and y.shape == (4, 5, 5),
+        "Return one tensor of shape (4, T, T): use torch.stack on the four matrices.",
+    )
+    right = compute_four_terms(x, p, W_q, W_k)
+    expect(not is_close(y, right[[0, 2, 1, 3]]), "Terms 1 and 2 are swapped. The first name belongs to the query.")
+    expect(
+        not is_close(y, right.mT),
+        "Your matrices are transposed. Rows are queries and columns are keys.",
+    )
+    swapped = compute_four_terms(x, p, W_k, W_q)
+    expect(not is_close(y, swapped), "W_q and W_k are swapped: queries are made with W_q.")
+    expect(not is_close(y, compute_four_terms(x, p, W_q, W_q)), "You made the keys with W_q. Keys are made with W_k.")
+    expect(not is_close(y, right / math.sqrt(3)), "Do not divide by the square root of d_k here.")
+    names = ("word-word", "word-position", "position-word", "position-position")
+    for number, name in enumerate(names):
+        expect(is_close(y[number], right[number]), f"The {name} term is not right.")
+
+
+def terms_add_up(four_terms):
+    x, p, W_q, W_k = (
+        random_numbers(13, 3, 6),
+        random_numbers(14, 3, 6),
+        random_numbers(15, 6, 2),
+        random_numbers(16, 6, 2),
+    )
+    score = ((x + p) @ W_q) @ ((x + p) @ W_k).T
+    expect(is_close(four_terms(x, p, W_q, W_k).sum(0), score), "The sum of your four terms is not the score.")
+
+
 # ---- rope ------------------------------------------------------------------------------------------------
 
 
@@ -163,6 +247,39 @@ def rope_of_a_batch(rope):
     )
 
 
+def rotate_positions(x: Tensor) -> Tensor:
+    """Rotary positions for x (..., T, d_k), in the type of x."""
+    return rotate_pairs(x).to(x.dtype)
+
+
+# ---- rotary_scores ---------------------------------------------------------------------------------------
+
+
+def rotary_scores_of_tokens(rotary_scores):
+    q, k = random_numbers(17, 2, 5, 3, 8), random_numbers(18, 2, 5, 3, 8)
+    y = rotary_scores(q, k, rotate_positions)
+    expect(isinstance(y, Tensor) and y.shape == (2, 3, 5, 5), "Return the scores, of shape (B, H, T, T).")
+    heads = (part.transpose(1, 2) for part in (q, k))
+    plain = q.transpose(1, 2) @ k.transpose(1, 2).mT / 8**0.5
+    expect(
+        not is_close(y, plain),
+        "These are the scores without any positions. `rope` takes the last axis but one as the position. Which axis is "
+        "that when it is called?",
+    )
+    a, b = (rotate_positions(part) for part in heads)
+    expect(not is_close(y, a @ b.mT), "The division by the square root of d_k is missing.")
+    expect(is_close(y, a @ b.mT / 8**0.5), "The scores are not those of RoPE.")
+
+
+def rotary_scores_by_distance(rotary_scores):
+    q, k = (random_numbers(seed, 1, 1, 2, 8).expand(1, 6, 2, 8) for seed in (19, 20))
+    y = rotary_scores(q, k, rotate_positions)[0, 0]
+    expect(
+        all(is_close(y.diagonal(o), y.diagonal(o)[:1].expand(6 - abs(o))) for o in range(-5, 6)),
+        "The same query and key get different scores at the same distance.",
+    )
+
+
 EXERCISES = {
     "sinusoid_table": Exercise(
         "Fill the table of positions by the published formula.",
@@ -176,11 +293,37 @@ EXERCISES = {
         8,
         (matrix_of_one_shift, matrix_leads_on),
     ),
+    "four_terms": Exercise(
+        "Split the score of (x + p) with (x + p) into its four terms.",
+        1,
+        6,
+        (terms_of_a_text, terms_add_up),
+    ),
     "rope": Exercise(
-        "Turn each pair of neighbouring numbers by an angle that grows with the position.",
+        "Rotate each pair of neighbouring numbers by an angle that grows with the position.",
         3,
         12,
         (rope_of_one_pair, rope_of_many_pairs, rope_of_a_batch),
     ),
 }
-check = make_check(EXERCISES)
+BUGS = {
+    "add_positions": Exercise(
+        "Find the bug: the position of each token, added for a batch.",
+        1,
+        5,
+        (positions_of_a_text, positions_of_a_batch),
+    ),
+    "rotary_scores": Exercise(
+        "Find the bug: scores with rotary positions.", 2, 6, (rotary_scores_of_tokens, rotary_scores_by_distance)
+    ),
+}
+check = make_check(EXERCISES | BUGS)
+use = make_use(
+    check,
+    {
+        "sinusoid_table": make_sinusoid_table,
+        "shift_matrix": make_shift_matrix,
+        "four_terms": compute_four_terms,
+        "rope": rotate_positions,
+    },
+)

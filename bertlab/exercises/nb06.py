@@ -1,18 +1,25 @@
-"""The exercises of notebook 06, the encoder: LayerNorm, pre-norm, counting parameters, Google's names."""
+"""The exercises of notebook 06, the encoder: LayerNorm, attention, feed-forward, the layer, counting parameters."""
+
+import math
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..heads import Pooler
-from ..model import Bert, BertConfig, Layer
-from ..weight_names import from_hf_names
-from . import Exercise, Hint, expect, make_check
+from ..model import Attention, Bert, BertConfig, FeedForward
+from . import Exercise, Hint, expect, make_check, make_use
 from .comparing import is_close, random_numbers
-
-SMALL = BertConfig(vocab_size=30, hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24,
-                   max_position_embeddings=16)  # fmt: skip
-
+from .encoder_references import (
+    compute_attention,
+    compute_feed_forward,
+    compute_layer,
+    compute_layer_norm,
+    make_layer,
+    make_part,
+    make_torch_layer,
+    run_torch_attention,
+)
 
 # ---- layer_norm ------------------------------------------------------------------------------------------
 
@@ -87,75 +94,174 @@ def norm_of_equal_numbers(layer_norm):
     expect(is_close(y, (x - 3) / 2), "With eps 0.5 and variance 3.5 the divisor is sqrt(4) = 2.")
 
 
-# ---- pre_norm --------------------------------------------------------------------------------------------
+# ---- attend ----------------------------------------------------------------------------------------------
 
 
-def make_layer() -> Layer:
-    """A small layer whose two norms differ, so that swapping them shows."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        layer = Layer(SMALL).eval()
-        for number, norm in enumerate((layer.attention_norm, layer.feed_forward_norm)):
-            nn.init.uniform_(norm.weight, 0.5 + number, 1.5 + number)
-            nn.init.uniform_(norm.bias, -0.5, 0.5)
-    return layer.requires_grad_(False)
+def split_wrongly(x: Tensor, heads: int) -> Tensor:
+    """(B, T, D) cut into heads without moving an axis: tokens get mixed."""
+    return x.reshape(x.size(0), heads, x.size(1), -1)
 
 
-def make_torch_layer(layer: Layer) -> nn.TransformerEncoderLayer:
-    """PyTorch's own pre-norm layer with the same weights, as an independent reference."""
-    theirs = nn.TransformerEncoderLayer(8, 2, 24, 0.0, F.gelu, 1e-12, batch_first=True, norm_first=True).eval()
-    ours = layer.attention
-    with torch.no_grad():
-        theirs.self_attn.in_proj_weight.copy_(torch.cat([ours.query.weight, ours.key.weight, ours.value.weight]))
-        theirs.self_attn.in_proj_bias.copy_(torch.cat([ours.query.bias, ours.key.bias, ours.value.bias]))
-    theirs.self_attn.out_proj.load_state_dict(ours.output.state_dict())
-    theirs.norm1.load_state_dict(layer.attention_norm.state_dict())
-    theirs.norm2.load_state_dict(layer.feed_forward_norm.state_dict())
-    theirs.linear1.load_state_dict(layer.feed_forward.expand.state_dict())
-    theirs.linear2.load_state_dict(layer.feed_forward.contract.state_dict())
-    return theirs.requires_grad_(False)
+def attention_of_a_batch(attend):
+    part, x = make_part(Attention), random_numbers(3, 2, 5, 8).float()
+    y = attend(x, part, None)
+    expect(isinstance(y, Tensor), "Return a tensor, (B, T, D).")
+    expect(y.shape == x.shape, f"The result has the shape of x, here (2, 5, 8). Yours has shape {tuple(y.shape)}.")
+    q, k, v = (linear(x) for linear in (part.query, part.key, part.value))
+    one_head = (q @ k.mT / math.sqrt(8)).softmax(-1) @ v
+    expect(not is_close(y, part.output(one_head)), "You used one head. Split queries, keys and values into part.heads.")
+    q, k, v = (y.unflatten(-1, (2, 4)).transpose(1, 2) for y in (q, k, v))
+    for divisor, hint in (
+        (1, "You did not divide the scores by the square root of d_k, where d_k is the size of a head."),
+        (math.sqrt(8), "You divided by the square root of D. The size of a head is d_k = D / H."),
+        (4, "You divided by d_k. Divide by its square root."),
+    ):
+        z = (q @ k.mT / divisor).softmax(-1) @ v
+        expect(not is_close(y, part.output(z.transpose(1, 2).flatten(2))), hint)
+    z = (q @ k.mT / 2).softmax(-1) @ v
+    expect(
+        not is_close(y, z.transpose(1, 2).flatten(2)),
+        "The last linear layer is missing: part.output mixes what the heads have gathered.",
+    )
+    expect(
+        not is_close(y, part.output(z.reshape(2, 5, 8))),
+        "You merged the heads without moving the axis of the heads back next to d_k: transpose(1, 2) first.",
+    )
+    q, k, v = (split_wrongly(linear(x), 2) for linear in (part.query, part.key, part.value))
+    mixed = (q @ k.mT / 2).softmax(-1) @ v
+    expect(
+        not any(is_close(y, part.output(m)) for m in (mixed.reshape(2, 5, 8), mixed.transpose(1, 2).flatten(2))),
+        "You cut (B, T, D) into (B, H, T, d_k) directly, which mixes tokens. First make it (B, T, H, d_k), then "
+        "transpose.",
+    )
+    expect(is_close(y, run_torch_attention(x, part, None)), "The result is not that of nn.MultiheadAttention.")
 
 
-def norm_comes_first(pre_norm):
-    layer, x = make_layer(), random_numbers(3, 2, 5, 8).float()
-    y = pre_norm(x, layer, None)
+def attention_with_padding(attend):
+    part, x = make_part(Attention), random_numbers(4, 2, 5, 8).float()
+    mask = torch.tensor([[True] * 5, [True] * 3 + [False] * 2])
+    y, right = attend(x, part, mask), run_torch_attention(x, part, mask)
+    expect(
+        isinstance(y, Tensor) and not y.isnan().any(),
+        "There is nan in the result: some row of the scores is -inf everywhere. The mask belongs to the keys, which "
+        "are the last axis of the scores.",
+    )
+    expect(not is_close(y, run_torch_attention(x, part, None)), "The mask has no effect.")
+    expect(
+        not is_close(y[1, :3], run_torch_attention(x, part, ~mask | mask[:, :1])[1, :3]) and is_close(y[0], right[0]),
+        "The mask is True for a token that may be attended to. Fill the scores of the others, ~mask, with -inf.",
+    )
+    alone = attend(x[1:, :3], part, None)
+    expect(
+        is_close(y[1:, :3], alone),
+        "A text that is padded gets other vectors than the same text alone. Padding must receive a weight of exactly "
+        "0: fill its scores with -math.inf before the softmax.",
+    )
+
+
+# ---- feed_forward ----------------------------------------------------------------------------------------
+
+
+def feed_forward_of_a_batch(feed_forward):
+    part, x = make_part(FeedForward), random_numbers(5, 2, 3, 8).float()
+    y, wide = feed_forward(x, part), part.expand(x)
     expect(isinstance(y, Tensor) and y.shape == x.shape, "Return a tensor with the shape of x, (B, T, D).")
-    expect(not is_close(y, layer(x)), "This is post-norm: you normalise the sum. Normalise the input of each part.")
-    attend, norm = layer.attention, layer.attention_norm
-    feed, second = layer.feed_forward, layer.feed_forward_norm
-
-    def add_feed_forward(z: Tensor) -> Tensor:
-        return z + feed(second(z))
-
-    n = norm(x)
-    normalised_sum = n + attend(n)
-    z = x + attend(n)
-    wrong = [add_feed_forward(normalised_sum), *(m + feed(m) for m in (second(normalised_sum), second(z)))]
     expect(
-        not any(is_close(y, answer) for answer in wrong),
-        "You added to the normalised x. The residual stream itself is never normalised here: add to x as it is.",
+        not is_close(y, part.contract(wide)),
+        "The nonlinearity is missing. Without it the two linear layers collapse into one.",
     )
-    expect(not is_close(y, feed(second(attend(n)))), "Nothing is added. Add the output of each part to its input.")
-    expect(not is_close(y, add_feed_forward(attend(n))), "The first sum is missing: x plus the attention's output.")
-    expect(not is_close(y, feed(second(z))), "The second sum is missing: add the output of feed-forward, too.")
+    expect(not is_close(y, part.contract(F.relu(wide))), "This is ReLU. BERT uses GELU: F.gelu.")
+    expect(not is_close(y, F.gelu(part.contract(F.gelu(wide)))), "There is no nonlinearity after the second layer.")
     expect(
-        not is_close(y, z + feed(norm(z))),
-        "You used attention_norm twice. feed_forward_norm comes before feed-forward.",
+        not is_close(y, F.gelu(part.contract(wide))), "GELU belongs between the two layers, where the vector is wide."
     )
     expect(
-        not is_close(y, z + feed(second(x))),
-        "Feed-forward got the old x. It gets the sum of x and the attention's output.",
+        not is_close(y, part.contract(F.gelu(wide, approximate="tanh"))),
+        "This is the approximation of GELU by tanh. BERT's first code, and Hugging Face's `gelu`, use erf.",
     )
-    expect(is_close(y, make_torch_layer(layer)(x)), "The result is not that of PyTorch's layer with norm_first=True.")
+    expect(
+        not is_close(y, x + compute_feed_forward(x, part)),
+        "Do not add x here. The layer does that in the next exercise.",
+    )
+    expect(is_close(y, compute_feed_forward(x, part)), "The result is not contract(GELU(expand(x))).")
 
 
-def mask_is_passed_on(pre_norm):
-    layer, x = make_layer(), random_numbers(4, 1, 5, 8).float()
+# ---- encoder_layer ---------------------------------------------------------------------------------------
+
+
+def layer_of_a_batch(encoder_layer):
+    layer, x = make_layer(), random_numbers(6, 2, 5, 8).float()
+    attend, norm, feed, second = layer.attention, layer.attention_norm, layer.feed_forward, layer.feed_forward_norm
+    y = encoder_layer(x, layer, None)
+    expect(isinstance(y, Tensor) and y.shape == x.shape, "Return a tensor with the shape of x, (B, T, D).")
+    z, bare = norm(x + attend(x)), norm(attend(x))
+    inner = x + norm(attend(x))
+    pre = x + attend(norm(x))
+    for wrong, hint in (
+        (second(feed(bare)), "Nothing is added. Add the output of each part to its input, then normalise."),
+        (second(bare + feed(bare)), "The first residual connection is missing: x plus the attention's output."),
+        (second(feed(z)), "The second residual connection is missing: add the feed-forward network's output, too."),
+        (x + attend(x) + feed(x + attend(x)), "Nothing is normalised. A LayerNorm follows each sum."),
+        (
+            inner + second(feed(inner)),
+            "You normalised the output of each part and then added it. BERT adds first, and normalises the sum.",
+        ),
+        (
+            pre + feed(second(pre)),
+            "This is pre-norm: you normalise what goes into each part. BERT is post-norm: it normalises the sum.",
+        ),
+        (norm(z + feed(z)), "You used attention_norm twice. feed_forward_norm follows the second sum."),
+        (second(z + feed(x)), "The feed-forward network got the old x. It reads the result of the first LayerNorm."),
+        (second(x + feed(z)), "The second sum uses the old x. Add to the result of the first LayerNorm."),
+    ):
+        expect(not is_close(y, wrong), hint)
+    expect(is_close(y, make_torch_layer(layer)(x)), "The result is not that of PyTorch's nn.TransformerEncoderLayer.")
+
+
+def layer_passes_the_mask(encoder_layer):
+    layer, x = make_layer(), random_numbers(7, 1, 5, 8).float()
     mask = torch.tensor([[[[True, True, True, False, False]]]])
     right = make_torch_layer(layer)(x, src_key_padding_mask=~mask[:, 0, 0])[:, :3]
-    y = pre_norm(x, layer, mask)[:, :3]
-    expect(not is_close(y, pre_norm(x, layer, None)[:, :3]), "The mask has no effect: pass it to the attention.")
+    y = encoder_layer(x, layer, mask)[:, :3]
+    expect(
+        not is_close(y, encoder_layer(x, layer, None)[:, :3]), "The mask has no effect: pass it on to the attention."
+    )
     expect(is_close(y, right), "With a mask the result is not PyTorch's.")
+
+
+# ---- merge_heads, mean_vectors: find the bug ----------------------------------------------------------------
+
+
+def merged_heads(merge_heads):
+    x = random_numbers(8, 2, 3, 5, 4)
+    y = merge_heads(x)
+    expect(isinstance(y, Tensor) and y.shape == (2, 5, 12), "Return (B, T, D), where D = H * d_k.")
+    expect(
+        not is_close(y, x.reshape(2, 5, 12)),
+        "The shape is right, but the vector of one token now contains numbers of other tokens. The axes are (B, H, T, "
+        "d_k): which two must be next to each other before they are joined?",
+    )
+    expect(
+        is_close(y, torch.cat([x[:, head] for head in range(3)], -1)), "Token t gets head 0, head 1, ... of token t."
+    )
+
+
+def sentence_means(mean_vectors):
+    hidden = random_numbers(9, 2, 4, 3)
+    mask = torch.tensor([[True] * 4, [True] * 2 + [False] * 2])
+    y = mean_vectors(hidden, mask)
+    expect(isinstance(y, Tensor) and y.shape == (2, 3), "Return one vector for each text, (B, D).")
+    expect(is_close(y[0], hidden[0].mean(0)), "The mean of a text without padding is wrong.")
+    expect(
+        not is_close(y[1], hidden[1].mean(0)),
+        "The second text has 2 tokens and 2 [PAD], and your mean counts all 4. A text must have the same vector in any "
+        "batch.",
+    )
+    expect(
+        not is_close(y[1], hidden[1, :2].sum(0) / 4),
+        "You left the padding out of the sum, but you still divide by the padded length.",
+    )
+    expect(is_close(y[1], hidden[1, :2].mean(0)), "The mean of the padded text is not the mean of its two tokens.")
 
 
 # ---- count_parameters ------------------------------------------------------------------------------------
@@ -243,117 +349,6 @@ def count_of_another_width(count_parameters):
     check_count(count_parameters, config)
 
 
-# ---- from_google -----------------------------------------------------------------------------------------
-
-
-def run_from_google(from_google, name: str, tensor: Tensor) -> tuple[str, Tensor]:
-    """The new name and the tensor. Raises Hint when the answer is something else."""
-    answer = from_google(name, tensor)
-    expect(
-        isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[0], str) and isinstance(answer[1], Tensor),
-        "Return two things: the new name, and the tensor.",
-    )
-    return answer
-
-
-def names_of_a_layer(from_google):
-    names = {
-        "bert/encoder/layer_0/attention/self/query/bias": "encoder.layer.0.attention.self.query.bias",
-        "bert/encoder/layer_3/attention/output/dense/bias": "encoder.layer.3.attention.output.dense.bias",
-        "bert/encoder/layer_11/intermediate/dense/bias": "encoder.layer.11.intermediate.dense.bias",
-    }
-    for theirs, expected in names.items():
-        name, _ = run_from_google(from_google, theirs, torch.zeros(4))
-        expect("/" not in name, f"{name} still has a slash. Hugging Face separates with dots.")
-        expect(
-            not name.startswith("bert."), f"{name} should not begin with bert: the names of a plain BertModel do not."
-        )
-        expect("layer_" not in name, f"{name} still contains layer_: Hugging Face writes layer, a dot, the number.")
-        if "layer_11" in theirs:
-            expect(name == expected, f"Layer 11 became {name}. A layer's number may have two digits.")
-        expect(name == expected, f"{theirs} became {name}; expected {expected}.")
-
-
-def names_of_weights(from_google):
-    names = {
-        "bert/encoder/layer_1/output/LayerNorm/gamma": "encoder.layer.1.output.LayerNorm.weight",
-        "bert/encoder/layer_1/output/LayerNorm/beta": "encoder.layer.1.output.LayerNorm.bias",
-        "bert/embeddings/LayerNorm/gamma": "embeddings.LayerNorm.weight",
-        "bert/pooler/dense/kernel": "pooler.dense.weight",
-    }
-    for theirs, expected in names.items():
-        name, _ = run_from_google(from_google, theirs, torch.zeros(4, 4))
-        expect(
-            not name.endswith(("gamma", "beta")), "A LayerNorm's gamma is called weight, and its beta is called bias."
-        )
-        expect(not name.endswith("kernel"), "A layer's kernel is called weight.")
-        expect(name == expected, f"{theirs} became {name}; expected {expected}.")
-
-
-def names_of_tables(from_google):
-    for table in ("word_embeddings", "position_embeddings", "token_type_embeddings"):
-        name, _ = run_from_google(from_google, f"bert/embeddings/{table}", torch.zeros(6, 4))
-        expect(
-            table in name,
-            f"{table} became {name}. Keep the underscores of a name; change only the one before a layer's number.",
-        )
-        expect(name != f"embeddings.{table}", f"The name of the table {table} must end in .weight.")
-        expect(name == f"embeddings.{table}.weight", f"{table} became {name}.")
-
-
-def kernels_are_transposed(from_google):
-    wide = random_numbers(5, 4, 6)
-    _, tensor = run_from_google(from_google, "bert/encoder/layer_0/intermediate/dense/kernel", wide)
-    expect(
-        tensor.shape == (6, 4),
-        "Google's kernels are (in, out), and the weight of nn.Linear is (out, in). Transpose this one.",
-    )
-    expect(is_close(tensor, wide.T), "The shape is right, but the numbers are not: transpose instead of reshaping.")
-    _, tensor = run_from_google(from_google, "bert/encoder/layer_0/attention/self/key/kernel", wide[:, :4])
-    expect(
-        is_close(tensor, wide[:, :4].T),
-        "A square kernel must be transposed, too. No error would show it, because its shape is right either way.",
-    )
-    _, tensor = run_from_google(from_google, "bert/embeddings/word_embeddings", wide)
-    expect(is_close(tensor, wide), "An embedding table is (words, D) in both. Leave it as it is.")
-
-
-def make_google_checkpoint(bert: Bert) -> dict[str, Tensor]:
-    """The weights of a small Bert under the names of Google's checkpoints, written out by hand."""
-    made, e = {}, bert.embeddings
-    for table, name in ((e.words, "word"), (e.positions, "position"), (e.segments, "token_type")):
-        made[f"bert/embeddings/{name}_embeddings"] = table.weight
-    linear, norms = {}, {"bert/embeddings/LayerNorm": e.norm}
-    for number, layer in enumerate(bert.layers):
-        start, attention, feed = f"bert/encoder/layer_{number}", layer.attention, layer.feed_forward
-        linear |= {f"{start}/attention/self/{name}": getattr(attention, name) for name in ("query", "key", "value")}
-        linear |= {f"{start}/attention/output/dense": attention.output, f"{start}/intermediate/dense": feed.expand}
-        linear |= {f"{start}/output/dense": feed.contract}
-        norms |= {f"{start}/attention/output/LayerNorm": layer.attention_norm}
-        norms |= {f"{start}/output/LayerNorm": layer.feed_forward_norm}
-    for name, part in linear.items():
-        made |= {f"{name}/kernel": part.weight.T, f"{name}/bias": part.bias}
-    for name, part in norms.items():
-        made |= {f"{name}/gamma": part.weight, f"{name}/beta": part.bias}
-    return {name: tensor.detach().clone() for name, tensor in made.items()}
-
-
-def a_whole_checkpoint(from_google):
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        original, copy = Bert(SMALL).eval(), Bert(SMALL).eval()
-    found = dict(
-        run_from_google(from_google, name, tensor) for name, tensor in make_google_checkpoint(original).items()
-    )
-    copy.load_state_dict({name.removeprefix("bert."): tensor for name, tensor in from_hf_names(found).items()})
-    ids = torch.arange(1, 11)[None]
-    with torch.no_grad():
-        expect(
-            is_close(copy(ids), original(ids)),
-            "The model with the loaded weights does not compute what the original does.",
-        )
-
-
 EXERCISES = {
     "layer_norm": Exercise(
         "Normalise the last axis of x, then scale by gamma and shift by beta.",
@@ -361,11 +356,18 @@ EXERCISES = {
         5,
         (norm_of_one_vector, norm_of_each_token, norm_scales_and_shifts, norm_of_equal_numbers),
     ),
-    "pre_norm": Exercise(
-        "Run a layer's parts in the pre-norm order: normalise what goes in, not what comes out.",
+    "attend": Exercise(
+        "The attention sub-layer: split into heads, attend, merge, and mix.",
+        3,
+        15,
+        (attention_of_a_batch, attention_with_padding),
+    ),
+    "feed_forward": Exercise("The feed-forward network: expand, GELU, contract.", 1, 4, (feed_forward_of_a_batch,)),
+    "encoder_layer": Exercise(
+        "A post-norm layer: add each part's output to its input, then normalise.",
         2,
         8,
-        (norm_comes_first, mask_is_passed_on),
+        (layer_of_a_batch, layer_passes_the_mask),
     ),
     "count_parameters": Exercise(
         "Count the parameters of the encoder and its pooler from the config alone.",
@@ -373,11 +375,18 @@ EXERCISES = {
         10,
         (count_of_bert_base, count_of_another_vocabulary, count_of_other_heads, count_of_another_width),
     ),
-    "from_google": Exercise(
-        "Turn a name and a tensor of Google's first checkpoints into Hugging Face's.",
-        3,
-        15,
-        (names_of_a_layer, names_of_weights, names_of_tables, kernels_are_transposed, a_whole_checkpoint),
-    ),
 }
-check = make_check(EXERCISES)
+BUGS = {
+    "merge_heads": Exercise("Find the bug: heads put next to each other again.", 1, 5, (merged_heads,)),
+    "mean_vectors": Exercise("Find the bug: one vector for each text.", 1, 5, (sentence_means,)),
+}
+check = make_check(EXERCISES | BUGS)
+use = make_use(
+    check,
+    {
+        "layer_norm": compute_layer_norm,
+        "attend": compute_attention,
+        "feed_forward": compute_feed_forward,
+        "encoder_layer": compute_layer,
+    },
+)

@@ -55,6 +55,20 @@ def rotary(
     return ROPE.replace("POWER", power).replace("PAIRS", pairs).replace("LAST", last).replace("SHAPE", shape)
 
 
+TERMS = """
+import torch
+
+
+def four_terms(x, p, W_q, W_k):
+    return TERMS
+"""
+FOUR = "torch.stack([(a @ W_q) @ (b @ W_k).T for a in (x, p) for b in (x, p)])"
+
+
+def terms(answer: str) -> str:
+    return TERMS.replace("TERMS", answer)
+
+
 MISTAKES = [
     ("sinusoid_table", table(start="1"), "Positions start at 0"),
     ("sinusoid_table", table(power="column / width"), "another frequency than its sine"),
@@ -80,4 +94,14 @@ MISTAKES = [
         "what Llama does",
     ),
     ("rope", rotary(shape="x.shape"), "count the axes from the end"),
+    (
+        "four_terms",
+        terms(FOUR.replace("for a in (x, p) for b in (x, p)", "for b in (x, p) for a in (x, p)")),
+        "swapped",
+    ),
+    ("four_terms", terms(FOUR.replace(".T", "")), "transpose the keys"),
+    ("four_terms", terms(FOUR + ".sum(0)"), "(4, T, T)"),
+    ("four_terms", terms(FOUR.replace("W_q", "W_k").replace("(b @ W_k)", "(b @ W_q)")), "queries are made with W_q"),
+    ("four_terms", terms(FOUR + " / W_q.size(1) ** 0.5"), "Do not divide"),
+    ("four_terms", terms(FOUR + ".mT"), "transposed"),
 ]

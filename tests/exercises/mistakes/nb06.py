@@ -1,5 +1,56 @@
 """Common mistakes in the exercises of notebook 06: (exercise, a learner's code, a part of the hint)."""
 
+ATTEND = """
+import math
+
+import torch
+
+
+def attend(x, part, mask=None):
+    B, T, D = x.shape
+    q, k, v = (SPLIT for y in (part.query(x), part.key(x), part.value(x)))
+    scores = q @ k.transpose(-2, -1) / DIVISOR
+    if mask is not None:
+        scores = MASKED
+    z = scores.softmax(-1) @ v
+    return LAST
+"""
+
+
+def attention(
+    split: str = "y.view(B, T, part.heads, D // part.heads).transpose(1, 2)",
+    divisor: str = "math.sqrt(q.size(-1))",
+    masked: str = "scores.masked_fill(~mask[:, None, None, :], -math.inf)",
+    last: str = "part.output(z.transpose(1, 2).flatten(2))",
+) -> str:
+    code = ATTEND.replace("SPLIT", split).replace("DIVISOR", divisor).replace("MASKED", masked)
+    return code.replace("LAST", last)
+
+
+FEED = """
+import torch.nn.functional as F
+
+
+def feed_forward(x, part):
+    return ANSWER
+"""
+
+
+def feed(answer: str) -> str:
+    return FEED.replace("ANSWER", answer)
+
+
+def layer(first: str, second: str) -> str:
+    return f"""
+def encoder_layer(x, layer, mask=None):
+    y = {first}
+    return {second}
+"""
+
+
+SUM = "layer.attention_norm(x + layer.attention(x, mask))"
+SECOND_SUM = "layer.feed_forward_norm(y + layer.feed_forward(y))"
+
 MISTAKES = [
     (
         "layer_norm",
@@ -57,52 +108,48 @@ def layer_norm(x, gamma, beta, eps):
 """,
         "keepdim=True",
     ),
+    ("attend", attention(divisor="1"), "did not divide"),
+    ("attend", attention(divisor="math.sqrt(D)"), "square root of D"),
+    ("attend", attention(divisor="q.size(-1)"), "Divide by its square root"),
+    ("attend", attention(last="z.transpose(1, 2).flatten(2)"), "last linear layer is missing"),
+    ("attend", attention(last="part.output(z.reshape(B, T, D))"), "without moving the axis of the heads back"),
+    ("attend", attention(split="y.view(B, part.heads, T, D // part.heads)"), "which mixes tokens"),
+    ("attend", attention(split="y[:, None]"), "You used one head"),
+    ("attend", attention(masked="scores"), "The mask has no effect"),
+    ("attend", attention(masked="scores.masked_fill(mask[:, None, None, :], -math.inf)"), "nan"),
+    ("attend", attention(masked="scores.masked_fill(~mask[:, None, None, :], 0)"), "a weight of exactly 0"),
+    ("attend", attention(masked="scores.masked_fill(~mask[:, None, :, None], -math.inf)"), "belongs to the keys"),
+    ("feed_forward", feed("part.contract(part.expand(x))"), "The nonlinearity is missing"),
+    ("feed_forward", feed("part.contract(F.relu(part.expand(x)))"), "This is ReLU"),
+    ("feed_forward", feed("F.gelu(part.contract(part.expand(x)))"), "between the two layers"),
+    ("feed_forward", feed("part.contract(F.gelu(part.expand(x), approximate='tanh'))"), "by tanh"),
+    ("feed_forward", feed("x + part.contract(F.gelu(part.expand(x)))"), "Do not add x here"),
     (
-        "pre_norm",
-        """
-def pre_norm(x, layer, mask=None):
-    return layer(x, mask)
-""",
-        "post-norm",
+        "encoder_layer",
+        layer(
+            "x + layer.attention(layer.attention_norm(x), mask)", "y + layer.feed_forward(layer.feed_forward_norm(y))"
+        ),
+        "This is pre-norm",
     ),
     (
-        "pre_norm",
-        """
-def pre_norm(x, layer, mask=None):
-    x = layer.attention_norm(x)
-    x = x + layer.attention(x, mask)
-    x = layer.feed_forward_norm(x)
-    return x + layer.feed_forward(x)
-""",
-        "never normalised",
+        "encoder_layer",
+        layer(
+            "x + layer.attention_norm(layer.attention(x, mask))", "y + layer.feed_forward_norm(layer.feed_forward(y))"
+        ),
+        "normalises the sum",
     ),
     (
-        "pre_norm",
-        """
-def pre_norm(x, layer, mask=None):
-    x = layer.attention(layer.attention_norm(x), mask)
-    return layer.feed_forward(layer.feed_forward_norm(x))
-""",
+        "encoder_layer",
+        layer("layer.attention_norm(layer.attention(x, mask))", "layer.feed_forward_norm(layer.feed_forward(y))"),
         "Nothing is added",
     ),
-    (
-        "pre_norm",
-        """
-def pre_norm(x, layer, mask=None):
-    x = x + layer.attention(layer.attention_norm(x))
-    return x + layer.feed_forward(layer.feed_forward_norm(x))
-""",
-        "The mask has no effect",
-    ),
-    (
-        "pre_norm",
-        """
-def pre_norm(x, layer, mask=None):
-    x = x + layer.attention(layer.attention_norm(x), mask)
-    return x + layer.feed_forward(layer.attention_norm(x))
-""",
-        "attention_norm twice",
-    ),
+    ("encoder_layer", layer("layer.attention_norm(layer.attention(x, mask))", SECOND_SUM), "first residual connection"),
+    ("encoder_layer", layer(SUM, "layer.feed_forward_norm(layer.feed_forward(y))"), "second residual connection"),
+    ("encoder_layer", layer(SUM, SECOND_SUM.replace("feed_forward_norm", "attention_norm")), "attention_norm twice"),
+    ("encoder_layer", layer(SUM, SECOND_SUM.replace("(y)", "(x)")), "got the old x"),
+    ("encoder_layer", layer(SUM, SECOND_SUM.replace("(y +", "(x +")), "uses the old x"),
+    ("encoder_layer", layer("x + layer.attention(x, mask)", "y + layer.feed_forward(y)"), "Nothing is normalised"),
+    ("encoder_layer", layer(SUM.replace(", mask", ""), SECOND_SUM), "The mask has no effect"),
     (
         "count_parameters",
         """
@@ -154,76 +201,5 @@ def count_parameters(config):
     return tables + c.num_hidden_layers * layer + D * D + D
 """,
         "config.intermediate_size",
-    ),
-    (
-        "from_google",
-        """
-def from_google(name, tensor):
-    return name.replace("/", "."), tensor
-""",
-        "should not begin with bert",
-    ),
-    (
-        "from_google",
-        """
-def from_google(name, tensor):
-    name = name.removeprefix("bert/").replace("/", ".").replace("_", ".")
-    for old, new in (("kernel", "weight"), ("gamma", "weight"), ("beta", "bias")):
-        name = name.replace(old, new)
-    return name, tensor
-""",
-        "Keep the underscores of a name",
-    ),
-    (
-        "from_google",
-        """
-import re
-def from_google(name, tensor):
-    name = re.sub(r"layer_(\\d)\\d*", r"layer.\\1", name.removeprefix("bert/").replace("/", "."))
-    return name, tensor
-""",
-        "two digits",
-    ),
-    (
-        "from_google",
-        """
-def from_google(name, tensor):
-    name = name.removeprefix("bert/").replace("/", ".").replace("layer_", "layer.")
-    for old, new in (("kernel", "weight"), ("gamma", "weight"), ("beta", "bias")):
-        name = name.replace(old, new)
-    if name.endswith("embeddings"):
-        name += ".weight"
-    return name, tensor
-""",
-        "Transpose this one",
-    ),
-    (
-        "from_google",
-        """
-def from_google(name, tensor):
-    if name.endswith("kernel") and tensor.shape[0] != tensor.shape[1]:
-        tensor = tensor.T
-    name = name.removeprefix("bert/").replace("/", ".").replace("layer_", "layer.")
-    for old, new in (("kernel", "weight"), ("gamma", "weight"), ("beta", "bias")):
-        name = name.replace(old, new)
-    if name.endswith("embeddings"):
-        name += ".weight"
-    return name, tensor
-""",
-        "square kernel",
-    ),
-    (
-        "from_google",
-        """
-def from_google(name, tensor):
-    tensor = tensor.T if tensor.dim() == 2 else tensor
-    name = name.removeprefix("bert/").replace("/", ".").replace("layer_", "layer.")
-    for old, new in (("kernel", "weight"), ("gamma", "weight"), ("beta", "bias")):
-        name = name.replace(old, new)
-    if name.endswith("embeddings"):
-        name += ".weight"
-    return name, tensor
-""",
-        "Leave it as it is",
     ),
 ]
