@@ -45,7 +45,7 @@ LARGE = {
                      {"command": "finetune read", "question": "Who floats?", "context": OTTERS * 10_000,
                       "rows": [["1", "Otters at 29000"]]}),
     "line.txt": ("the cat\n" + "the dog " * 30_000 + "\n",
-                 {"command": "predict classify", "said": ["1 of 2 examples are truncated: more than 16 tokens\n"],
+                 {"command": "predict classify", "said": ["1 of 2 examples are read in parts: more than 16 tokens\n"],
                   "rows": ["the cat", "the dog " * 30_000]}),
 }  # fmt: skip
 

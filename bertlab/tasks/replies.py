@@ -222,8 +222,8 @@ class ReplyMatching(ReplyChoice):
 
     def make_rows(self, examples: Sequence[TextPair]) -> list[dict]:
         none = [None] * len(examples)
-        said, cut_said, _ = encode_texts(self.tokenizer, [example.source for example in examples], none, self.length)
-        replies, cut, _ = encode_texts(self.tokenizer, [example.target for example in examples], none, self.length)
+        said, cut_said = encode_texts(self.tokenizer, [example.source for example in examples], none, self.length)
+        replies, cut = encode_texts(self.tokenizer, [example.target for example in examples], none, self.length)
         self.truncated = cut_said + cut
         known = group_replies(examples)
         return [row | {"reply_row": reply, "reply": e.target.lower(), "known": known[e.source.lower()]}
