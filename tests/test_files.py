@@ -199,7 +199,8 @@ def test_a_user_without_permission(tmp_path):
 # ---- Locks -----------------------------------------------------------------------------------------------------------
 
 HOLD = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what is in the background without one
 from pathlib import Path
 from bertlab.files import hold_lock
 with hold_lock(Path(sys.argv[1]), "the thing"):
