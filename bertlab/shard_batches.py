@@ -99,6 +99,8 @@ def open_shards(plan: "PretrainPlan", folder: Path, recorded: dict | None, say: 
                          "back, or start anew")  # fmt: skip
     shards.check_files()
     say(f"a vocabulary of {len(shards.tokenizer):,} wordpieces; {shards.count:,} shard{'s' * (shards.count > 1)}")
+    if shards.count > 1:
+        say('the baseline "word before" is fitted to the first shard')
     batches, rows = pair_shards(shards, plan, folder / "checkpoints" / "rows", make_training)
     training = load_training_text(shards)
     if plan.whole_words and not plan.segmenter and training.counts[batches.make_batches(0).collate.chinese].any():
@@ -192,6 +194,7 @@ class ShardBatches(Batches):
 
     def __init__(self, make_batches: Callable[[int], Batches], sizes: Sequence[int], batch_size: int, seed: int):
         self.make_batches, self.batch_size, self.seed, self.total = make_batches, batch_size, seed, sum(sizes)
+        self.lengths = None  # of all rows: they are not in memory
         self.sizes = np.array(sizes) // batch_size  # in batches
         self.opened: tuple[int, Batches | None] = (-1, None)
         self.order: tuple = (-1, None, None)  # the epoch, the order of its shards, and where each ends

@@ -50,7 +50,9 @@ def join_parts(parts: Sequence[Path], folder: Path, say: Callable[[str], None] =
         left.unlink()
     tokenizer = WordPiece.load(folder / "tokenizer")
     copies = find_copies(blocks)
-    limit, tokens = find_held_out(blocks, copies, plan["held_out"])
+    limit, tokens, is_lower = find_held_out(blocks, copies, plan["held_out"])
+    if is_lower:
+        say(f"held out: fewer than {plan['held_out']:.1%} of the documents, as {MOST_HELD_OUT:,} wordpieces are enough")
     training, held_out = Gathered(tokenizer), Gathered(tokenizer)
     sources, shards, step = list(plan["text"]), 0, min(max(1, -(-tokens // SHARD_TOKENS)), len(blocks))
     notes = {name: Counter() for name in sources}
@@ -136,9 +138,10 @@ def find_copies(blocks: Sequence[Path]) -> list[np.ndarray]:
     return np.split(copies, starts[1:-1])
 
 
-def find_held_out(blocks: Sequence[Path], copies: Sequence[np.ndarray], share: float) -> tuple[float, int]:
-    """Up to which fraction documents are held out, and how many tokens are left. It is that of `split_documents` (with
-    at least two documents in each part), but lower where this would be more than MOST_HELD_OUT tokens."""
+def find_held_out(blocks: Sequence[Path], copies: Sequence[np.ndarray], share: float) -> tuple[float, int, bool]:
+    """Up to which fraction documents are held out, how many tokens are left, and whether the fraction is lower than
+    that of `split_documents` (with at least two documents in each part), which would give more than MOST_HELD_OUT
+    tokens."""
     low = high = np.empty(0)  # the lowest and the highest fractions
     near, documents, total = np.empty((0, 2)), 0, 0  # near: fraction and tokens of those that may be held out
     for path, copy in zip(blocks, copies, strict=True):
@@ -151,10 +154,10 @@ def find_held_out(blocks: Sequence[Path], copies: Sequence[np.ndarray], share: f
         near = np.concatenate([near, table[table[:, 0] <= max(share, low[-1])]])
         near = near[near[:, 0].argsort(kind="stable")]
         near = near[: np.searchsorted(near[:, 1].cumsum(), MOST_HELD_OUT) + 2]
-    limit = find_split_limit(np.union1d(low, high), share, 2, documents)
+    usual = limit = find_split_limit(np.union1d(low, high), share, 2, documents)
     if near[:, 1].sum() > MOST_HELD_OUT and (fits := np.searchsorted(near[:, 1].cumsum(), MOST_HELD_OUT, "right")) > 1:
         limit = min(limit, near[fits - 1, 0])
-    return float(limit), total - int(near[near[:, 0] <= limit, 1].sum())
+    return float(limit), total - int(near[near[:, 0] <= limit, 1].sum()), bool(limit < usual)
 
 
 class Gathered:

@@ -359,10 +359,8 @@ def open_run(
     resume: bool,
 ) -> TrainingRun:
     """A new run, or the one in `folder`. Raises FileExistsError or ValueError, see `train`."""
-    together = {
-        "accumulate": config.accumulate * accelerator.num_processes
-    }  # other processes may share a step's batches
-    settings = asdict(config) | together | batches.get_settings()
+    together = config.accumulate * accelerator.num_processes  # another number of processes may share a step's batches
+    settings = asdict(config) | {"accumulate": together} | batches.get_settings()
     run = TrainingRun(model, optimizer, accelerator.scaler, settings, defaults=asdict(TrainConfig()))
     if folder is not None:
         with accelerator.main_process_first():  # one sets damaged checkpoints aside, then the others read

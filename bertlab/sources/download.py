@@ -160,9 +160,8 @@ def download_from_index(source: Source, folder: Path, progress: bool) -> Path:
 
     A damaged download is reported, removed and repeated once. Raises SourceError.
     """
-    if (
-        source.kind != "npm" and PathFinder.find_spec("pip") is None
-    ):  # importlib.util would also ask setuptools, which warns in some processes
+    # importlib.util would also ask setuptools, which warns in some processes.
+    if source.kind != "npm" and PathFinder.find_spec("pip") is None:
         raise SourceError("this Python has no pip; install it with `python -m ensurepip`")
     for attempt in (1, 2):
         attempt_folder = folder / f"attempt-{attempt}"
