@@ -153,6 +153,16 @@ def test_a_command_that_is_killed_goes_on(tmp_path, text):
 # ---- The same run as from the text -----------------------------------------------------------------------------------
 
 
+def test_minutes_are_turned_into_steps(small_blocks, text, tmp_path):
+    make(tmp_path / "shards", text)
+    said = []
+    plan = PretrainPlan(data=str(tmp_path / "shards"), preset="tiny", length=24, batch_size=4)
+    results = pretrain(plan, tmp_path / "run", minutes=0.01, watch=quiet, say=said.append)
+    assert results["steps"] >= 1
+    assert any(f"0.01 minutes are {results['steps']:,} steps of 4 rows" in line for line in said)
+    assert 'the baseline "word before" is fitted to the first shard' in said
+
+
 @pytest.mark.parametrize("same_source", [False, True])
 def test_a_run_from_shards_is_the_run_from_the_text(tmp_path, same_source):
     names = [write_text(tmp_path / f"{seed}.txt", make_documents(40, seed)) for seed in (1, 2)]
@@ -303,8 +313,10 @@ def test_what_is_held_out_has_a_bound(small_blocks, text, tmp_path, monkeypatch)
     whole = make(tmp_path / "a", text)
     assert 0.1 < whole["held_out"]["documents"] / 90 < 0.3
     monkeypatch.setattr(shards_module, "MOST_HELD_OUT", 300)
-    manifest = make(tmp_path / "b", text)
+    said = []
+    manifest = make(tmp_path / "b", text, say=said.append)
     assert 200 < manifest["held_out"]["tokens"] <= 300
+    assert any("fewer than 20.0% of the documents, as 300 wordpieces are enough" in line for line in said)
     tokens = [made["training"]["tokens"] + made["held_out"]["tokens"] for made in (whole, manifest)]
     assert tokens[0] == tokens[1]
 
