@@ -44,7 +44,7 @@ class BiEncoder(nn.Module):
         for each text and each partner. `labels` (P, P) is -100 where the partner of another text may fit too, so that
         it does not count as wrong. `loss` is the mean cross-entropy of the right partners.
 
-        Raises ValueError for an odd number of rows.
+        Raises ValueError for an odd number of rows, and for labels of another shape.
         """
         if len(input_ids) % 2:
             raise ValueError(f"{len(input_ids)} rows are no texts and as many partners")
@@ -55,6 +55,9 @@ class BiEncoder(nn.Module):
         logits = self.SCALE * texts @ partners.T  # (P, P)
         if labels is None:
             return Output(logits=logits)
+        if labels.shape != logits.shape:
+            raise ValueError(f"labels has shape {tuple(labels.shape)}; for {len(logits)} pairs it must be "
+                             f"{tuple(logits.shape)}")  # fmt: skip
         others = labels.masked_fill(torch.eye(len(labels), dtype=torch.bool, device=labels.device), 1)
         right = torch.arange(len(logits), device=logits.device)
         return Output(mean_cross_entropy(logits.masked_fill(others == IGNORE, -torch.inf), right), logits)

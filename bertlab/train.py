@@ -288,8 +288,8 @@ def estimate_steps(
     seconds = 60 * check_number(minutes, "minutes", above=0, most=MOST_MINUTES)
     model = copy.deepcopy(model)
     step_seconds = measure_step(model, batches, config, 12)  # caches fill, memory is allocated
-    enough = max(12, min(10_000, int(MEASURED_SHARE * seconds / step_seconds)))
-    step_seconds = measure_step(model, batches, config, enough)
+    if (enough := min(10_000, int(MEASURED_SHARE * seconds / step_seconds))) > 12:
+        step_seconds = measure_step(model, batches, config, enough)
     if evaluate is not None and evaluations:
         started = time.perf_counter()
         with eval_mode(model), prefer_precision(choose_precision(config.precision, find_training_device(), model)):

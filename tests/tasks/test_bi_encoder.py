@@ -67,6 +67,8 @@ def test_the_loss_prefers_the_own_partner_by_cosine(double):
     left = logits[0, :2].log_softmax(0)[0], logits[1].log_softmax(0)[1], logits[2].log_softmax(0)[2]
     again = model(**batch | {"labels": labels})
     assert again.loss.item() == pytest.approx(-sum(left).item() / 3, abs=1e-5)
+    with pytest.raises(ValueError, match=r"labels has shape \(3,\); for 3 pairs it must be \(3, 3\)"):
+        model(**batch | {"labels": labels[0]})
 
 
 def test_its_vectors_are_those_of_embed():
