@@ -45,6 +45,7 @@ _MODULES = [
     "coverage",
     "masking",
     "precision",
+    "dropout",
     "model",
     "heads",
     "writing",

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from .arguments import check_argument, check_arguments, check_kind, check_number, check_text
 from .batches import IGNORE
+from .dropout import Dropout
 from .model import ACTIVATIONS, Bert, BertConfig, can_check_values
 
 
@@ -163,7 +164,7 @@ class Classifier(nn.Module):
         self.config, self.num_labels, self.problem_type = config, num_labels, problem_type
         self.bert = Bert(config)
         self.pooler = Pooler(config)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
         self.output = nn.Linear(config.hidden_size, num_labels)
         self.register_buffer("class_weights", None, persistent=False)  # (C,) how much each class counts in the loss
         for head in (self.pooler, self.output):
@@ -209,7 +210,7 @@ class Tagger(nn.Module):
             raise ValueError(f"num_labels is {num_labels}: a tagger needs at least two tags to choose from")
         self.config, self.num_labels = config, num_labels
         self.bert = Bert(config)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
         self.output = nn.Linear(config.hidden_size, num_labels)
         self.register_buffer("class_weights", None, persistent=False)  # (C,)
         self.output.apply(self.bert.init_weights)

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .arguments import check_kind, check_number, check_text, describe_value
+from .dropout import Dropout, drop
 from .memory import check_model_memory
 from .precision import is_formula_faster
 from .suggestions import suggest_name
@@ -101,7 +102,7 @@ class Embeddings(nn.Module):
         self.positions = nn.Embedding(config.max_position_embeddings, config.hidden_size)
         self.segments = nn.Embedding(config.type_vocab_size, config.hidden_size)
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(self, input_ids: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
         T = input_ids.size(1)
@@ -143,7 +144,7 @@ class Attention(nn.Module):
             weights = scores.softmax(-1, dtype=torch.promote_types(scores.dtype, torch.float32))
             if self.maps is not None:
                 self.maps.append(weights)
-            values = F.dropout(weights, dropout).to(v.dtype) @ v
+            values = drop(weights, dropout).to(v.dtype) @ v
         return self.output(values.transpose(1, 2).flatten(-2))  # (B, H, Q, K) -> (B, Q, D)
 
 
@@ -170,7 +171,7 @@ class Layer(nn.Module):
         self.attention_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.feed_forward = FeedForward(config)
         self.feed_forward_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, at: Tensor | None = None) -> Tensor:
         x = self.attention_norm(gather_tokens(x, at) + self.dropout(self.attention(x, mask, at)))

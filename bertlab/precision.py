@@ -111,21 +111,24 @@ def is_formula_faster(query: Tensor, dropout: float) -> bool:
     """Whether softmax(Q K^T / sqrt(K)) V, written out, trains faster than PyTorch's fused function, for queries
     (B, H, Q, K).
 
-    On a GPU it never is. On a CPU, one thread, heads of 64, forward and backward, the formula takes this share of the
-    fused function's time (medians of 10, AVX2, 2026-11-30):
+    On a GPU it never is. On a CPU, one thread, 4 heads of 64, forward and backward, the formula takes this share of the
+    fused function's time (medians of 9 in turns, a CPU that multiplies bfloat16 six times as fast, 2026-11-30):
 
-        tokens                    32    64   128   256   512
-        float32, no dropout     1.31  1.49  1.11  1.53  1.35
-        float32, dropout 0.1    0.79  0.86  0.90  0.94  1.11
+        tokens                     32    64   128   256   512
+        float32, no dropout      0.77  0.98  0.99  1.83  2.05
+        float32, dropout 0.1     0.75  0.71  0.86  0.97  1.14
+        bfloat16, no dropout     0.20  0.24  0.42  1.20  2.15
+        bfloat16, dropout 0.1    0.48  0.47  0.50  0.60  0.86
 
-    because with dropout PyTorch computes the formula too, a little less directly. In bfloat16 the backward pass of the
-    fused function is slow, so that the formula wins at 64 and 128 tokens (whole training steps 1.06 to 1.15 times as
-    fast, on a CPU with avx512_bf16). Without gradients the fused function is 1.4 times as fast or more. The rule
-    depends on nothing that is measured while running: else a run that was resumed could differ from one that was not.
+    because with dropout PyTorch computes the formula too, with dearer random numbers (two threads: 0.65 to 0.87 in
+    float32, 0.44 to 0.66 in bfloat16), and because the backward pass of the fused function is slow in bfloat16. A CPU
+    without bfloat16 (AVX2) took 1.1 to 1.5 times the fused function's time in float32 without dropout, up to 128
+    tokens too, so there the fused function stays; without gradients it is 1.4 times as fast or more. The rule depends
+    on nothing that is measured while running: else a run that was resumed could differ from one that was not.
     """
-    if query.device.type != "cpu" or not query.requires_grad or query.size(-2) > 128:
+    if query.device.type != "cpu" or not query.requires_grad:
         return False
-    return dropout > 0 or query.dtype == torch.bfloat16
+    return dropout > 0 or (query.dtype == torch.bfloat16 and query.size(-2) <= 128)
 
 
 # ---- Runs ------------------------------------------------------------------------------------------------------------

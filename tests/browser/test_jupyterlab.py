@@ -49,6 +49,8 @@ explore.ask_box(heads.SpanFinder(small), task, "The cat sat on the mat.", "Where
 ---
 explore.beam_box(load("bertlab-mini", writing.Writer), tasks.Writing(tokenizer, 32), ["And God said."])
 ---
+explore.saliency_box(heads.Classifier(small, num_labels=2), tokenizer, "a good film", ["bad", "good"])
+---
 import matplotlib.pyplot as plt
 plt.plot([1, 2])
 plt.show()
@@ -109,7 +111,7 @@ def test_widgets_of_the_long_notebooks_are_drawn(chromium, jupyterlab, tmp_path)
     lab.copy_unrun(tmp_path / "widgets.ipynb", folder)
     seen = lab.run_all(chromium, address, "widgets.ipynb", Path(os.environ.get("BERTLAB_SHOTS") or tmp_path))
     everything_is_drawn(seen)
-    assert seen.widgets == 7
+    assert seen.widgets == 8
 
 
 def test_a_broken_notebook_is_seen_to_be_broken(chromium, jupyterlab, tmp_path):
