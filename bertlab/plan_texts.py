@@ -28,7 +28,8 @@ def check_text_settings(plan: "PretrainPlan") -> None:
 def add_former_settings(plan: dict) -> dict:
     """The fields of a recorded plan, with those that older runs did not record as they were then."""
     own = any(name not in PROSE for name in plan["text"])
-    return {"sentences": "marks" if own else "auto", "overflow": "drop", **plan, "text": tuple(plan["text"])}
+    former = {"sentences": "marks" if own else "auto", "overflow": "drop", "same_source": False}
+    return {**former, **plan, "text": tuple(plan["text"])}
 
 
 def read_documents_and_groups(names: Sequence[str], sentences: str = "auto") -> tuple[list[list[str]], list[str]]:
@@ -64,10 +65,11 @@ def split_plan_documents(
     documents = read_named_documents(plan.text, plan.sentences, say)
     groups = [group for _, _, group in documents]
     training, held_out = split_documents(documents, plan.held_out, seed=0, groups=groups, at_least=2)
-    for part in (training, held_out) if plan.same_source else ():
-        for name, count in Counter(name for name, _, _ in part).items():
-            if count == 1:
-                raise ValueError(f"{name} gives only one document to a part of the split, so that no B is random there")
+    if plan.same_source and len(plan.text) > 1 and say:
+        for part, documents in (("training", training), ("held-out", held_out)):
+            counts = Counter(name for name, _, _ in documents)
+            if alone := [name for name, count in counts.items() if count == 1]:
+                say(f"{', '.join(alone)}: one {part} document, so that its random Bs come from the text beside it")
     return (
         [document for _, document, _ in training],
         [document for _, document, _ in held_out],
@@ -84,4 +86,14 @@ def choose_overflow(plan: "PretrainPlan") -> str:
 
 def select_kinds(kinds: Sequence[str] | None, text: EncodedCorpus, plan: "PretrainPlan") -> list[str] | None:
     """The `kinds` for `pair_rows` under this plan, of the documents that hold a wordpiece."""
-    return [kinds[number] for number in text.numbers] if kinds and plan.same_source else None
+    if not kinds or not plan.same_source:
+        return None
+    return merge_lonely_kinds([kinds[number] for number in text.numbers])
+
+
+def merge_lonely_kinds(kinds: Sequence[str]) -> list[str]:
+    """The kinds of the documents; a document that is the only one of its kind joins its neighbours."""
+    counts, merged = Counter(kinds), []
+    for kind in kinds:
+        merged.append(merged[-1] if merged and counts[kind] == 1 else kind)
+    return merged[1:2] + merged[1:] if kinds and counts[kinds[0]] == 1 else merged

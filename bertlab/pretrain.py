@@ -84,8 +84,8 @@ class PretrainPlan:
                          least=5, most=100_000)  # fmt: skip
     times: int = option(1, "go through the text so often, with other pairs each time, before rows come again", "text",
                         least=1, most=1000)  # fmt: skip
-    same_source: bool = option(
-        False, "take a random B from the same text as A: its kind alone does not give it away", "text")  # fmt: skip
+    same_source: bool = option(True, "take a random B from any text, not only from that of A: its kind alone can "
+                               "give it away", "text")  # fmt: skip
     sentences: str = option("auto", "in texts of yours: lines (one sentence a line), marks (running prose), or auto, "
                             "which looks at each file", "text", metavar="LAYOUT", on_resume="filled in")  # fmt: skip
     overflow: str = option("auto", "tokens that do not fit into a row: keep (for the next), drop (as Google did), or "

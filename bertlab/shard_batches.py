@@ -136,14 +136,6 @@ def adopt_settings(plan: "PretrainPlan", shards: Shards) -> "PretrainPlan":
     return replace(plan, **made)
 
 
-def merge_lonely_kinds(kinds: Sequence[str]) -> list[str]:
-    """The kinds of the documents of a shard; a document that is the only one of its kind here joins its neighbours."""
-    counts, merged = Counter(kinds), []
-    for kind in kinds:
-        merged.append(merged[-1] if merged and counts[kind] == 1 else kind)
-    return merged[1:2] + merged[1:] if counts[kinds[0]] == 1 else merged
-
-
 @doing("making rows")
 def pair_shards(
     shards: Shards, plan: "PretrainPlan", folder: Path, make_training: Callable
@@ -159,7 +151,6 @@ def pair_shards(
 
     def make_batches(number: int) -> Batches:
         text, kinds = shards.load(number)
-        kinds = merge_lonely_kinds(kinds) if shards.count > 1 else kinds
         own_plan = replace(plan, seed=derive_seed(plan.seed, number) if number else plan.seed)
         file, rows = folder / f"{key}-{number:05}.npy", None
         if file.exists():

@@ -194,7 +194,7 @@ REFUSED = {
     "pretrain --out x --steps 9 --times 1000000": "times is 1000000",
     "pretrain --out x --steps 9 --batch-size 900000": "of memory; this machine has",
     "pretrain --out x --steps 9 --no-neighbours --sinusoids 0": "--no-neighbours changes nothing",
-    "pretrain --out x --steps 9 --same-source --text sotu": "--same-source changes nothing with one text",
+    "pretrain --out x --steps 9 --no-same-source --text sotu": "--no-same-source changes nothing with one text",
     "finetune write --out x --train none.csv --beams 0": "beams is 0",
     "finetune write --out x --train none.csv --beams 1000000": "beams is 1000000",
     "finetune write --out x --train none.csv --length-penalty 1000": "length_penalty is 1000.0",

@@ -18,10 +18,11 @@ from bertlab import shards as shards_module
 from bertlab import sources
 from bertlab.__main__ import main
 from bertlab.batches import Batches
+from bertlab.plan_texts import merge_lonely_kinds
 from bertlab.prepare import PreparePlan, prepare
 from bertlab.pretrain import PretrainPlan, make_training_batches, pretrain
 from bertlab.progress import quiet
-from bertlab.shard_batches import Shards, adopt_settings, merge_lonely_kinds, pair_shards
+from bertlab.shard_batches import Shards, adopt_settings, pair_shards
 from bertlab.shards import join_parts
 from bertlab.sources import blocks
 

@@ -155,8 +155,10 @@ def test_kinds_follow_the_documents(tmp_path):
         for document, kind in zip(documents, of_documents, strict=True):
             assert ("cat" in document[0]) == (kind == names[0]) or document == ["..."]
     text = EncodedCorpus(np.arange(4), np.arange(5), np.arange(5), np.array([0, 2, 3, 5]))
-    assert select_kinds("abcdef", text, PretrainPlan(same_source=True)) == ["a", "c", "d", "f"]
-    assert select_kinds("abcdef", text, PretrainPlan()) is None
+    assert select_kinds("aaaaff", text, PretrainPlan()) == ["a"] * 4
+    assert select_kinds("aadddd", text, PretrainPlan()) == ["d"] * 4
+    assert select_kinds("aaaddd", text, PretrainPlan()) == ["a", "a", "d", "d"]
+    assert select_kinds("abcdef", text, PretrainPlan(same_source=False)) is None
 
 
 def test_same_source_trains_on_other_pairs(text, tmp_path):

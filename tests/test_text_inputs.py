@@ -547,9 +547,18 @@ def test_one_document_is_said_before_a_vocabulary_is_learned(tmp_path, capsys, m
     assert "1 document, 1 different" in error
     (texts / "only.txt").write_text("\n\n".join(f"{n}. One. Two." for n in range(40)))
     (texts / "b.txt").write_text("Alone. Here.")
-    arguments = ["--same-source", "--text", texts / "only.txt", texts / "b.txt"]
-    status, _, error = run(capsys, tmp_path / "out", *arguments)
-    assert (status, "b.txt gives only one document to a part" in error) == (2, True)
+
+
+def test_a_text_of_one_document_shares_its_random_bs(tmp_path, capsys):
+    """By default a random B comes from the text of A; where there is no other document, from its neighbour's."""
+    (tmp_path / "many.txt").write_text("\n\n".join(f"{n}. One. Two." for n in range(40)))
+    (tmp_path / "b.txt").write_text("Alone. Here.")
+    options = ["--vocab-size", 40, "--steps", 2, "--batch-size", 8, "--length", 16]
+    for more, said in (([], True), (["--no-same-source"], False)):
+        status, printed, _ = run(capsys, tmp_path / f"out{said}", "--text", tmp_path / "many.txt", tmp_path / "b.txt",
+                                 *options, *more)  # fmt: skip
+        assert status == 0
+        assert ("b.txt: one training document, so that its random Bs come from the text beside it" in printed) == said
 
 
 def test_held_out_text_of_unknown_words_is_refused(tmp_path):

@@ -40,7 +40,7 @@ def run_pretrain(options: argparse.Namespace) -> None:
             "--no-neighbours changes nothing with --sinusoids 0: heads start at neighbours by the sinusoids"
         )
     if "same_source" in given and len(plan.text) == 1:
-        raise ValueError("--same-source changes nothing with one text: name several")
+        raise ValueError("--no-same-source changes nothing with one text: name several")
     results = pretrain(plan, options.out, minutes=options.minutes, resume=options.resume, stop_after=options.stop_after,
                        checkpoint_minutes=options.checkpoint_minutes)  # fmt: skip
     if not is_first_process():
