@@ -166,7 +166,7 @@ def train(
             run.restore_best_weights()
     finally:
         log.report_end()
-        accelerator.unwrap_model(wrapped, keep_fp32_wrapper=False)  # `model.forward` is its own again
+        release_model(accelerator, wrapped)
     return run.log
 
 
@@ -347,6 +347,15 @@ def make_accelerator(config: TrainConfig, model: nn.Module):
                 "give one to all (precision)"
             )
     return accelerator, replace(config, precision=precision)
+
+
+def release_model(accelerator, wrapped: nn.Module) -> None:
+    """Undo what accelerate did to a model, whose `forward` is then its own again. The mark goes too that the model is
+    prepared: with it, the next training in this process would take float32 and say bf16."""
+    model = accelerator.unwrap_model(wrapped, keep_fp32_wrapper=False)
+    vars(model).pop("_is_accelerate_prepared", None)
+    if getattr(vars(model).get("forward"), "__func__", None) is type(model).forward:
+        del model.forward  # accelerate left it on the model itself
 
 
 def open_run(

@@ -236,6 +236,20 @@ def test_maps_are_float32_in_bf16():
 # ---- Runs ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("precisions", [("bf16", "bf16", "no"), ("no", "bf16", "bf16")])
+def test_each_training_of_a_model_takes_its_own_precision(precisions):
+    """accelerate marks a model as prepared; with the mark, a second training in the process was one in float32."""
+    model, taken = new_model(), []
+    model.bert.layers[0].register_forward_hook(lambda *_: taken.append(torch.is_autocast_enabled("cpu")))
+    for precision in precisions:
+        taken.clear()
+        train(model, batches(), TrainConfig(steps=2, precision=precision), watch=quiet)
+        assert set(taken) == {precision == "bf16"}
+        assert "forward" not in vars(model)
+        model(**batches()[0])  # outside, nothing is cast
+        assert not taken[-1]
+
+
 def test_a_run_in_bf16_resumes_bit_for_bit(tmp_path):
     whole, _ = run(steps=12, precision="bf16")
     model = new_model()

@@ -12,7 +12,7 @@ from torch import Tensor
 from .. import weights
 from ..batches import Batches
 from ..precision import choose_precision
-from ..train import TrainConfig, train
+from ..train import TrainConfig, release_model, train
 from .machine import count_useful_flops, get_peak_memory
 from .settings import SIDES, Setting
 
@@ -123,7 +123,9 @@ def fit_trainer(model: torch.nn.Module, batches: Batches, config: TrainConfig, o
         collate = lambda rows: batches.collate(rows, rng)  # noqa: E731
         trainer = Trainer(model, arguments, collate, batches.rows, callbacks=[StepEnds()])
         trainer.remove_callback(PrinterCallback)
-        return trainer.train().training_loss
+        loss = trainer.train().training_loss
+        release_model(trainer.accelerator, model)  # else the next round would be one in float32
+        return loss
 
 
 def order_batches(setting: Setting, side: str, number: int) -> np.ndarray:
