@@ -15,6 +15,7 @@ from .arguments import check_argument, check_arguments, check_kind, check_number
 from .batches import IGNORE
 from .dropout import Dropout
 from .model import ACTIVATIONS, Bert, BertConfig, can_check_values
+from .precision import round_up
 
 
 @dataclass
@@ -111,8 +112,11 @@ class Pretraining(nn.Module):
             mlm_logits, mlm_loss = self.mlm(hidden, words), None
         else:
             targets = labels.gather(1, at)  # (B, Q)
-            mlm_logits = self.mlm(hidden[targets != IGNORE], words)  # (M, V)
-            mlm_loss = mean_cross_entropy(mlm_logits, targets[targets != IGNORE])
+            chosen, targets = hidden[targets != IGNORE], targets[targets != IGNORE]  # (M, D), (M,)
+            more = round_up(len(targets), 64, targets) - len(targets)  # rows of zeros, without a label
+            logits = self.mlm(F.pad(chosen, (0, 0, 0, more)), words)
+            mlm_loss = mean_cross_entropy(logits, F.pad(targets, (0, more), value=IGNORE))
+            mlm_logits = logits[: len(targets)]  # (M, V)
         nsp_loss = None if next_sentence_label is None else mean_cross_entropy(nsp_logits, next_sentence_label.view(-1))
         losses = [loss for loss in (mlm_loss, nsp_loss) if loss is not None]
         return Output(
@@ -282,7 +286,9 @@ def find_labelled_positions(labels: Tensor) -> Tensor:
     """
     needed = labels != IGNORE
     needed[:, 0] = True
-    return needed.byte().argsort(dim=1, descending=True, stable=True)[:, : int(needed.sum(1).max())]
+    return needed.byte().argsort(dim=1, descending=True, stable=True)[
+        :, : round_up(int(needed.sum(1).max()), 4, labels)
+    ]
 
 
 # ---- Mean losses -----------------------------------------------------------------------------------------------------

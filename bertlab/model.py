@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from .arguments import check_kind, check_number, check_text, describe_value
 from .dropout import Dropout, drop
 from .memory import check_model_memory
-from .precision import is_formula_faster
+from .precision import cast_once, is_formula_faster, round_up
 from .suggestions import suggest_name
 
 # The functions of the feed-forward layers and of the masked-word head, under Hugging Face's names: exact GELU (erf), as
@@ -132,6 +132,7 @@ class Attention(nn.Module):
 
         `mask` (B, 1, 1 or T, T) is True where a query (third axis) may attend to a key (last axis).
         """
+        x = cast_once(x)
         q = self.split_heads(self.query(gather_tokens(x, at)))  # (B, H, Q, K)
         k, v = self.split_heads(self.key(x)), self.split_heads(self.value(x))  # (B, H, T, K)
         dropout = self.dropout if self.training else 0.0
@@ -218,6 +219,8 @@ class Bert(nn.Module):
         self.check_inputs(input_ids, token_type_ids, attention_mask)
         if at is not None:
             check_positions(at, input_ids)
+        tokens = input_ids.size(1)
+        input_ids, token_type_ids, attention_mask = self.pad_length(input_ids, token_type_ids, attention_mask)
         mask = None if attention_mask is None else attention_mask.bool()
         if mask is not None:
             mask = mask[:, None, None] if mask.dim() == 2 else mask[:, None]  # (B, 1, 1 or T, T)
@@ -225,10 +228,21 @@ class Bert(nn.Module):
         for layer in self.layers[:-1]:
             x = layer(x, mask)
         if at is None or self.layers[-1].attention.maps is not None:  # `attention_maps` is open: it gets the whole map
-            return gather_tokens(self.layers[-1](x, mask), at)
+            return gather_tokens(self.layers[-1](x, mask), at)[:, :tokens]
         if mask is not None and mask.size(2) > 1:
             mask = gather_tokens(mask[:, 0], at)[:, None]  # (B, 1, Q, T)
         return self.layers[-1](x, mask, at)
+
+    def pad_length(self, input_ids: Tensor, token_type_ids: Tensor | None, attention_mask: Tensor | None) -> tuple:
+        """The inputs with more padding where a length of fewer kinds is faster: see `round_up`."""
+        T = input_ids.size(1)
+        more = min(round_up(T, 8, input_ids), self.config.max_position_embeddings) - T
+        each = attention_mask is not None and attention_mask.dim() == 3  # a row for each query
+        if more <= 0 or each or self.layers[-1].attention.maps is not None:  # maps are of the given tokens
+            return input_ids, token_type_ids, attention_mask
+        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        types = None if token_type_ids is None else F.pad(token_type_ids, (0, more))
+        return F.pad(input_ids, (0, more), value=self.config.pad_token_id), types, F.pad(mask, (0, more))
 
     def check_inputs(self, input_ids: Tensor, token_type_ids: Tensor | None, attention_mask: Tensor | None) -> None:
         """Raise ValueError or TypeError for input that the model cannot read. Values are checked only on a CPU, where

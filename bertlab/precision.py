@@ -131,6 +131,21 @@ def is_formula_faster(query: Tensor, dropout: float) -> bool:
     return dropout > 0 or (query.dtype == torch.bfloat16 and query.size(-2) <= 128)
 
 
+def cast_once(x: Tensor) -> Tensor:
+    """x in bfloat16 where a CPU multiplies in it, else x: one cast for products that would each make their own."""
+    return x.to(torch.get_autocast_dtype("cpu")) if torch.is_autocast_enabled("cpu") and x.device.type == "cpu" else x
+
+
+def round_up(size: int, step: int, beside: Tensor) -> int:
+    """The next multiple of `step` from `size` on where a CPU multiplies in bfloat16, beside this tensor; else `size`.
+
+    For bfloat16 oneDNN compiles each product for its shape, which takes about as long as the product, and it keeps
+    1,024 of them. Batches have many lengths and numbers of masked words: rounded up, a few hundred shapes return
+    again and again. (mini, 32 rows: with new shapes in every step, 1.5 times the time of a step with old ones.)
+    """
+    return -(-size // step) * step if torch.is_autocast_enabled("cpu") and beside.device.type == "cpu" else size
+
+
 # ---- Runs ------------------------------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ import math
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ import torch.nn.functional as F
 
 from bertlab import precision
 from bertlab.checkpoint import list_checkpoints
+from bertlab.heads import Pretraining
 from bertlab.model import Attention, attention_maps
 from bertlab.optim import Muon, make_optimizer, orthogonalise
 from bertlab.precision import (
@@ -21,6 +23,7 @@ from bertlab.precision import (
     measure_bf16_gain,
     multiply_fast,
     prefer_precision,
+    round_up,
     settle_precision,
 )
 from bertlab.pretrain import PretrainPlan, pretrain
@@ -28,7 +31,7 @@ from bertlab.progress import quiet
 from bertlab.train import TrainConfig, evaluate, train
 
 from .conftest import ROOT
-from .test_train import batches, new_model, run, same
+from .test_train import TINY, batches, new_model, run, same
 
 CPU = torch.device("cpu")
 
@@ -141,9 +144,11 @@ def _keep(found, thing):
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 def test_losses_agree_within_the_spread_of_seeds(optimizer):
+    """Without dropout, whose random numbers follow the shapes, and lengths are rounded up in bf16."""
+
     def final_loss(seed, precision):
         torch.manual_seed(seed)
-        model = new_model(dropout=0.1)
+        model = new_model(dropout=0.0)
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.add_(0.01 * torch.randn_like(parameter, generator=torch.Generator().manual_seed(seed)))
@@ -233,6 +238,51 @@ def test_maps_are_float32_in_bf16():
     assert isinstance(model.bert.layers[0].attention, Attention)
 
 
+@pytest.mark.parametrize("tokens", [5, 8, 11, 13])
+@pytest.mark.parametrize("masked", [False, True])
+def test_lengths_are_rounded_up_in_bf16_and_change_nothing_that_is_seen(tokens, masked):
+    """Of 14 positions: 13 tokens are not rounded beyond them."""
+    torch.manual_seed(0)
+    model = Pretraining(replace(TINY, max_position_embeddings=14)).eval()
+    ids = torch.randint(5, 40, (3, tokens), generator=torch.Generator().manual_seed(1))
+    mask = torch.ones_like(ids)
+    mask[1, -2:] = 0
+    inputs = {"input_ids": ids, "attention_mask": mask if masked else None, "token_type_ids": (ids > 20).long()}
+    lengths = []
+    model.bert.layers[0].register_forward_hook(lambda part, args, out: lengths.append(out.size(1)))
+    exact = model.bert(**inputs)
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = model.bert(**inputs)
+    assert lengths == [tokens, min(-(-tokens // 8) * 8, 14)]
+    assert rounded.shape == exact.shape
+    torch.testing.assert_close(rounded[mask.bool()].float(), exact[mask.bool()], atol=0.05, rtol=0)
+
+
+def test_rounded_numbers_of_masked_words_keep_the_loss_and_the_logits():
+    model, batch = new_model().eval(), batches()[0]
+    exact = model(**batch)
+    sizes = []
+    model.mlm.register_forward_hook(lambda part, args, out: sizes.append(len(out)))
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = model(**batch)
+    assert sizes == [64]
+    assert rounded.mlm_logits.shape == exact.mlm_logits.shape
+    torch.testing.assert_close(rounded.mlm_logits.float(), exact.mlm_logits, atol=0.05, rtol=0)
+    torch.testing.assert_close(rounded.mlm_loss, exact.mlm_loss, atol=0.01, rtol=0)
+    with torch.autocast("cpu", torch.bfloat16):
+        nothing = model(**{**batch, "labels": torch.full_like(batch["labels"], -100)})
+    assert nothing.mlm_loss == 0
+    assert nothing.mlm_logits.shape == (0, 40)
+
+
+def test_nothing_is_rounded_in_float32_or_beside_a_gpu():
+    assert round_up(67, 8, torch.zeros(1)) == 67
+    with torch.autocast("cpu", torch.bfloat16):
+        assert round_up(67, 8, torch.zeros(1)) == 72
+        assert round_up(64, 8, torch.zeros(1)) == 64
+        assert round_up(67, 8, torch.zeros(1, device="meta")) == 67
+
+
 # ---- Runs ------------------------------------------------------------------------------------------------------------
 
 
@@ -241,10 +291,10 @@ def test_each_training_of_a_model_takes_its_own_precision(precisions):
     """accelerate marks a model as prepared; with the mark, a second training in the process was one in float32."""
     model, taken = new_model(), []
     model.bert.layers[0].register_forward_hook(lambda *_: taken.append(torch.is_autocast_enabled("cpu")))
-    for precision in precisions:
+    for chosen in precisions:
         taken.clear()
-        train(model, batches(), TrainConfig(steps=2, precision=precision), watch=quiet)
-        assert set(taken) == {precision == "bf16"}
+        train(model, batches(), TrainConfig(steps=2, precision=chosen), watch=quiet)
+        assert set(taken) == {chosen == "bf16"}
         assert "forward" not in vars(model)
         model(**batches()[0])  # outside, nothing is cast
         assert not taken[-1]
