@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from .pretrain import PretrainPlan
 
 # The settings of a plan that are for random weights: a checkpoint has its own sizes, vocabulary and starting point.
-FIXED_BY_CHECKPOINT = ("vocab_size", "cased", "keep_accents", "preset", "unigrams", "sinusoids", "neighbours")
+FIXED_BY_CHECKPOINT = ("vocab_size", "cased", "keep_accents", "preset", "unigrams", "sinusoids", "neighbours",
+                       "orthogonal")  # fmt: skip
 FOR_CHECKPOINTS = ("add_words", "general", "mix")  # settings that need one
 # The peak rate for Muon times the width: half of what random weights take. On film reviews bertlab-mini, 256 wide, came
 # further with 0.001 than with half or twice as much (data/continued.json).

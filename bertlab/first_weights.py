@@ -37,8 +37,10 @@ def make_pretraining_model(
             table = model.bert.embeddings.positions.weight
             with torch.no_grad():
                 table.copy_(plan.sinusoids * make_sinusoid_table(*table.shape))
-            if plan.neighbours:
-                start_heads_at_neighbours(model.bert)
+        if plan.orthogonal:
+            start_heads_copying(model.bert)
+        if plan.sinusoids and plan.neighbours:
+            start_heads_at_neighbours(model.bert, copying=False)
     if not plan.pairs:
         model.drop_next_sentence(keep_pooler=False)
     if plan.unigrams:
@@ -47,7 +49,16 @@ def make_pretraining_model(
 
 
 @torch.no_grad()
-def start_heads_at_neighbours(bert: Bert) -> None:
+def start_heads_copying(bert: Bert) -> None:
+    """Start the value and output matrices of all layers as an orthogonal matrix and its transpose, so that the heads
+    together copy what they read (after the mimetic initialisation of Trockman and Kolter, 2023)."""
+    for layer in bert.layers:
+        nn.init.orthogonal_(layer.attention.value.weight)
+        layer.attention.output.weight.copy_(layer.attention.value.weight.T)
+
+
+@torch.no_grad()
+def start_heads_at_neighbours(bert: Bert, copying: bool = True) -> None:
     """Initialise the heads of the first half of the layers so that they attend to neighbouring tokens.
 
     In each of these layers the first head attends to the previous token, the second to the next one, the others to the
@@ -57,19 +68,15 @@ def start_heads_at_neighbours(bert: Bert) -> None:
     (Vaswani et al. 2017, section 3.5). Keys read the fastest pairs unchanged, queries read them rotated by the head's
     offset o, so that the score of token i for token j is highest at j = i + o. The heads of the later layers keep their
     random queries and keys, and so start by attending to all tokens equally, which helps to predict the next sentence.
-
-    In all layers, value and output start as an orthogonal matrix and its transpose, so that a head copies what it reads
-    (after the mimetic initialisation of Trockman and Kolter, 2023). No weight is frozen: all are trained as usual.
+    No weight is frozen: all are trained as usual. With `copying`, `start_heads_copying` comes first.
     """
+    if copying:
+        start_heads_copying(bert)
     D, H = bert.config.hidden_size, bert.config.num_attention_heads
     sines = torch.arange(0, D // H - 1, 2)  # the columns with a sine that fit into a head, each followed by its cosine
     frequency = 10_000 ** (-sines / D)
-    for number, layer in enumerate(bert.layers):
+    for layer in bert.layers[: (len(bert.layers) + 1) // 2]:
         attention = layer.attention
-        nn.init.orthogonal_(attention.value.weight)
-        attention.output.weight.copy_(attention.value.weight.T)
-        if 2 * number >= len(bert.layers):
-            continue
         for head in range(H):
             angle = frequency * (head // 2 % 2 + 1) * (-1 if head % 2 == 0 else 1)
             row = head * (D // H) + sines  # the head's outputs for these pairs: rows are outputs, columns inputs

@@ -28,7 +28,9 @@ def check_text_settings(plan: "PretrainPlan") -> None:
 def add_former_settings(plan: dict) -> dict:
     """The fields of a recorded plan, with those that older runs did not record as they were then."""
     own = any(name not in PROSE for name in plan["text"])
-    former = {"sentences": "marks" if own else "auto", "overflow": "drop", "same_source": False}
+    former = {"sentences": "marks" if own else "auto", "overflow": "drop"}
+    former["same_source"] = len(plan["text"]) == 1  # where it changes nothing
+    former["orthogonal"] = plan.get("neighbours", True) and plan.get("sinusoids", 0.1) > 0  # once one switch
     return {**former, **plan, "text": tuple(plan["text"])}
 
 

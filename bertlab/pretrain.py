@@ -33,6 +33,7 @@ from .files import expand_home, write_json
 from .filling import fill_masks as fill_masks
 from .first_weights import make_pretraining_model
 from .first_weights import start_heads_at_neighbours as start_heads_at_neighbours
+from .first_weights import start_heads_copying as start_heads_copying
 from .masking import Masking, PretrainingCollate
 from .memory import check_training_memory
 from .model import PRESETS, BertConfig
@@ -116,6 +117,8 @@ class PretrainPlan:
         "start the heads from random numbers, not at neighbouring tokens (which needs the sinusoids)",
         "model",
     )
+    orthogonal: bool = option(True, "start values and outputs of the heads from random numbers, not so that they copy "
+                              "what they read", "model")  # fmt: skip
     steps: int = option(0, "of training", "training", shown="by --minutes", least=0, most=MOST_STEPS,
                         on_resume="filled in")  # fmt: skip
     batch_size: int = option(64, "rows a batch", "training", least=1, most=1_000_000)

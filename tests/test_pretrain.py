@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ from bertlab.pretrain import (
     select_kinds,
     split_plan_documents,
     start_heads_at_neighbours,
+    start_heads_copying,
     thin_batches,
 )
 from bertlab.progress import quiet
@@ -102,7 +104,14 @@ def test_heads_start_at_neighbours():
         found = maps[0][:, head, inside].argmax(-1) - inside
         assert (found == offset).float().mean() > 0.6, f"head {head}"
     assert maps[1].max() < 0.2  # the later layers attend to all 30 tokens about equally
-    for layer in bert.layers:  # a head copies what it reads: output undoes value
+
+
+def test_heads_start_copying():
+    """Output undoes value, in every layer."""
+    bert = Bert(BertConfig(vocab_size=9, hidden_size=128, num_hidden_layers=2, num_attention_heads=4,
+                           intermediate_size=64)).eval()  # fmt: skip
+    start_heads_copying(bert)
+    for layer in bert.layers:
         product = layer.attention.output.weight @ layer.attention.value.weight
         assert torch.allclose(product, torch.eye(128), atol=1e-5)
 
@@ -110,12 +119,12 @@ def test_heads_start_at_neighbours():
 def test_a_plan_starts_heads_at_neighbours_or_at_random():
     tokenizer = WordPiece(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a"])
     text = encode_as_sentences([5, 5, 5])
-    largest = {}
-    for on in (True, False):
-        model = make_pretraining_model(PretrainPlan(preset="tiny", neighbours=on), tokenizer, text)
-        largest[on] = model.bert.layers[0].attention.query.weight.abs().max().item()
-    assert largest[True] > 0.9
-    assert largest[False] < 0.5
+    for neighbours, orthogonal, sinusoids in product((True, False), (True, False), (0.1, 0.0)):
+        plan = PretrainPlan(preset="tiny", neighbours=neighbours, orthogonal=orthogonal, sinusoids=sinusoids)
+        attention = make_pretraining_model(plan, tokenizer, text).bert.layers[0].attention
+        assert (attention.query.weight.abs().max() > 0.9) == (neighbours and sinusoids > 0)
+        undone = torch.allclose(attention.output.weight @ attention.value.weight, torch.eye(128), atol=1e-5)
+        assert undone == orthogonal
 
 
 def test_the_trials_of_notebook_09_name_commands_that_exist():

@@ -553,7 +553,7 @@ def test_a_text_of_one_document_shares_its_random_bs(tmp_path, capsys):
     """By default a random B comes from the text of A; where there is no other document, from its neighbour's."""
     (tmp_path / "many.txt").write_text("\n\n".join(f"{n}. One. Two." for n in range(40)))
     (tmp_path / "b.txt").write_text("Alone. Here.")
-    options = ["--vocab-size", 40, "--steps", 2, "--batch-size", 8, "--length", 16]
+    options = ["--vocab-size", 60, "--steps", 2, "--batch-size", 8, "--length", 16]
     for more, said in (([], True), (["--no-same-source"], False)):
         status, printed, _ = run(capsys, tmp_path / f"out{said}", "--text", tmp_path / "many.txt", tmp_path / "b.txt",
                                  *options, *more)  # fmt: skip
