@@ -15,8 +15,8 @@ from typing import Any
 from .. import sources
 from ..corpus import split_documents
 from ..files import read_json, write_json, write_text
-from ..records import read_record
 from ..tasks.named import NAMED
+from .runs import describe_command, read_results, run_commands
 
 ORIGIN, SEEDS, DOMAINS = "bertlab-mini", (0, 1, 2), ("sentiment", "pos")
 PRETRAIN = f"pretrain --from {ORIGIN} --no-pairs --steps 60 --batch-size 32"
@@ -51,8 +51,7 @@ def list_commands(folder: Path) -> Iterator[tuple[str, str]]:
 
 def collect_results(folder: Path) -> dict[str, Any]:
     """The numbers of the runs in the folder, one for each seed that has ended, and the commands of the first seed."""
-    files = {name: folder / name / "results.json" for name, _ in list_commands(folder)}
-    runs = {name: read_record(file) for name, file in files.items() if file.exists()}
+    runs = read_results(folder, (name for name, _ in list_commands(folder)))
 
     def get_losses(name: str, *path: str) -> list[float]:
         found = []
@@ -77,23 +76,16 @@ def collect_results(folder: Path) -> dict[str, Any]:
         "mlm_loss": {"after": get_losses("mixed", "model", "mlm_loss")},
         "general_mlm_loss": {"after": get_losses("mixed", "general", "after", "mlm_loss")},
     }
-    commands = [f"python -m bertlab {command} --out FOLDER/{name}".replace(str(folder), "FOLDER")
-                for name, command in list_commands(folder) if name.endswith("-0")]  # fmt: skip
+    commands = [describe_command(folder, name, line) for name, line in list_commands(folder) if name.endswith("-0")]
     return {"origin": ORIGIN, "seeds": SEEDS, "commands": commands, **results}
 
 
 def main(arguments: list[str]) -> None:
-    from ..__main__ import main as run_command
-
     folder, file = Path(arguments[0]), Path(arguments[1])
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "general.txt").exists():
         write_texts(folder)
-    for name, command in list_commands(folder):
-        if not (folder / name / "results.json").exists():
-            print(name, command, flush=True)
-            if status := run_command([*command.split(), "--resume", "--out", str(folder / name)]):
-                sys.exit(status)
+    run_commands(folder, list_commands(folder))
     kept = read_json(file) if file.exists() else {}  # the trials of rates
     write_json(file, kept | collect_results(folder))
 
