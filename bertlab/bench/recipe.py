@@ -1,0 +1,106 @@
+"""What does each choice of the pre-training recipe buy? One is taken away at a time, each at its own best rate.
+
+    python -m bertlab.bench.recipe FOLDER FILE.json [CHANGE ...]
+
+trains what is not in FOLDER yet, for the changes that are named or for all: first with seed 9 at three rates, then at
+the best of these with seeds 0, 1 and 2, which alone are reported. So the seed that chose the rate is not judged.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..files import write_json
+from ..pretrain import PEAK_LEARNING_RATES
+from .machine import describe_machine
+from .precisions import read_losses
+from .runs import describe_command, read_results, run_commands
+
+SEEDS, CHOOSING = (0, 1, 2), 9
+RATE = PEAK_LEARNING_RATES["tiny"]
+FACTORS = (0.5, 1.0, 2.0)
+STEPS = 1000
+ADAMW = "--optimizer adamw"
+CHANGES = {  # name: the options, and the rates that are tried
+    "recipe": ("", [RATE * factor for factor in FACTORS]),
+    "adamw": (ADAMW, [RATE / 2 * factor for factor in FACTORS]),
+    "masked-15": ("--masked 0.15", [RATE * factor for factor in FACTORS]),
+    "bias-zero": ("--no-unigrams", [RATE * factor for factor in FACTORS]),
+    "random-positions": ("--sinusoids 0", [RATE * factor for factor in FACTORS]),
+    "random-heads": ("--no-neighbours", [RATE * factor for factor in FACTORS]),
+    "random-values": ("--no-orthogonal", [RATE * factor for factor in FACTORS]),
+    "random-start": ("--sinusoids 0 --no-neighbours --no-orthogonal", [RATE * factor for factor in FACTORS]),
+    "dropout": ("--dropout 0.1", [RATE * factor for factor in FACTORS]),
+    "any-source": ("--no-same-source", [RATE * factor for factor in FACTORS]),
+    "bert": (
+        f"{ADAMW} --masked 0.15 --no-unigrams --sinusoids 0 --no-neighbours --no-orthogonal --dropout 0.1",
+        [1e-4, 5e-4, 2e-3],  # the first is BERT's own
+    ),
+}
+
+
+def list_trials(change: str) -> Iterator[tuple[str, str]]:
+    """(name, command) of the runs that choose the rate of a change."""
+    options, rates = CHANGES[change]
+    for rate in rates:
+        yield f"{change}-{rate:g}-{CHOOSING}", make_command(options, rate, CHOOSING)
+
+
+def list_judged(folder: Path, change: str) -> Iterator[tuple[str, str]]:
+    """(name, command) of the runs that are reported, at the best rate of the trials, which must have ended."""
+    rate, options = choose_rate(folder, change), CHANGES[change][0]
+    for seed in SEEDS:
+        yield f"{change}-{rate:g}-{seed}", make_command(options, rate, seed)
+
+
+def make_command(options: str, rate: float, seed: int) -> str:
+    """The command without --out."""
+    command = f"pretrain --text sotu wiki --steps {STEPS} --learning-rate {rate:g} --seed {seed} {options}"
+    return command.rstrip()
+
+
+def choose_rate(folder: Path, change: str) -> float:
+    """The rate with the lowest held-out loss of the masked words, among the trials."""
+    found = read_results(folder, (name for name, _ in list_trials(change)))
+    losses = {rate: found[f"{change}-{rate:g}-{CHOOSING}"]["model"]["mlm_loss"] for rate in CHANGES[change][1]}
+    return min(losses, key=losses.get)
+
+
+def collect_results(folder: Path) -> dict[str, Any]:
+    """The numbers of every change whose runs have all ended."""
+    results = {}
+    for change, (_, rates) in CHANGES.items():
+        trials = read_results(folder, (name for name, _ in list_trials(change)))
+        if len(trials) < len(rates):
+            continue
+        judged = list(list_judged(folder, change))
+        runs = read_results(folder, (name for name, _ in judged))
+        if len(runs) < len(SEEDS):
+            continue
+        scores = {name: [round(run["model"][name], 4) for run in runs.values()]
+                  for name in ("mlm_loss", "mlm_accuracy", "nsp_accuracy")}  # fmt: skip
+        results[change] = {
+            "command": describe_command(folder, *judged[0]),
+            "tried": {f"{rate:g}": round(run["model"]["mlm_loss"], 4) for rate, run in zip(rates, trials.values(),
+                                                                                         strict=True)},
+            "learning_rate": choose_rate(folder, change),
+            **scores,
+            "training_loss": [[round(loss, 3) for loss in read_losses(folder / name)] for name, _ in judged],
+        }  # fmt: skip
+    return {"steps": STEPS, "seeds": SEEDS, "chosen_by_seed": CHOOSING, "changes": results}
+
+
+def main(arguments: list[str]) -> None:
+    folder, file, changes = Path(arguments[0]), Path(arguments[1]), arguments[2:] or list(CHANGES)
+    folder.mkdir(parents=True, exist_ok=True)
+    for change in changes:
+        run_commands(folder, list_trials(change))
+        run_commands(folder, list_judged(folder, change))
+        write_json(file, {"machine": describe_machine(torch.get_num_threads()), **collect_results(folder)})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,66 @@
+"""The study of the recipe: its commands exist, differ in what they say, and its numbers are those of the runs."""
+
+import json
+
+import pytest
+
+from bertlab.__main__ import make_parser
+from bertlab.bench import recipe
+from bertlab.bench.recipe import CHANGES, CHOOSING, SEEDS, choose_rate, collect_results, list_judged, list_trials, main
+from bertlab.options import read_plan_options
+from bertlab.pretrain import PretrainPlan
+
+
+def read_plan(command, folder):
+    options = make_parser().parse_args([*command.split(), "--out", str(folder)])
+    return PretrainPlan(**read_plan_options(options, PretrainPlan))
+
+
+def end_runs(folder, change, losses):
+    for (name, _), loss in zip(list_trials(change), losses, strict=True):
+        write_run(folder / name, loss)
+
+
+def write_run(folder, loss):
+    folder.mkdir()
+    scores = {"mlm_loss": loss, "mlm_accuracy": 0.3, "nsp_accuracy": 0.6}
+    (folder / "results.json").write_text(json.dumps({"model": scores}))
+    (folder / "log.jsonl").write_text(json.dumps({"loss": loss}) + "\n")
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_every_change_is_a_plan_of_its_own(change, tmp_path):
+    plans = [read_plan(command, tmp_path) for _, command in list_trials(change)]
+    assert len({plan.learning_rate for plan in plans}) == 3
+    assert {plan.seed for plan in plans} == {CHOOSING}
+    base = read_plan(next(list_trials("recipe"))[1], tmp_path)
+    changed = [name for name, value in vars(plans[0]).items() if value != getattr(base, name)]
+    assert set(changed) - {"learning_rate"} or change == "recipe"
+
+
+def test_the_best_rate_of_another_seed_is_judged(tmp_path):
+    end_runs(tmp_path, "dropout", [3.0, 2.5, 2.7])
+    assert choose_rate(tmp_path, "dropout") == CHANGES["dropout"][1][1]
+    assert collect_results(tmp_path)["changes"] == {}  # nothing is judged yet
+    for number, (name, _) in enumerate(list_judged(tmp_path, "dropout")):
+        write_run(tmp_path / name, 2.0 + number)
+    found = collect_results(tmp_path)["changes"]["dropout"]
+    assert found["mlm_loss"] == [2.0, 3.0, 4.0]  # without the 2.5 of the seed that chose
+    assert list(found["tried"].values()) == [3.0, 2.5, 2.7]
+    assert found["training_loss"] == [[2.0], [3.0], [4.0]]
+    assert "--dropout 0.1 --out FOLDER/dropout-" in found["command"]
+
+
+def test_the_study_runs(tmp_path, monkeypatch):
+    text = tmp_path / "text.txt"
+    text.write_text("\n\n".join(f"The cat {n} sat. The dog {n} ran. A bird {n} sang." for n in range(40)))
+
+    def make_command(options, rate, seed):
+        small = f"pretrain --text {text} --vocab-size 80 --length 16 --batch-size 4 --steps 2"
+        return f"{small} --learning-rate {rate:g} --seed {seed} {options}".rstrip()
+
+    monkeypatch.setattr(recipe, "make_command", make_command)
+    main([str(tmp_path / "runs"), str(tmp_path / "found.json"), "dropout"])
+    found = json.loads((tmp_path / "found.json").read_text())["changes"]
+    assert list(found) == ["dropout"]
+    assert len(found["dropout"]["mlm_loss"]) == len(SEEDS)
