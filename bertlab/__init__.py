@@ -33,6 +33,7 @@ _MODULES = [
     "files",
     "records",
     "arguments",
+    "budget",
     "memory",
     "failures",
     "suggestions",

@@ -3,6 +3,8 @@
 import os
 from typing import TYPE_CHECKING
 
+from .budget import count_parameters
+
 if TYPE_CHECKING:
     from .model import BertConfig
 
@@ -19,16 +21,9 @@ def get_machine_memory() -> int | None:
         return None
 
 
-def count_parameters(config: "BertConfig") -> int:
-    """The parameters of the encoder with these sizes."""
-    D, I = config.hidden_size, config.intermediate_size  # noqa: E741
-    rows = config.vocab_size + config.max_position_embeddings + config.type_vocab_size
-    return rows * D + 2 * D + config.num_hidden_layers * (4 * D * D + 4 * D + 2 * D * I + I + D + 4 * D)
-
-
 def check_model_memory(config: "BertConfig") -> None:
     """Raise ValueError for sizes whose weights alone are more than this machine's memory."""
-    check_memory(FLOAT * count_parameters(config), "a BERT of these sizes", "smaller sizes")
+    check_memory(FLOAT * count_parameters(config, heads=False), "a BERT of these sizes", "smaller sizes")
 
 
 def check_training_memory(config: "BertConfig", batch_size: int, length: int) -> None:
@@ -37,7 +32,7 @@ def check_training_memory(config: "BertConfig", batch_size: int, length: int) ->
     The estimate is low: what it refuses cannot work, but what it lets pass can still be too much.
     """
     kept = batch_size * length * config.hidden_size * config.num_hidden_layers * KEPT
-    check_memory(FLOAT * (TRAINED * count_parameters(config) + kept), "this training",
+    check_memory(FLOAT * (TRAINED * count_parameters(config, heads=False) + kept), "this training",
                  f"a batch_size below {batch_size:,}, a length below {length:,}, or a smaller model")  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..batches import IGNORE
+from ..budget import BACKWARD, count_forward_flops
 
 GEMM_SHAPES = [(1024, 1024, 1024), (2048, 2048, 2048), (4096, 1024, 512), (2048, 256, 1024)]  # (M, K, N)
 
@@ -42,28 +43,15 @@ def get_processor_name() -> str:
 def count_useful_flops(config, batch: dict[str, Tensor], classes: int = 2) -> float:
     """Count the floating-point operations that a training step on this batch cannot do without.
 
-    They are 6 for each weight and token (Kaplan et al. 2020, section 2.1: a multiplication and its addition are two,
-    and the backward pass costs twice as much as the forward pass), and as many for each product in attention (Chowdhery
-    et al. 2022, "PaLM", appendix B, which defines utilisation by them). The multiplications of a forward pass are
-
-        a layer             t (4 D^2 + 2 D I) + 2 t^2 D     for a row of t tokens
-        the last layer      t 2 D^2 + q (2 D^2 + 2 D I) + 2 q t D     as only q of its tokens are read
-        MLM                 D^2 + D V     a label
-        pooler with NSP     D^2 + 2 D     a row; with a classifier D^2 + D C
-
-    where q is 1 for [CLS], plus the row's labels. Nothing is counted for padding, for the vocabulary where there is no
-    label, nor for lookups, LayerNorm, softmax, GELU, dropout and AdamW.
+    They are those of `budget.count_forward_flops` and twice as many backward, for the tokens and the masked words of
+    each row (Chowdhery et al. 2022, "PaLM", appendix B, defines utilisation by them). Nothing is counted for padding,
+    for the vocabulary where there is no label, nor for lookups, LayerNorm, softmax, GELU, dropout and AdamW.
     """
     ids, labels = batch["input_ids"], batch["labels"]
     mask, no_words = batch.get("attention_mask"), torch.zeros(len(ids)).double()
-    t = no_words + ids.size(1) if mask is None else mask.sum(1).double()  # (B,)
+    tokens = no_words + ids.size(1) if mask is None else mask.sum(1).double()  # (B,)
     words, classes = ((labels != IGNORE).sum(1).double(), 2) if labels.dim() == 2 else (no_words, classes)  # (B,)
-    q = words + 1
-    D, I, L, V = config.hidden_size, config.intermediate_size, config.num_hidden_layers, config.vocab_size  # noqa: E741
-    full_layer = t * (4 * D * D + 2 * D * I) + 2 * t * t * D
-    last_layer = t * 2 * D * D + q * (2 * D * D + 2 * D * I) + 2 * q * t * D
-    heads = words * (D * D + D * V) + D * D + D * classes
-    return 6 * float(((L - 1) * full_layer + last_layer + heads).sum())
+    return (1 + BACKWARD) * float(sum(part.sum() for part in count_forward_flops(config, tokens, words, classes)))
 
 
 def measure_gemm_peak(threads: int, seconds: float = 0.1, half: bool = False) -> float:

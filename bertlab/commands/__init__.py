@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from .attention import add_attention_options, run_attention
 from .bench import add_bench_options, run_bench
+from .cost import add_cost_options, run_cost
 from .data import add_data_options, add_lab_options, run_data, run_lab
 from .embed import add_embed_options, run_embed
 from .finetune import add_finetune_options, add_predict_options, run_finetune, run_predict
@@ -85,6 +86,12 @@ COMMANDS: dict[str, tuple[str, AddOptions, Run, tuple[str, ...]]] = {
         add_bench_options,
         run_bench,
         ("--only packed-8k", "--curves 4 --picture curves.png"),
+    ),
+    "cost": (
+        "say what a pre-training takes in operations, time, memory, energy and money, by formula",
+        add_cost_options,
+        run_cost,
+        ("--preset base --tokens 3.3e9 --device t4", "--preset tiny --tokens 20e6 --length 64 --device here"),
     ),
     "lab": ("open the notebooks in JupyterLab", add_lab_options, run_lab, ("", "--no-browser")),
 }
