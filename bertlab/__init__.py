@@ -52,6 +52,7 @@ _MODULES = [
     "writing",
     "batches",
     "optim",
+    "checks",
     "checkpoint",
     "run_folder",
     "progress",
