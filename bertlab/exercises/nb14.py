@@ -245,6 +245,11 @@ def find_same_word_score(weights: np.ndarray, tokens: list[str]) -> float:
     return float((weights * wanted).sum(1)[counted].mean()) if counted.any() else float("nan")
 
 
+def find_attention_to(weights: np.ndarray, tokens: list[str], name: str) -> float:
+    """bertlab's `attention_to`."""
+    return float(weights[:, [token == name for token in tokens]].sum(1).mean())
+
+
 def find_entropy(weights: np.ndarray) -> float:
     """bertlab's `entropy`, in nats."""
     return float(-(weights * np.log(np.where(weights > 0, weights, 1))).sum(1).mean())
@@ -288,6 +293,7 @@ use = make_use(
     {
         "previous_score": find_previous_score,
         "same_word_score": find_same_word_score,
+        "attention_to": find_attention_to,
         "entropy": find_entropy,
     },
 )

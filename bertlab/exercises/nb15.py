@@ -155,7 +155,7 @@ def rollout_equals_the_library(rollout):
 
 
 def saturating_function(x: Tensor) -> Tensor:
-    """1 - relu(1 - x1 - x2), the example of Sundararajan et al.: flat as soon as x1 + x2 reaches 1."""
+    """1 - relu(1 - x1 - x2), the example of Shrikumar et al. (2017): flat as soon as x1 + x2 reaches 1."""
     return 1 - torch.relu(1 - x[0] - x[1])
 
 
@@ -325,6 +325,11 @@ def rest_without_some(remove_positions):
     expect(kept == tokens, "The list that was passed has changed. Build a new list.")
 
 
+def average_heads_of_cls(maps: Tensor) -> Tensor:
+    """bertlab's `cls_attention`: maps (L, H, T, T) -> (T,)."""
+    return saliency.average_cls_attention([maps[-1:]])[0]
+
+
 def roll_out_one_text(maps: Tensor) -> Tensor:
     """bertlab's `rollout`: maps (L, H, T, T) -> (T, T)."""
     return saliency.roll_out_attention(list(maps))[-1]
@@ -373,6 +378,7 @@ use = make_use(
         "norm_weighted": saliency.norm_weighted_attention,
         "integrate": saliency.integrate_gradients,
         "rollout": roll_out_one_text,
+        "cls_attention": average_heads_of_cls,
         "lost_without": measure_loss_without,
     },
 )
