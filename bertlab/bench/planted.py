@@ -2,7 +2,7 @@
 
     python -m bertlab.bench.planted FOLDER FILE.json [SEED ...]
 
-trains and measures what is not in FOLDER yet, a file for each seed (0 to 4 if none is named), and writes into FILE.json
+trains and measures what is not in FOLDER yet, a file for each seed (0 to 2 if none is named), and writes into FILE.json
 what all seeds in FOLDER came to, as means with 95% intervals. Notebook 15 shows it.
 """
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PLANTED = ("zinc", "walnut")  # the word for label 0, the word for label 1; no review has either
-SEEDS, PAIRS, LONG, STEPS = range(5), 40, 50, 16
+SEEDS, PAIRS, LONG, STEPS = range(3), 24, 30, 8
 KINDS = {"plain": (), "planted": (), "layer 5 flat": (5,), "all 6 layers flat": range(6)}  # layers without a choice
 CONTESTS = ("plain", "planted", "layer 5 flat")  # whose explanations are judged
 SIGNED = ("gradient × input", "gradient × (input - mask)", "integrated gradients", "occlusion")
@@ -368,16 +368,15 @@ def main(arguments: Sequence[str]) -> None:
     training, held_out = load_rows()
     study = Study(lambda: load("minilm", Classifier, num_labels=2, new_heads=True),
                   WordPiece.load(sources.minilm()), training, held_out)  # fmt: skip
+    shares = 1 / study.words.sum(1)
+    known = {"command": f"python -m bertlab.bench.planted FOLDER {file}", "sentences": len(study.short),
+             "real sentences": len(study.long), "chance": round(shares.mean().item(), 4)}  # fmt: skip
     for seed in map(int, arguments[2:] or SEEDS):
         if not (folder / f"seed-{seed}.json").exists():
             print(f"seed {seed}", flush=True)
             write_json(folder / f"seed-{seed}.json", study.measure_seed(seed))
-    files = sorted(folder.glob("seed-*.json"))
-    shares = 1 / study.words.sum(1)
-    write_json(file, {
-        "command": f"python -m bertlab.bench.planted FOLDER {file}", "seeds": len(files), "sentences": len(study.short),
-        "chance": round(shares.mean().item(), 4), **summarise([read_record(path) for path in files]),
-    })  # fmt: skip
+        runs = [read_record(path) for path in sorted(folder.glob("seed-*.json"))]
+        write_json(file, known | {"seeds": len(runs), **summarise(runs)})
 
 
 if __name__ == "__main__":
