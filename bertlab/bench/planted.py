@@ -12,7 +12,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -29,9 +28,6 @@ from ..saliency import Batch
 from ..train import TrainConfig, train
 from ..weights import load
 from ..wordpiece import WordPiece
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 PLANTED = ("zinc", "walnut")  # the word for label 0, the word for label 1; no review has either
 SEEDS, PAIRS, LONG, STEPS = range(3), 24, 30, 8
@@ -338,7 +334,7 @@ def summarise(runs: Sequence[dict]) -> dict:
 
 
 def draw_results(results: Mapping[str, Mapping[str, Sequence[float]]], *, x: str, chance: float | None = None,
-                 title: str = "") -> "Axes":  # fmt: skip
+                 title: str = ""):  # fmt: skip  # -> matplotlib's Axes
     """Means with their intervals in percent, a row for each method and a mark for each group: group -> method -> (mean,
     low, high). A line parts the baselines, whose names begin with "baseline", from the methods."""
     from .. import plots
