@@ -85,8 +85,12 @@ SHORT, LONG = [101, 7592, 102], [101, 2023, 2143, 2001, 102]
 
 
 def as_two_tensors(pad, rows) -> tuple[Tensor, Tensor]:
-    """What `pad` returns for the rows. Raises Hint unless it is two tensors."""
-    answer = pad(rows)
+    """What `pad` returns for the rows. Raises Hint unless it is two tensors, or when it changes the rows."""
+    given = [list(row) for row in rows]
+    answer = pad(given)
+    expect(
+        given == rows, "Your function changed the lists that it was given. Make new ones: row + [0] * 2, for example."
+    )
     expect(
         isinstance(answer, tuple | list) and len(answer) == 2 and all(isinstance(part, Tensor) for part in answer),
         "Return two tensors: input_ids, attention_mask.",
@@ -153,6 +157,7 @@ class OneWeight(nn.Module):
         self.backwards += 1
 
     def forward(self, input_ids=None, labels=None) -> SimpleNamespace:
+        expect(not isinstance(input_ids, dict), "Unpack the batch into named arguments: model(**batch).")
         expect(labels is not None, "The model was called without labels, so there is no loss. Pass it the whole batch.")
         return SimpleNamespace(loss=self.w * self.w, logits=self.w)
 

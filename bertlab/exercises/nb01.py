@@ -204,7 +204,7 @@ def learns_one_merge(answer):
 
 
 def learns_by_the_score(answer):
-    got = as_merges(answer(TOY_WORDS, 1, score_by_ratio))
+    got = as_merges(answer(dict(TOY_WORDS), 1, score_by_ratio))
     expect(
         got != [("##u", "##g")],
         "That is the most frequent pair. Call score(n_ab, n_a, n_b) with the counts of the pair and of its two pieces.",
@@ -213,7 +213,7 @@ def learns_by_the_score(answer):
 
 
 def learns_several_merges(answer):
-    got = as_merges(answer(TOY_WORDS, 3, score_by_ratio))
+    got = as_merges(answer(dict(TOY_WORDS), 3, score_by_ratio))
     expect(len(got) == 3, f"Three merges were asked for, and you return {len(got)}.")
     expect(len(set(got)) == 3, "You chose the same pair again. After a merge, replace the splits and count again.")
     again = as_merges(answer({"sat": 9, "cat": 8, "hat": 2, "hats": 5}, 2, score_by_ratio))

@@ -16,7 +16,7 @@ from .comparing import as_number, is_close, random_numbers
 
 def softmax_of_one_row(softmax):
     x = torch.tensor([0.0, math.log(2), math.log(5)])
-    y = softmax(x)
+    y = softmax(x.clone())
     expect(isinstance(y, Tensor), "Return a tensor.")
     expect(y.shape == (3,), f"The result has the shape of x, here (3,). Yours has shape {tuple(y.shape)}.")
     expect(not is_close(y, x / x.sum()), "You divided x by its sum. First raise e to each number: .exp().")
@@ -30,7 +30,7 @@ def softmax_of_one_row(softmax):
 def softmax_of_each_row(softmax):
     x = random_numbers(1, 2, 3, 3)
     try:
-        y = softmax(x)
+        y = softmax(x.clone())
     except RuntimeError as error:
         raise Hint(
             f"x may have the shape (B, T, T): keepdim=True keeps the axis that is summed. torch's error: {error}"
@@ -46,7 +46,7 @@ def softmax_of_each_row(softmax):
 
 def softmax_of_large_numbers(softmax):
     x = torch.tensor([[1000.0, 1001.0, 999.0], [1000.0, 1000.0, 1000.0]])
-    y = softmax(x)
+    y = softmax(x.clone())
     expect(
         bool(torch.isfinite(y).all()),
         "e to the power of 1000 overflows. Subtract the row's maximum first: this does not change the softmax.",
@@ -56,7 +56,7 @@ def softmax_of_large_numbers(softmax):
 
 def softmax_of_rows_far_apart(softmax):
     x = torch.tensor([[1000.0, 1001.0], [-1000.0, -1001.0]])
-    y = softmax(x)
+    y = softmax(x.clone())
     expect(
         bool(torch.isfinite(y).all()),
         "You subtract one maximum from all rows, so a row far below it becomes 0 / 0. Subtract each row's own maximum.",
@@ -88,7 +88,7 @@ def expect_attention(answer: object, q: Tensor, k: Tensor, v: Tensor, case: str)
 
 def attention_of_a_text(attention):
     q, k, v = random_numbers(2, 6, 3), random_numbers(3, 6, 3), random_numbers(4, 6, 3)
-    output, _ = split_answer(attention(q, k, v))
+    output, weights = split_answer(attention(q.clone(), k.clone(), v.clone()))
     raw = q @ k.T
     right = (raw / math.sqrt(3)).softmax(-1)
     expect(not is_close(output, right), "The first tensor holds the weights. The output is the weights times v.")
@@ -112,12 +112,12 @@ def attention_of_a_text(attention):
         not is_close(output, right.T @ v),
         "You transposed the weights. Row i of the weights belongs to query i: the output is weights @ v.",
     )
-    expect_attention((output, attention(q, k, v)[1]), q, k, v, "For q, k and v of shape (6, 3)")
+    expect_attention((output, weights), q, k, v, "For q, k and v of shape (6, 3)")
 
 
 def attention_with_few_queries(attention):
     q, k, v = random_numbers(5, 2, 8), random_numbers(6, 6, 8), random_numbers(7, 6, 5)
-    output, weights = split_answer(attention(q, k, v))
+    output, weights = split_answer(attention(q.clone(), k.clone(), v.clone()))
     expect(output.shape == (2, 5), "2 queries and values of size 5 give an output of shape (2, 5).")
     raw = q @ k.T
     expect(
@@ -131,7 +131,7 @@ def attention_with_few_queries(attention):
 def attention_of_a_batch(attention):
     q, k, v = random_numbers(8, 2, 4, 6, 3), random_numbers(9, 2, 4, 6, 3), random_numbers(10, 2, 4, 6, 3)
     try:
-        answer = attention(q, k, v)
+        answer = attention(q.clone(), k.clone(), v.clone())
     except RuntimeError as error:
         raise Hint(f"For (B, H, T, d_k), transpose only the last two axes of k: k.mT. torch says: {error}") from None
     expect_attention(answer, q, k, v, "For a batch of shape (2, 4, 6, 3)")
@@ -241,7 +241,7 @@ def query_among_many(query_for):
 
 def gradient_of_one_row(softmax_gradient):
     a, g = torch.tensor([0.5, 0.25, 0.25], dtype=torch.float64), torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64)
-    found = softmax_gradient(a, g)
+    found = softmax_gradient(a.clone(), g.clone())
     expect(isinstance(found, Tensor) and found.shape == (3,), "Return one number for each score: shape (3,) here.")
     expect(
         not is_close(found, a * g),
@@ -261,7 +261,7 @@ def gradient_of_one_row(softmax_gradient):
 def gradient_of_each_row(softmax_gradient):
     a, g = random_numbers(12, 2, 4, 4).softmax(-1), random_numbers(13, 2, 4, 4)
     try:
-        found = softmax_gradient(a, g)
+        found = softmax_gradient(a.clone(), g.clone())
     except RuntimeError as error:
         raise Hint(
             f"a may have the shape (B, T, T): keepdim=True keeps the axis that is summed. torch's error: {error}"
@@ -318,8 +318,8 @@ BUGS = {
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-    """Scaled dot-product attention, q (..., Q, d_k), k (..., T, d_k), v (..., T, M): the output (..., Q, M) and the
-    weights (..., Q, T) (Vaswani et al. 2017, section 3.2.1)."""
+    """Scaled dot-product attention, q (..., N, d_k), k (..., T, d_k), v (..., T, d_v): the output (..., N, d_v) and the
+    weights (..., N, T) (Vaswani et al. 2017, section 3.2.1)."""
     weights = (q @ k.mT / math.sqrt(q.size(-1))).softmax(-1)
     return weights @ v, weights
 

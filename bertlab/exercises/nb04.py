@@ -214,12 +214,12 @@ def average_real_tokens(states: Tensor, real: Tensor) -> Tensor:
 def mean_of_real_tokens(mean_vector):
     states = random_numbers(41, 2, 4, 3)
     real = torch.tensor([[True, True, True, True], [True, True, False, False]])
-    answer = mean_vector(states, real)
+    answer = mean_vector(states.clone(), real.clone())
     expect(isinstance(answer, Tensor) and answer.shape == (2, 3), "Return one vector for each text, (B, D).")
     expect(is_close(answer[0], states[0].mean(0)), "The first text has no padding: its vector is the plain mean.")
     expect(
         not is_close(answer[1], (states * real[:, :, None])[1].mean(0)),
-        "The sum leaves the padding out, but it is divided by all 4 tokens. Divide by the number of real ones.",
+        "The second text has 4 tokens, of which 2 are real. Its vector has the right direction, but half the length.",
     )
     expect(
         is_close(answer[1], states[1, :2].mean(0)),
@@ -233,7 +233,7 @@ def mean_ignores_what_padding_holds(mean_vector):
     other = states.clone()
     other[:, 3:] = 100.0
     expect(
-        is_close(mean_vector(states, real), mean_vector(other, real)),
+        is_close(mean_vector(states.clone(), real), mean_vector(other, real)),
         "The vectors at [PAD] were changed, and the result changed with them.",
     )
 
@@ -244,7 +244,7 @@ def mean_ignores_what_padding_holds(mean_vector):
 def masked_rows(masked_softmax):
     scores = torch.tensor([[2.0, 1.0, 0.0, 5.0]])
     mask = torch.tensor([[True, True, True, False]])
-    answer = masked_softmax(scores, mask)
+    answer = masked_softmax(scores.clone(), mask.clone())
     expect(isinstance(answer, Tensor) and answer.shape == (1, 4), "Return a tensor with the shape of the scores.")
     inverted = scores.masked_fill(mask, -math.inf).softmax(-1)
     expect(not is_close(answer, inverted), "The mask is inverted: True marks a key that may be attended to.")
@@ -267,7 +267,7 @@ def masked_rows(masked_softmax):
 def masked_keys_are_exactly_zero(masked_softmax):
     """The scores are so low that a "large negative number" is not below them."""
     scores = torch.tensor([[-20_000.0, -20_001.0, 0.0]])
-    answer = masked_softmax(scores, torch.tensor([[True, True, False]]))
+    answer = masked_softmax(scores.clone(), torch.tensor([[True, True, False]]))
     found = [round(value, 2) for value in answer[0].tolist()]
     expect(
         is_close(answer, torch.tensor([[0.7311, 0.2689, 0.0]]), 1e-4),
@@ -280,7 +280,7 @@ def masked_keys_are_exactly_zero(masked_softmax):
 def all_masked_rows_are_zero(masked_softmax):
     scores, mask = random_numbers(3, 2, 1, 3, 4), torch.ones(2, 1, 3, 4, dtype=torch.bool)
     mask[1, :, 2] = False
-    answer = masked_softmax(scores, mask)
+    answer = masked_softmax(scores.clone(), mask.clone())
     expect(
         not bool(answer.isnan().any()),
         "A row with every key masked became nan, because it divides 0 by 0. Set such a row to zeros, for example with "
@@ -299,7 +299,7 @@ def half_precision_and_broadcasting(masked_softmax):
     scores = random_numbers(4, 2, 3, 5, 5).half()
     mask = torch.tensor([[True] * 5, [True] * 3 + [False] * 2])[:, None, None, :]  # (B, 1, 1, T)
     try:
-        answer = masked_softmax(scores, mask)
+        answer = masked_softmax(scores.clone(), mask.clone())
     except RuntimeError as error:
         overflow = "The scores may be float16, whose largest number is 65504: -1e9 does not fit, but -math.inf does."
         shape = "The mask may be (B, 1, 1, T), for scores (B, H, T, T): masked_fill and torch.where broadcast."

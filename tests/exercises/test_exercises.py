@@ -94,6 +94,38 @@ def test_common_mistakes_get_the_right_hint(module, name):
         assert hint in result.message
 
 
+IN_PLACE = {
+    ("nb03", "softmax"): """
+def softmax(x):
+    x -= x.amax(-1, keepdim=True)
+    x.exp_()
+    return x / x.sum(-1, keepdim=True)
+""",
+    ("nb03", "softmax_gradient"): """
+def softmax_gradient(a, g):
+    g -= (a * g).sum(-1, keepdim=True)
+    return a * g
+""",
+    ("nb04", "masked_softmax"): """
+def masked_softmax(scores, mask):
+    scores.masked_fill_(~mask, float("-inf"))
+    return scores.softmax(-1).nan_to_num(0.0)
+""",
+    ("nb04", "mean_vector"): """
+def mean_vector(states, real):
+    states[~real] = 0.0
+    return states.sum(1) / real.sum(1, keepdim=True)
+""",
+}
+
+
+@pytest.mark.parametrize(("module", "name"), IN_PLACE)
+def test_right_answer_may_overwrite_its_arguments(module, name):
+    check = importlib.import_module(f"bertlab.exercises.{module}").check
+    result = check(run_code(IN_PLACE[module, name], name), name)
+    assert result.state == "right", result.message
+
+
 WITH_BUGS = [
     (module, name)
     for module in MODULES

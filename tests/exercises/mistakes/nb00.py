@@ -126,6 +126,32 @@ def pad(rows):
 """,
         "Ids are whole numbers",
     ),
+    (
+        "pad",
+        """
+import torch
+
+def pad(rows):
+    longest = max(len(row) for row in rows)
+    for row in rows:
+        row += [0] * (longest - len(row))
+    ids = torch.tensor(rows)
+    return ids, (ids != 0).long()
+""",
+        "changed the lists",
+    ),
+    (
+        "train_step",
+        """
+def train_step(model, batch, optimizer):
+    loss = model(batch).loss
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+""",
+        "model(**batch)",
+    ),
     ("pad", "import torch\n\ndef pad(rows):\n    return torch.tensor(rows)\n", "raised ValueError"),
     (
         "train_step",
