@@ -35,7 +35,7 @@ def majority_of_zeros(majority):
 
 
 def majority_of_three(majority):
-    share = as_share(majority([2, 2, 1, 0, 2, 1]))
+    share = as_number(majority([2, 2, 1, 0, 2, 1]))
     expect(
         is_close(share, 0.5),
         "There may be more than two classes. Half of the labels 2, 2, 1, 0, 2, 1 are 2. Your function returns "
@@ -156,7 +156,7 @@ class OneWeight(nn.Module):
     def count_backward(self, gradient: Tensor) -> None:
         self.backwards += 1
 
-    def forward(self, input_ids=None, labels=None) -> SimpleNamespace:
+    def forward(self, input_ids=None, attention_mask=None, labels=None) -> SimpleNamespace:
         expect(not isinstance(input_ids, dict), "Unpack the batch into named arguments: model(**batch).")
         expect(labels is not None, "The model was called without labels, so there is no loss. Pass it the whole batch.")
         return SimpleNamespace(loss=self.w * self.w, logits=self.w)

@@ -216,6 +216,14 @@ def learns_several_merges(answer):
     got = as_merges(answer(dict(TOY_WORDS), 3, score_by_ratio))
     expect(len(got) == 3, f"Three merges were asked for, and you return {len(got)}.")
     expect(len(set(got)) == 3, "You chose the same pair again. After a merge, replace the splits and count again.")
+    expect(
+        got[2] != ("##u", "##g"),
+        "You counted only once, at the start. After a merge the words consist of other pieces: count again each time.",
+    )
+    expect(
+        got[1] != ("##u", "##gs"),
+        "Of several pairs with the highest score you took the last. Take the one that was counted first, as max does.",
+    )
     again = as_merges(answer({"sat": 9, "cat": 8, "hat": 2, "hats": 5}, 2, score_by_ratio))
     expect(
         again[1:] != [("sa", "##t")],

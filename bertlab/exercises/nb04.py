@@ -95,7 +95,12 @@ def split_answer(answer: object, x: Tensor, heads: int) -> tuple[Tensor, Tensor]
 
 def heads_without_a_mask(multi_head_attention):
     layer, x = make_attention(), random_numbers(31, 2, 5, 6)
-    output, weights = split_answer(multi_head_attention(layer, x), x, 2)
+    try:
+        answer = multi_head_attention(layer, x)
+    except (TypeError, AttributeError) as error:
+        no_mask = "Without a mask every key may be read: if mask is None, leave the scores as they are."
+        raise Hint(f"{no_mask} Python's error: {error}") if "NoneType" in str(error) else error from None
+    output, weights = split_answer(answer, x, 2)
     right, right_weights = attend_in_heads(layer, x)
     q, k = layer.query(x), layer.key(x)
     straight = [y.view(2, 2, 5, 3) for y in (q, k)]
@@ -271,8 +276,9 @@ def masked_keys_are_exactly_zero(masked_softmax):
     found = [round(value, 2) for value in answer[0].tolist()]
     expect(
         is_close(answer, torch.tensor([[0.7311, 0.2689, 0.0]]), 1e-4),
-        f"With the scores -20000, -20001 and a masked 0 the weights are 0.73, 0.27 and 0; yours are {found}. A number "
-        "such as -10000 is not below every score, but -math.inf is.",
+        f"With the scores -20000, -20001 and a masked 0 the weights are 0.73, 0.27 and 0; yours are {found}. The "
+        "masked score is the largest and must not take part in a maximum. A number such as -10000 is not below every "
+        "score, but -math.inf is.",
     )
     expect(float(answer[0, 2]) == 0, "A masked key has a weight of exactly 0, not of nearly 0.")
 

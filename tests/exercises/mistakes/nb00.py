@@ -29,7 +29,7 @@ def majority(labels):
     ones = sum(labels) / len(labels)
     return max(ones, 1 - ones)
 """,
-        "is not a share",
+        "more than two classes",
     ),
     (
         "majority",
@@ -151,6 +151,18 @@ def train_step(model, batch, optimizer):
     return loss.item()
 """,
         "model(**batch)",
+    ),
+    (
+        "train_step",
+        """
+def train_step(model, batch, optimizer):
+    loss = model(batch["input_ids"], batch["labels"]).loss
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+""",
+        "called without labels",
     ),
     ("pad", "import torch\n\ndef pad(rows):\n    return torch.tensor(rows)\n", "raised ValueError"),
     (

@@ -418,6 +418,39 @@ def learn_merges(words, merges, score):
         "returns nothing",
     ),
     (
+        "learn_merges",
+        """
+from bertlab.exercises import nb01
+
+def learn_merges(words, merges, score):
+    learned = []
+    pieces, pairs = nb01.count_pieces({word: nb01.split_letters(word) for word in words}, words)
+    for _ in range(min(merges, len(pairs))):
+        learned.append(max(pairs, key=lambda pair: score(pairs[pair], pieces[pair[0]], pieces[pair[1]])))
+        del pairs[learned[-1]]
+    return learned
+""",
+        "You counted only once",
+    ),
+    (
+        "learn_merges",
+        """
+from bertlab.exercises import nb01
+
+def learn_merges(words, merges, score):
+    splits, learned = {word: nb01.split_letters(word) for word in words}, []
+    for _ in range(merges):
+        pieces, pairs = nb01.count_pieces(splits, words)
+        if not pairs:
+            break
+        best = sorted(pairs, key=lambda pair: score(pairs[pair], pieces[pair[0]], pieces[pair[1]]))[-1]
+        splits = {word: nb01.merge_neighbours(split, *best) for word, split in splits.items()}
+        learned.append(best)
+    return learned
+""",
+        "Take the one that was counted first",
+    ),
+    (
         "frame_pair",
         """
 def frame_pair(first, second):

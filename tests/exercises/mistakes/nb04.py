@@ -364,4 +364,24 @@ def padding_mask(ids, pad_id=0):
 """,
         "The shape must be (B, 1, 1, T)",
     ),
+    (
+        "masked_softmax",
+        """
+def masked_softmax(scores, mask):
+    powers = (scores - scores.amax(-1, keepdim=True)).exp() * mask
+    return powers / powers.sum(-1, keepdim=True).clamp(min=1e-9)
+""",
+        "must not take part in a maximum",
+    ),
+    (
+        "multi_head_attention",
+        """
+def multi_head_attention(layer, x, mask=None):
+    split = lambda y: y.unflatten(-1, (layer.heads, -1)).transpose(1, 2)
+    q, k, v = split(layer.query(x)), split(layer.key(x)), split(layer.value(x))
+    weights = (q @ k.mT / q.size(-1) ** 0.5).masked_fill(~mask, float("-inf")).softmax(-1)
+    return layer.output((weights @ v).transpose(1, 2).flatten(2)), weights
+""",
+        "if mask is None",
+    ),
 ]
