@@ -8,7 +8,8 @@ works in eval mode or on a copy, and restores the random state.
 
 import copy
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import zip_longest
 
 import torch
 from torch import Tensor, nn
@@ -156,6 +157,101 @@ def check_decay(optimizer: torch.optim.Optimizer, model: nn.Module) -> int:
     return sum(value > 0 for value in decay.values())
 
 
+def check_classes(model: nn.Module, batch: Batch, name: str = "labels") -> list[int]:
+    """Every class must teach: where all labels `batch[name]` that are given are one class, the loss must be finite
+    and have a gradient. Returns the classes. Found by it: an `ignore_index` that is a class."""
+    classes = batch[name][batch[name] != IGNORE].unique().tolist()
+    for number in classes:
+        learner = copy.deepcopy(model).eval()
+        with torch.random.fork_rng([]):
+            loss = learner(**{**batch, name: batch[name].masked_fill(batch[name] != IGNORE, number)}).loss
+            loss.backward()
+        gradients = [part.grad for part in learner.parameters() if part.grad is not None]
+        if not loss.isfinite() or not any(bool(gradient.abs().max() > 0) for gradient in gradients):
+            raise CheckError(f"a batch in which each label is {number} teaches nothing, its loss is {float(loss.detach()):.3f}: does "
+                             "the loss ignore this class?")  # fmt: skip
+    return classes
+
+
+def check_accumulation(
+    model: nn.Module, batch: Batch, backward: Callable[[nn.Module, list[Batch]], object], parts: int = 2,
+    tolerance: float = 1e-4,
+) -> float:  # fmt: skip
+    """`backward(model, list of batches)` must leave the gradients that one large batch leaves.
+
+    `batch` is cut into `parts`, which must differ in how many labels they have. Returns the largest difference, as a
+    share of the largest gradient. Found by it: a mean of means, a division forgotten, or gradients that are not zero.
+    """
+    pieces = [dict(zip(batch, values, strict=True)) for values in
+              zip(*(tensor.chunk(parts) for tensor in batch.values()), strict=True)]  # fmt: skip
+    if len({int((piece["labels"] != IGNORE).sum()) for piece in pieces}) == 1:
+        raise ValueError("all parts have the same number of labels: every average would pass")
+    whole, accumulated = copy.deepcopy(model).eval(), copy.deepcopy(model).eval()
+    with torch.random.fork_rng([]):
+        whole(**batch).loss.backward()
+        backward(accumulated, pieces)
+    pairs = [(a.grad, torch.zeros_like(a) if b.grad is None else b.grad) for a, b in
+             zip(whole.parameters(), accumulated.parameters(), strict=True) if a.grad is not None]  # fmt: skip
+    worst = max(float((a - b).abs().max()) for a, b in pairs) / max(float(a.abs().max()) for a, _ in pairs)
+    if not worst <= tolerance:
+        raise CheckError(f"the gradients of {parts} parts differ from those of the whole batch by {worst:.2g} of the "
+                         "largest: divide by the labels of all parts, not part by part")  # fmt: skip
+    return worst
+
+
+def check_first_step(make_optimizer: Callable[[list[nn.Parameter]], torch.optim.Optimizer], rate: float) -> float:
+    """The first step of Adam must move each number by about `rate`, whatever its gradient. `make_optimizer(parameters)`
+    makes the optimizer. Returns the largest step as a multiple of the rate. Found by it: moments without their
+    correction, which step 3.2 times too far; a factor in the rate."""
+    part = nn.Parameter(torch.zeros(3))
+    optimizer = make_optimizer([part])
+    part.grad = torch.tensor([0.5, -1.0, 50.0])
+    optimizer.step()
+    moved = float(part.detach().abs().max()) / rate
+    if not 0.9 < moved < 1.1:
+        raise CheckError(
+            f"the first step is {moved:.2f} times the rate: are the moments corrected for their start at 0?"
+        )
+    return moved
+
+
+def check_norms(model: nn.Module) -> int:
+    """Before training, each LayerNorm must scale by 1 and shift by 0. Returns how many there are. Found by it: an
+    initialisation that draws all parameters alike."""
+    norms = {name: part for name, part in model.named_modules() if isinstance(part, nn.LayerNorm)}
+    wrong = [name for name, part in norms.items() if bool((part.weight != 1).any()) or bool((part.bias != 0).any())]
+    if wrong:
+        raise CheckError(f"{shorten(wrong)}: a fresh LayerNorm has weights 1 and biases 0")
+    return len(norms)
+
+
+def check_resume(
+    make: Callable[[], tuple[nn.Module, torch.optim.Optimizer]],
+    step: Callable[[nn.Module, torch.optim.Optimizer, int], object],
+    save: Callable[[nn.Module, torch.optim.Optimizer], object],
+    load: Callable[[object, nn.Module, torch.optim.Optimizer], object],
+    steps: int = 3,
+) -> None:
+    """A run that is saved after some steps, loaded into fresh parts and continued must equal one that was not stopped.
+
+    `make()` gives a model and its optimizer, the same each time; `step(model, optimizer, number)` takes a step. Found
+    by it: moments, a rate, random numbers or a position in the data that a checkpoint lacks.
+    """
+    straight, resumed = make(), make()
+    for number in range(2 * steps):
+        step(*straight, number)
+    for number in range(steps):
+        step(*resumed, number)
+    state, resumed = save(*resumed), make()
+    load(state, *resumed)
+    for number in range(steps, 2 * steps):
+        step(*resumed, number)
+    for (name, a), b in zip(straight[0].named_parameters(), resumed[0].parameters(), strict=True):
+        if not torch.equal(a, b):
+            raise CheckError(f"{steps} steps after the run was resumed, {name} differs by "
+                             f"{float((a - b).detach().abs().max()):.2g}: what does the checkpoint lack?")  # fmt: skip
+
+
 # ---- Data ------------------------------------------------------------------------------------------------------------
 
 
@@ -226,6 +322,52 @@ def check_word_labels(labels: Sequence[int], word_ids: Sequence[int | None], wor
             raise CheckError(f"token {i}, {what}, has the label {label}; it must be {wanted}")
         seen.update(() if word is None else (word,))
     return len(seen)
+
+
+def check_collate(
+    model: nn.Module, collate: Callable[[list], Batch], rows: Sequence[object], tolerance: float = 1e-4
+) -> float:
+    """The first of the `rows` must get the same outputs collated alone as with the longer ones. Returns the largest
+    difference. `check_padding` makes a mask where there is none, so it cannot see what this finds: a collate function
+    that returns no mask."""
+    alone, together = (run(model, drop_labels(collate(list(chosen)))) for chosen in (rows[:1], rows))
+    length = collate(list(rows[:1]))["input_ids"].size(1)
+    if collate(list(rows))["input_ids"].size(1) == length:
+        raise ValueError("no row is longer than the first one: nothing is padded")
+    worst = 0.0
+    for name, tensor in alone.items():
+        other = together[name][:1]
+        other = other[:, :length] if tensor.dim() > 1 and tensor.size(1) == length else other
+        worst = max(worst, float((tensor - other).abs().max()))
+    if worst > tolerance:
+        raise CheckError(f"collated with longer rows, the first row's outputs change by {worst:.2g}: does the collate "
+                         "function return an attention_mask, with 0 at padding?")  # fmt: skip
+    return worst
+
+
+def check_ignored(compute_loss: Callable[[Tensor, Tensor, Tensor], Tensor], classes: int = 9) -> None:
+    """`compute_loss(logits (N, C), labels (N,), weights (N,))` must be the mean over the labels of weight 1, however
+    many of weight 0 there are. Found by it: a mean that is taken before the weights."""
+    generator = torch.Generator().manual_seed(0)
+    logits, labels = torch.randn(8, classes, generator=generator), torch.arange(8) % classes
+    weights = torch.tensor([1.0] * 5 + [0.0] * 3)
+    expected = float(nn.functional.cross_entropy(logits[:5], labels[:5]))
+    for count in (5, 6, 8):
+        loss = compute_loss(logits[:count], labels[:count], weights[:count])
+        if not abs(float(loss.mean()) - expected) < 1e-4:
+            raise CheckError(f"with {count - 5} labels of weight 0 beside 5 of weight 1 the loss is "
+                             f"{float(loss.mean()):.3f}; without them it is {expected:.3f}")  # fmt: skip
+
+
+def check_reload(before: Callable[[str], list], after: Callable[[str], list], texts: Iterable[str]) -> int:
+    """A tokenizer that was saved and loaded must cut every text as before. Returns how many texts were compared; give
+    some with capitals, accents and Chinese. Found by it: settings that are not in the vocabulary's file."""
+    count = 0
+    for count, text in enumerate(texts, 1):  # noqa: B007
+        for a, b in zip_longest(before(text), after(text)):
+            if a != b:
+                raise CheckError(f"{a!r} became {b!r} after loading, in {text!r:.60}: which setting is not saved?")
+    return count
 
 
 # ---- Parts -----------------------------------------------------------------------------------------------------------
