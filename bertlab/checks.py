@@ -168,8 +168,8 @@ def check_classes(model: nn.Module, batch: Batch, name: str = "labels") -> list[
             loss.backward()
         gradients = [part.grad for part in learner.parameters() if part.grad is not None]
         if not loss.isfinite() or not any(bool(gradient.abs().max() > 0) for gradient in gradients):
-            raise CheckError(f"a batch in which each label is {number} teaches nothing, its loss is {float(loss.detach()):.3f}: does "
-                             "the loss ignore this class?")  # fmt: skip
+            raise CheckError(f"a batch in which each label is {number} teaches nothing, its loss is "
+                             f"{float(loss.detach()):.3f}: does the loss ignore this class?")  # fmt: skip
     return classes
 
 
@@ -336,8 +336,7 @@ def check_collate(
         raise ValueError("no row is longer than the first one: nothing is padded")
     worst = 0.0
     for name, tensor in alone.items():
-        other = together[name][:1]
-        other = other[:, :length] if tensor.dim() > 1 and tensor.size(1) == length else other
+        other = together[name][:1, :length] if tensor.shape[1:2] == (length,) else together[name][:1]
         worst = max(worst, float((tensor - other).abs().max()))
     if worst > tolerance:
         raise CheckError(f"collated with longer rows, the first row's outputs change by {worst:.2g}: does the collate "

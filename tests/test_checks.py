@@ -8,12 +8,20 @@ from torch import nn
 from bertlab.batches import IGNORE
 from bertlab.checks import (
     CheckError,
+    check_accumulation,
     check_batch,
+    check_classes,
+    check_collate,
     check_decay,
+    check_first_step,
     check_gradients,
+    check_ignored,
     check_masking,
+    check_norms,
     check_overfit,
     check_padding,
+    check_reload,
+    check_resume,
     check_start,
     check_tied,
     check_word_labels,
@@ -266,3 +274,123 @@ def test_labels_of_words():
     ):
         with pytest.raises(CheckError, match=message):
             check_word_labels(labels, WORD_IDS, [5, 6, 7])
+
+
+# ---- What the bug museum needs ---------------------------------------------------------------------------------------
+
+
+def test_a_class_that_teaches_nothing_is_found():
+    batch = make_batch(3)
+    assert check_classes(Broken(), batch) == [0, 1, 2]
+
+    class Ignoring(Broken):
+        def forward(self, labels=None, **inputs):
+            logits = super().forward(**inputs).logits
+            return Output(loss=nn.functional.cross_entropy(logits, labels, ignore_index=0), logits=logits)
+
+    with pytest.raises(CheckError, match="each label is 0 teaches nothing, its loss is nan"):
+        check_classes(Ignoring(), batch)
+
+
+def accumulate(model, batches):
+    counts = [(batch["labels"] != IGNORE).sum() for batch in batches]
+    for batch, count in zip(batches, counts, strict=True):
+        (model(**batch).loss * count / sum(counts)).backward()
+
+
+def average_means(model, batches):
+    for batch in batches:
+        (model(**batch).loss / len(batches)).backward()
+
+
+def forget(model, batches):
+    return None
+
+
+def test_means_of_means_are_found():
+    model, batch = MODELS["our tagger"][0], make_batch(4)
+    with pytest.raises(ValueError, match="every average would pass"):
+        check_accumulation(model, batch, accumulate)
+    batch["labels"][:2, 2:] = IGNORE
+    assert check_accumulation(model, batch, accumulate) < 1e-5
+    assert all(part.grad is None for part in model.parameters())
+    for wrong in (average_means, forget):
+        with pytest.raises(CheckError, match="gradients of 2 parts"):
+            check_accumulation(model, batch, wrong)
+
+
+def test_a_first_step_that_is_too_long_is_found():
+    assert check_first_step(lambda parts: torch.optim.AdamW(parts, lr=0.01), 0.01) == pytest.approx(1, abs=1e-3)
+    with pytest.raises(CheckError, match="10.00 times the rate"):
+        check_first_step(lambda parts: torch.optim.Adam(parts, lr=0.1), 0.01)
+
+
+def test_norms_that_were_drawn_are_found():
+    model = Classifier(CONFIG, num_labels=3)
+    assert check_norms(model) == 5
+    nn.init.normal_(model.bert.layers[1].attention_norm.weight)
+    with pytest.raises(CheckError, match=r"bert\.layers\.1\.attention_norm: a fresh LayerNorm"):
+        check_norms(model)
+
+
+def make_run():
+    torch.manual_seed(0)
+    model = Classifier(CONFIG, num_labels=3).eval()  # without dropout
+    return model, torch.optim.AdamW(model.parameters(), lr=1e-3)
+
+
+def take_step(model, optimizer, number):
+    optimizer.zero_grad()
+    model(**{name: tensor.roll(number, 0) for name, tensor in make_batch(3).items()}).loss.backward()
+    optimizer.step()
+
+
+def save_run(model, optimizer):
+    return model.state_dict(), optimizer.state_dict()
+
+
+def load_run(state, model, optimizer):
+    model.load_state_dict(state[0])
+    optimizer.load_state_dict(state[1])
+
+
+def test_a_run_that_forgets_its_optimizer_is_found():
+    check_resume(make_run, take_step, save_run, load_run)
+    with pytest.raises(CheckError, match="after the run was resumed"):
+        check_resume(make_run, take_step, save_run, lambda state, model, _: model.load_state_dict(state[0]))
+
+
+def test_batches_without_a_mask_are_found():
+    rows = [[2, 7, 8, 3], [2, 9, 10, 11, 12, 13, 3]]
+
+    def collate(rows, with_mask=True):
+        ids = nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True)
+        return {"input_ids": ids} | ({"attention_mask": (ids > 0).long()} if with_mask else {})
+
+    for name in ("our tagger", "their classifier"):
+        model = MODELS[name][0]
+        assert check_collate(model, collate, rows, tolerance=1e-5) < 1e-5
+        with pytest.raises(CheckError, match="collated with longer rows"):
+            check_collate(model, lambda rows: collate(rows, False), rows, tolerance=1e-5)
+        with pytest.raises(ValueError, match="nothing is padded"):
+            check_collate(model, collate, rows[::-1])
+
+
+def test_weights_after_the_mean_are_found():
+    def right(logits, labels, weights):
+        losses = nn.functional.cross_entropy(logits, labels, reduction="none")
+        return (losses * weights).sum() / weights.sum()
+
+    check_ignored(right)
+    with pytest.raises(CheckError, match="with 1 labels of weight 0"):
+        check_ignored(lambda a, b, weights: (nn.functional.cross_entropy(a, b) * weights).sum() / weights.sum())
+
+
+def test_a_tokenizer_that_was_loaded_otherwise_is_found(tmp_path):
+    tokenizer = WordPiece([*WORDS[:5], "Rose", "rose"], lower=False)
+    tokenizer.save(tmp_path)
+    assert check_reload(tokenizer.tokenize, WordPiece.load(tmp_path).tokenize, ["Rose rose", "rose"]) == 2
+    with pytest.raises(CheckError, match="'Rose' became 'rose' after loading"):
+        check_reload(tokenizer.tokenize, WordPiece(tokenizer.vocab).tokenize, ["rose", "a Rose"])
+    with pytest.raises(CheckError, match="became None"):
+        check_reload(str.split, lambda text: text.split()[:-1], ["one two"])

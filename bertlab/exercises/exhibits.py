@@ -188,3 +188,4 @@ FAULTY = SimpleNamespace(
 )  # fmt: skip
 READY = {f.__name__: f for f in (pair_loss, join_pieces, load_tokenizer, collate, choose_tokens, mlm_loss,
                                  backward_in_parts, load_run, group_parameters, init_weights, adam_step)}  # fmt: skip
+RIGHT = SimpleNamespace(**READY)

@@ -130,6 +130,29 @@ def make_tag_batch(
     return batch, numbers
 
 
+def make_word_batch(
+    rows: Sequence[Sequence[int]], generator: torch.Generator, choose: Callable[[Tensor, torch.Generator], Tensor]
+) -> dict[str, Tensor]:
+    """Rows in which the tokens that `choose(ids, generator)` gives as (B, T) are masked, and are the labels."""
+    ids = pad(rows)
+    chosen = choose(ids, generator)
+    return {
+        "input_ids": ids.masked_fill(chosen, TOKENIZER.mask_id),
+        "attention_mask": (ids != TOKENIZER.pad_id).long(),
+        "labels": ids.masked_fill(~chosen, IGNORE),
+    }
+
+
+def make_thing_batch(texts: Sequence[str]) -> dict[str, Tensor]:
+    """Sentences in which the thing alone, which follows from the verb, is masked."""
+    return make_word_batch([encode(text) for text in texts], torch.Generator(), mark_thing)
+
+
+def mark_thing(ids: Tensor, generator: torch.Generator) -> Tensor:
+    """The fifth word of each sentence: (B, T)."""
+    return (torch.arange(ids.size(1)) == 5).expand_as(ids)
+
+
 # ---- Models and training ---------------------------------------------------------------------------------------------
 
 
@@ -187,6 +210,18 @@ def score(model: nn.Module, batch: Mapping[str, Tensor]) -> float:
         guessed = model(**drop_labels(batch)).logits.argmax(-1)
     given = batch["labels"] != IGNORE
     return 100 * float((guessed == batch["labels"])[given].float().mean())
+
+
+def tag(
+    tagger: nn.Module, sentences: Sequence[tuple[list[str], list[str]]], tokenizer: WordPiece = TOKENIZER
+) -> list[tuple[list[str], list[str], list[int | None]]]:
+    """Of each sentence the tags that are predicted and those that are right, a tag a token, and the word of each."""
+    batch, numbers = make_tag_batch(sentences, tokenizer, every_piece=True)
+    with eval_mode(tagger):
+        guessed = tagger(**drop_labels(batch)).logits.argmax(-1).tolist()
+    right = batch["labels"].clamp(min=0).tolist()  # O at [CLS] and [SEP]
+    return [([TAGS[n] for n in a[: len(words)]], [TAGS[n] for n in b[: len(words)]], words)
+            for a, b, words in zip(guessed, right, numbers, strict=True)]  # fmt: skip
 
 
 def smooth(values: Sequence[float], width: int = 10) -> list[float]:
