@@ -186,7 +186,7 @@ def norms_start_at_1(init_weights):
     torch.manual_seed(0)
     model = make_classifier().apply(init_weights)
     hold(checks.check_norms, model)
-    std = float(model.bert.embeddings.words.weight.std())
+    std = model.bert.embeddings.words.weight.std().item()
     expect(0.018 < std < 0.022, f"The embeddings must still be drawn with a standard deviation of 0.02, not {std:.3f}.")
     expect(bool((model.output.bias == 0).all()), "The bias of a linear layer starts at 0.")
 
