@@ -4,6 +4,7 @@ Dimension letters: B rows of a batch, T tokens of its longest row, N labels, C c
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 
 import numpy as np
 import torch
@@ -33,7 +34,7 @@ WORDS = sorted({w for topic in TOPICS for part in topic for w in part} | {w for 
                {s.title() for s in SYLLABLES} | {"##" + s for s in SYLLABLES})  # fmt: skip
 TOKENIZER = WordPiece(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS], lower=False)
 SPECIAL = [TOKENIZER.pad_id, TOKENIZER.unk_id, TOKENIZER.cls_id, TOKENIZER.sep_id, TOKENIZER.mask_id]
-CONFIG = BertConfig(vocab_size=len(TOKENIZER), hidden_size=48, num_hidden_layers=2, num_attention_heads=2,
+CONFIG = BertConfig(vocab_size=len(TOKENIZER), hidden_size=48, num_hidden_layers=1, num_attention_heads=2,
                     intermediate_size=96, max_position_embeddings=64, hidden_dropout_prob=0.0,
                     attention_probs_dropout_prob=0.0, initializer_range=0.05)  # fmt: skip
 
@@ -91,9 +92,15 @@ def write_names(count: int, seed: int) -> list[tuple[list[str], list[str]]]:
 # ---- Batches ---------------------------------------------------------------------------------------------------------
 
 
+@cache
+def cut_word(word: str, tokenizer: WordPiece = TOKENIZER) -> list[int]:
+    """The ids of a word's pieces."""
+    return tokenizer.convert_tokens_to_ids(tokenizer.tokenize(word))
+
+
 def encode(text: str, tokenizer: WordPiece = TOKENIZER) -> list[int]:
     """The ids of a sentence, with [CLS] and [SEP]."""
-    return [tokenizer.cls_id, *tokenizer.convert_tokens_to_ids(tokenizer.tokenize(text)), tokenizer.sep_id]
+    return [tokenizer.cls_id, *(i for word in text.split() for i in cut_word(word, tokenizer)), tokenizer.sep_id]
 
 
 def pad(rows: Sequence[Sequence[int]], value: int = 0, width: int = 0) -> Tensor:
@@ -119,7 +126,7 @@ def make_tag_batch(
     """Rows with the tag of a word on its first piece, or on `every_piece`; and of each token the number of its word."""
     rows, labels, numbers = [], [], []
     for words, tags in sentences:
-        pieces = [tokenizer.tokenize(word) for word in words]
+        pieces = [cut_word(word, tokenizer) for word in words]
         own = [None, *(n for n, word in enumerate(pieces) for _ in word), None]
         rows.append(encode(" ".join(words), tokenizer))
         first = [word is not None and (every_piece or own.index(word) == i) for i, word in enumerate(own)]
@@ -191,7 +198,7 @@ def fit(
 ) -> tuple[list[float], list[float]]:
     """Train with AdamW on `make_batch(0)`, `make_batch(1)` ... Returns the losses, and what `measure` says every few
     steps."""
-    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.01, fused=True)
     losses, measured = [], []
     for step in range(steps):
         if measure is not None and step % every == 0:
