@@ -188,6 +188,8 @@ def import_names(node: ast.AST) -> Iterator[tuple[str, object]]:
     if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "bertlab":
         module = import_module(node.module)
         for alias in node.names:
+            if not hasattr(module, alias.name) and hasattr(module, "__path__"):
+                import_module(f"{node.module}.{alias.name}")  # a module of a wing
             assert hasattr(module, alias.name), f"{node.module} has no {alias.name}"
             yield alias.asname or alias.name, getattr(module, alias.name)
     elif isinstance(node, ast.Import):
