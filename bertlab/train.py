@@ -77,7 +77,7 @@ class TrainConfig:
     beta2: float = 0.999
     epsilon: float = 1e-6  # BERT's; PyTorch's own default is 1e-8
     clip: float = 1.0  # the largest norm of the gradient; 0 does not clip
-    accumulate: int = 1  # batches per step
+    accumulate: int = 1  # batches per step; each counts the same, however many labels it has (notebook 18, exhibit 7)
     precision: str = "auto"  # "no" (float32), "fp16", "bf16"; auto: what this machine multiplies fastest
     seed: int = 0  # of dropout
     log_every: int = 10  # steps
