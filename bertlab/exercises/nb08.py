@@ -1,18 +1,20 @@
-"""The exercises of notebook 08, NSP: joining a pair, the two losses, pairs within one document."""
+"""The exercises of notebook 08, NSP: rows of two sentences, joining a pair, the joint loss, leak-free rows, order."""
 
 import random
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from . import Exercise, Hint, expect, make_check
+from . import Exercise, Hint, expect, make_check, make_use
 from .comparing import is_close
+from .pair_references import compute_joint_loss, join_two, pair_with_alike, pair_with_any, swap_half
 
 CLS, SEP = 2, 3
 
 
-# ---- join ------------------------------------------------------------------------------------------------
+# ---- join_pair ------------------------------------------------------------------------------------------------
 
 
 def as_two_lists(answer: object) -> tuple[list[int], list[int]]:
@@ -24,8 +26,8 @@ def as_two_lists(answer: object) -> tuple[list[int], list[int]]:
     return ids, segments
 
 
-def ids_of_a_pair(join):
-    ids, segments = as_two_lists(join([10, 11], [20, 21, 22], CLS, SEP))
+def ids_of_a_pair(join_pair):
+    ids, segments = as_two_lists(join_pair([10, 11], [20, 21, 22], CLS, SEP))
     expected = [CLS, 10, 11, SEP, 20, 21, 22, SEP]
     expect(ids != expected[:-1], "The last [SEP] is missing: BERT ends both segments with one.")
     expect(ids != [CLS, 10, 11, 20, 21, 22, SEP], "The [SEP] between A and B is missing.")
@@ -35,8 +37,8 @@ def ids_of_a_pair(join):
     expect(len(segments) == len(ids), f"You return {len(ids)} ids, but {len(segments)} segments. Each id has one.")
 
 
-def segments_of_a_pair(join):
-    _, segments = as_two_lists(join([10, 11], [20, 21, 22], CLS, SEP))
+def segments_of_a_pair(join_pair):
+    _, segments = as_two_lists(join_pair([10, 11], [20, 21, 22], CLS, SEP))
     expect(
         segments != [0, 0, 0, 1, 1, 1, 1, 1],
         "The first [SEP] ends A and belongs to it: its segment is 0. Only the tokens after it are in segment 1.",
@@ -46,9 +48,9 @@ def segments_of_a_pair(join):
     expect(segments == [0, 0, 0, 0, 1, 1, 1, 1], "[CLS] A [SEP] is segment 0, and B [SEP] is segment 1.")
 
 
-def lists_are_left_alone(join):
+def lists_are_left_alone(join_pair):
     a, b = [10, 11], [20]
-    join(a, b, CLS, SEP)
+    join_pair(a, b, CLS, SEP)
     expect((a, b) == ([10, 11], [20]), "Your function changed the lists that were passed. Make new ones.")
 
 
@@ -81,7 +83,7 @@ def both_losses_count(pretraining_loss):
     no_zero = compute_mean_loss(mlm.flatten(0, 1), torch.where(labels == 0, -100, labels).flatten())
     expect(
         not is_close(loss, words + dropped) and not is_close(loss, no_zero + dropped),
-        "Your loss ignores the pairs with label 0. This is the bug of section 4: look at ignore_index.",
+        "Your loss ignores the pairs with label 0. Look at ignore_index: which labels may be ignored?",
     )
     expect(not is_close(loss, no_zero + pairs), "Word 0 is a word like any other. Only the label -100 is ignored.")
     expect(not is_close(loss, (words + pairs) / 2), "BERT adds the two losses. You took their mean.")
@@ -109,61 +111,207 @@ def nothing_asked_is_no_loss(pretraining_loss):
     expect(is_close(loss, pairs), "A batch in which no word is masked has the loss of its pairs alone, and not nan.")
 
 
-# ---- hard_pairs ------------------------------------------------------------------------------------------
+# ---- make_pairs, fair_pairs, order_pairs: rows from documents ------------------------------------------------
 
 DOCUMENTS = [[f"{name}{number}" for number in range(size)] for name, size in (("a", 6), ("b", 2), ("c", 3), ("d", 1))]
+KINDS = ["letter", "poem", "letter", "poem", "poem"]
+ALIKE = [[f"{name}{number}" for number in range(size)] for name, size in zip("abcde", (6, 2, 3, 4, 3), strict=True)]
 
 
-def run_hard_pairs(hard_pairs, documents: list[list[str]], seed: int) -> list[tuple[str, str, int]]:
-    """The rows of the answer. Raises Hint when it is something else."""
-    rows = hard_pairs(documents, random.Random(seed))
+def check_rows(rows: object, documents: list[list[str]]) -> list[tuple[str, str, int]]:
+    """The rows of the answer. Raises Hint unless they are triples of two sentences of the documents and 0 or 1."""
     expect(isinstance(rows, list) and rows, "Return a list of rows (a, b, label).")
     expect(all(isinstance(row, tuple | list) and len(row) == 3 for row in rows), "Each row is a triple (a, b, label).")
+    expect(all(label in (0, 1) for _, _, label in rows), "The label is 0, B follows A, or 1, it does not.")
+    known = {sentence for document in documents for sentence in document}
+    strange = [part for row in rows for part in row[:2] if not isinstance(part, str) or part not in known]
+    expect(not strange, f"{strange[:1]} is not one of the sentences.")
     return rows
 
 
-def one_row_a_neighbour(hard_pairs):
-    rows = run_hard_pairs(hard_pairs, DOCUMENTS, 0)
-    firsts = sorted(a for a, _, _ in rows)
-    expected = sorted([f"a{i}" for i in range(5)] + ["c0", "c1"])
+def follows(a: str, b: str) -> bool:
+    """Is B the sentence after A? The sentences here are called a0, a1, ..."""
+    return a[0] == b[0] and int(b[1:]) == int(a[1:]) + 1
+
+
+def check_firsts(firsts: list[str], documents: list[list[str]]) -> None:
+    """Each sentence that another one follows is once the A of a row."""
+    last = {document[-1] for document in documents}
+    expect(not last & set(firsts), f"Nothing follows {min(last)}, the last sentence of its document: it cannot be A.")
+    expected = sorted(sentence for document in documents for sentence in document[:-1])
     expect(
-        not any(a.startswith("b") for a in firsts),
-        "A document of two sentences has no sentence for a random B: there are only A and the sentence that follows "
-        "it.",
+        sorted(firsts) == expected,
+        f"Each sentence that another one follows is A exactly once. Expected {expected}, got {sorted(firsts)}.",
     )
-    expect("a5" not in firsts and "c2" not in firsts, "Nothing follows the last sentence, so it cannot be an A.")
+
+
+def check_random_bs(rows: list[tuple[str, str, int]]) -> None:
+    """A row with label 0 is a sentence and the next one; with label 1, B is from another document."""
     expect(
-        firsts == expected,
-        f"Each sentence that another one follows is A once. Expected {expected}, got {firsts}.",
+        not all(label == follows(a, b) for a, b, label in rows),
+        "Your labels are the wrong way round. Label 0 means that B follows A, label 1 that B is random.",
     )
+    for a, b, label in rows:
+        expect(
+            label == 0 or a[0] != b[0],
+            f"The random B of {a} is {b}. It must come from another document, or it may even be the true B.",
+        )
+        expect(label == 1 or follows(a, b), f"{b} does not follow {a}, but its label is 0.")
 
 
-def labels_mean_what_they_should(hard_pairs):
-    wrong = 0
-    for seed in range(40):
-        for a, b, label in run_hard_pairs(hard_pairs, DOCUMENTS, seed):
-            expect(label in (0, 1), f"The label is 0 or 1, and yours is {label!r}.")
-            expect(a != b, "A random B was A itself. This is too easy to recognise, so the model would learn nothing.")
-            expect(a[0] == b[0], f"{b} is not from the document of {a}, so its topic gives the answer away.")
-            follows = int(b[1:]) == int(a[1:]) + 1
-            expect(not (label == 1 and follows), f"{b} follows {a}, but the label says that it is random.")
-            wrong += label == 0 and not follows
-    expect(wrong == 0, "Label 0 means that B follows A. Some of your rows with label 0 do not.")
-
-
-def half_are_random(hard_pairs):
-    long = [[f"e{i}" for i in range(2001)]]
-    rows = run_hard_pairs(hard_pairs, long, 1)
+def check_half(make: Callable[[random.Random], list]) -> None:
+    rows = make(random.Random(1))
     share = sum(label for _, _, label in rows) / len(rows)
-    expect(0.45 < share < 0.55, f"{100 * share:.0f}% of your rows are random. It should be about half.")
-    before = sum(int(b[1:]) < int(a[1:]) for a, b, label in rows if label == 1)
-    expect(before > 0, "A random B never comes before its A. It may be any other sentence of the document.")
-    first, again = (hard_pairs(long, random.Random(5)) for _ in range(2))
-    expect(first == again, "The same seed gives other rows the second time. Draw only from the rng that is passed.")
+    expect(
+        0.45 < share < 0.55,
+        f"{100 * share:.0f}% of your rows have label 1. Decide it anew for each row, half and half.",
+    )
+    expect(
+        make(random.Random(5)) == make(random.Random(5)),
+        "The same seed gives other rows the second time. Draw only from the rng that is passed, not from `random`.",
+    )
+
+
+def one_row_a_neighbour(make_pairs):
+    rows = check_rows(make_pairs(DOCUMENTS, random.Random(0)), DOCUMENTS)
+    check_firsts([a for a, _, _ in rows], DOCUMENTS)
+
+
+def random_from_another_document(make_pairs):
+    drawn = set()
+    for seed in range(300):
+        rows = check_rows(make_pairs(DOCUMENTS, random.Random(seed)), DOCUMENTS)
+        check_random_bs(rows)
+        drawn |= {b for a, b, label in rows if label == 1 and a[0] == "c"}
+    every = {sentence for document in DOCUMENTS for sentence in document if sentence[0] != "c"}
+    expect(
+        drawn == every,
+        f"In 300 tries, {sorted(every - drawn)[:1]} was never the random B of a sentence of document c. Every sentence "
+        "of every other document is possible.",
+    )
+
+
+def half_are_random(make_pairs):
+    long = [[f"{name}{i}" for i in range(1001)] for name in "ef"]
+    check_half(lambda rng: make_pairs(long, rng))
+
+
+def fair_rows(fair_pairs):
+    rows = check_rows(fair_pairs(ALIKE, KINDS, random.Random(0)), ALIKE)
+    check_firsts([a for a, _, _ in rows], ALIKE)
+
+
+def fair_random_bs(fair_pairs):
+    kind_of = {document[0][0]: kind for document, kind in zip(ALIKE, KINDS, strict=True)}
+    drawn = set()
+    for seed in range(300):
+        rows = check_rows(fair_pairs(ALIKE, KINDS, random.Random(seed)), ALIKE)
+        check_random_bs(rows)
+        for a, b, label in rows:
+            expect(
+                kind_of[a[0]] == kind_of[b[0]],
+                f"{a} is of the kind {kind_of[a[0]]}, its random B {b} of the kind {kind_of[b[0]]}. So the kind alone "
+                "gives the answer away.",
+            )
+            expect(
+                b[1:] != "0",
+                f"The random B {b} is the first sentence of its document. A true B never is, so first sentences would "
+                "give the answer away.",
+            )
+            drawn |= {b} if label else set()
+    every = {sentence for document in ALIKE for sentence in document[1:]}
+    expect(drawn == every, f"In 300 tries {sorted(every - drawn)[:1]} was never a random B, although it is possible.")
+
+
+def fair_distribution(fair_pairs):
+    sizes = (("e", 2), ("f", 202), ("g", 402))
+    documents = [[f"{name}{i}" for i in range(size)] for name, size in sizes]
+    rows = fair_pairs(documents, ["x"] * 3, random.Random(3))
+    check_rows(rows, documents)
+    short = sum(b[0] == "e" for a, b, label in rows if label and a[0] == "g")
+    share = short / max(1, sum(label for a, _, label in rows if a[0] == "g"))
+    expect(
+        share < 0.1,
+        f"Document e has 1 possible B and document f has 201, but {100 * share:.0f}% of the random Bs are that of e. "
+        "True Bs are spread evenly over sentences, not over documents: put all possible Bs of a kind into one list and "
+        "draw from it.",
+    )
+    check_half(lambda rng: fair_pairs(documents, ["x"] * 3, rng))
+
+
+def order_rows(order_pairs):
+    rows = check_rows(order_pairs(DOCUMENTS, random.Random(0)), DOCUMENTS)
+    for seed in range(20):
+        rows = check_rows(order_pairs(DOCUMENTS, random.Random(seed)), DOCUMENTS)
+        for a, b, label in rows:
+            expect(a[0] == b[0], f"{a} and {b} are of two documents. Both sentences are neighbours in one document.")
+            expect(
+                follows(a, b) or follows(b, a), f"{a} and {b} are no neighbours. Take each sentence with the next one."
+            )
+            expect(
+                label == int(follows(b, a)),
+                f"The row ({a}, {b}) has the label {label}. Label 0 is the order of the text, label 1 is swapped.",
+            )
+        check_firsts([a if label == 0 else b for a, b, label in rows], DOCUMENTS)
+
+
+def half_are_swapped(order_pairs):
+    long = [[f"e{i}" for i in range(2001)]]
+    check_half(lambda rng: order_pairs(long, rng))
+
+
+# ---- says_next, nsp_loss, random_sentence: find the bug ------------------------------------------------------
+
+
+def verdict_of_logits(says_next):
+    answer = says_next(torch.tensor([[3.0, -3.0], [-1.0, 2.0], [0.5, 0.2]]))
+    expect(isinstance(answer, Tensor) and answer.shape == (3,), "Return one verdict for each pair: (B,).")
+    expect(
+        answer.tolist() != [False, True, False],
+        "Every verdict is the wrong way round. Which of the two classes means that B follows A?",
+    )
+    expect(answer.tolist() == [True, False, True], "B follows A where class 0 has the higher score.")
+
+
+def loss_of_both_classes(nsp_loss):
+    logits = torch.tensor([[-3.0, 3.0]] * 4)
+    loss = nsp_loss(logits, torch.tensor([0, 1, 0, 1]))
+    expect(isinstance(loss, Tensor) and loss.dim() == 0, "Return one number, as a tensor without dimensions.")
+    expect(
+        not is_close(loss, F.cross_entropy(logits, torch.tensor([1, 1, 1, 1]))),
+        "A model that always says class 1 has nearly no loss, though it is wrong for half of these pairs. The pairs of "
+        "class 0 do not count.",
+    )
+    expect(
+        is_close(loss, F.cross_entropy(logits, torch.tensor([0, 1, 0, 1]))), "The mean over all four pairs is wrong."
+    )
+    padded = nsp_loss(logits, torch.tensor([0, 1, -100, -100]))
+    expect(is_close(padded, F.cross_entropy(logits[:2], torch.tensor([0, 1]))), "A label of -100 must not count.")
+
+
+def sentence_of_another_document(random_sentence):
+    few = [["a0", "a1", "a2"], ["b0", "b1"]]
+    for seed in range(40):
+        b = random_sentence(few, 0, random.Random(seed))
+        expect(
+            b not in few[0],
+            f"With two documents, the random sentence for document 0 was {b}, a sentence of document 0 itself. It may "
+            "even be the true next sentence, which then gets the label 1.",
+        )
+        expect(b in few[1], f"{b} is not a sentence of the other document.")
+    many = [[f"{name}0"] for name in "abcdef"]
+    drawn = {random_sentence(many, 2, random.Random(seed)) for seed in range(100)}
+    expect(drawn == {"a0", "b0", "d0", "e0", "f0"}, "Every other document must be possible, before and after this one.")
 
 
 EXERCISES = {
-    "join": Exercise(
+    "make_pairs": Exercise(
+        "Rows for next-sentence prediction: B follows A, or is any sentence of another document.",
+        2,
+        10,
+        (one_row_a_neighbour, half_are_random, random_from_another_document),
+    ),
+    "join_pair": Exercise(
         "Make a row from two sentences: the ids with [CLS] and [SEP], and the segment of each id.",
         1,
         5,
@@ -175,11 +323,29 @@ EXERCISES = {
         10,
         (both_losses_count, nothing_asked_is_no_loss),
     ),
-    "hard_pairs": Exercise(
-        "Pairs for a harder question: B follows A, or is another sentence of the same document.",
+    "fair_pairs": Exercise(
+        "Rows in which neither the kind of text nor a first sentence gives the answer away.",
         3,
         15,
-        (one_row_a_neighbour, labels_mean_what_they_should, half_are_random),
+        (fair_rows, fair_random_bs, fair_distribution),
+    ),
+    "order_pairs": Exercise(
+        "Rows for sentence order: two neighbours, in their order or swapped.", 1, 5, (order_rows, half_are_swapped)
     ),
 }
-check = make_check(EXERCISES)
+BUGS = {
+    "says_next": Exercise("Find the bug: does B follow A?", 1, 3, (verdict_of_logits,)),
+    "nsp_loss": Exercise("Find the bug: a loss for the pairs.", 1, 5, (loss_of_both_classes,)),
+    "random_sentence": Exercise("Find the bug: a sentence of another document.", 1, 5, (sentence_of_another_document,)),
+}
+check = make_check(EXERCISES | BUGS)
+use = make_use(
+    check,
+    {
+        "make_pairs": pair_with_any,
+        "join_pair": join_two,
+        "pretraining_loss": compute_joint_loss,
+        "fair_pairs": pair_with_alike,
+        "order_pairs": swap_half,
+    },
+)
