@@ -1,4 +1,4 @@
-"""The study of questions about pairs: a tiny version runs, goes on where it stopped, and judges what it says it judges."""
+"""The study of questions about pairs: a tiny version runs, goes on where it stopped, and judges what it says."""
 
 import json
 
