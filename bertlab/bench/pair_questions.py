@@ -3,9 +3,10 @@
     python -m bertlab.bench.pair_questions FILE.json [SEED ...]
 
 trains what is not in FILE.json yet, one model after the other, and adds to the file what each has learned. It may be
-stopped at any time, and several may run at once with other seeds. Each model starts from the lower four layers of MiniLM, of which the upper two are trained, and has
-the joint loss of BERT: masked words, and one of QUESTIONS about the pair. Afterwards its layers stay as they are, and a
-logistic regression on the vectors that it gives to a pair is asked both questions.
+stopped at any time, and several may run at once with other seeds. Each model starts from the lower four layers of
+MiniLM, of which the upper two are trained, and has the joint loss of BERT: masked words, and one of QUESTIONS about the
+pair. Afterwards its layers stay as they are, and a logistic regression on the vectors that it gives to a pair is asked
+both questions.
 
 Dimension letters: N rows, B batch, T tokens, D hidden size.
 """
