@@ -63,11 +63,12 @@ def pair_with_alike(documents: Documents, kinds: Sequence[str], rng: random.Rand
 
 
 def pair_within(documents: Documents, rng: random.Random) -> list[PairRow]:
-    """A random B is another sentence of the same document: neither its first one, nor A, nor the one after A."""
+    """A random B is another sentence of the same document: neither its first one, nor A, nor the one after A. Documents
+    of fewer than four sentences are left out: in those the place of B would give the label away."""
     rows = []
     for n, i in walk_neighbours(documents):
-        others = [j for j in range(1, len(documents[n])) if j not in (i, i + 1)]
-        if others:
+        if len(documents[n]) >= 4:
+            others = [j for j in range(1, len(documents[n])) if j not in (i, i + 1)]
             label = int(rng.random() < 0.5)
             rows.append((documents[n][i], documents[n][rng.choice(others) if label else i + 1], label))
     return rows

@@ -58,7 +58,7 @@ def test_a_b_alike_is_distributed_as_a_true_one():
 
 def test_within_never_takes_the_opening_or_a():
     rows = [row for row in draw_many("within") if row[2]]
-    assert {a[0] for a, _, _ in rows} == {"a", "d"}
+    assert {a[0] for a, _, _ in rows} == {"a"}  # the others are too short
     assert all(a[0] == b[0] and b[1:] != "0" and a != b for a, b, _ in rows)
 
 
