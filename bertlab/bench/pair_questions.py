@@ -70,14 +70,13 @@ def make_start() -> Start:
 
 
 def make_question(question: str, documents: Sequence[Sequence[str]], count: int, seed: int) -> list[PairRow]:
-    """`count` rows. "NSP" are fair pairs, "SOP" neighbours in their order or swapped, both with labels; "none" are
-    neighbours in their order, without a label."""
+    """`count` rows. "NSP" are fair pairs, "SOP" neighbours in their order or swapped, both with labels. "SOP inside" is
+    order without the first sentence of each article; "none" are neighbours in their order, without a label."""
     rng = random.Random(seed)
-    rows = (
-        pair_with_alike(documents, ["article"] * len(documents), rng)
-        if question == "NSP"
-        else swap_half(documents, rng)
-    )
+    if question == "NSP":
+        rows = pair_with_alike(documents, ["article"] * len(documents), rng)
+    else:
+        rows = swap_half([text[question == "SOP inside" :] for text in documents], rng)
     rows = rng.sample(rows, min(count, len(rows)))
     return [(b, a, -1) if label else (a, b, -1) for a, b, label in rows] if question == "none" else rows
 
@@ -156,11 +155,12 @@ def probe(model: Pretraining, start: Start, question: str, seed: int, study: Stu
 
 
 def judge_model(model: Pretraining, start: Start, question: str | None, seed: int, study: Study) -> dict[str, Any]:
-    """Both questions by probe; the question that it learned by its own head; and its loss of masked words."""
+    """Both questions by probe; by its own head the question that it learned, order also "inside", which is without the
+    first sentence of each article; and its loss of masked words."""
     results = {asked: probe(model, start, asked, seed, study) for asked in ("NSP", "SOP")}
-    if question in ("NSP", "SOP"):
-        own = evaluate(model, make_exam(start, question, seed, study), score_pretraining)
-        results["own_head"] = round(own["nsp_accuracy"], 4)
+    for asked in {"NSP": ("NSP",), "SOP": ("SOP", "SOP inside")}.get(question, ()):
+        own = evaluate(model, make_exam(start, asked, seed, study), score_pretraining)
+        results.setdefault("own_head", {})[asked] = round(own["nsp_accuracy"], 4)
     words = evaluate(model, make_exam(start, "none", 0, study), score_pretraining)
     return results | {"mlm_loss": round(words["mlm_loss"], 4)}
 

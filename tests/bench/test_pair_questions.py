@@ -44,6 +44,7 @@ def test_the_questions_are_what_they_are_called():
     assert all(label == -1 and follows(a, b) for a, b, label in make_question("none", ARTICLES, 99, 0))
     assert all(follows(b, a) if label else follows(a, b) for a, b, label in make_question("SOP", ARTICLES, 99, 0))
     assert not any(a[0] == b[0] for a, b, label in make_question("NSP", ARTICLES, 99, 0) if label)
+    assert not any("0" in a + b for a, b, _ in make_question("SOP inside", ARTICLES, 99, 0))
     assert len(make_question("SOP", ARTICLES, 5, 0)) == 5
     assert make_question("NSP", ARTICLES, 9, 1) == make_question("NSP", ARTICLES, 9, 1)
     assert number_rows(WORDS, [("a0 a1 a2", "b0", 1)], most=2) == [(*map(list, WORDS.encode_bulk(["a0 a1", "b0"])), 1)]
@@ -89,6 +90,7 @@ def test_a_study_goes_on_where_it_stopped(start, tmp_path, monkeypatch, capsys):
     assert set(found["runs"]) == {f"{question}-{seed}" for seed in SEEDS for question in (*QUESTIONS, "start")}
     assert set(found["runs"]["none-0"]) == set(found["runs"]["start-1"]) == {"NSP", "SOP", "mlm_loss"}
     assert set(found["runs"]["SOP-2"]) == {"NSP", "SOP", "mlm_loss", "own_head"}
+    assert set(found["runs"]["SOP-2"]["own_head"]) == {"SOP", "SOP inside"}
     assert found["any_source"] == {"of": "another command"}
     capsys.readouterr()
     kept = found["runs"].pop("NSP-1")
