@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from bertlab.__main__ import make_parser
 from bertlab.baselines import score_pretraining
 from bertlab.bench import pair_questions
 from bertlab.bench.pair_questions import (
@@ -111,3 +112,5 @@ def test_the_recorded_study_is_whole(root):
     assert set(found["runs"]) == {f"{question}-{seed}" for seed in SEEDS for question in (*QUESTIONS, "start")}
     assert found["study"] == vars(Study())
     assert len(found["any_source"]["nsp_accuracy"]) == len(found["any_source"]["commands"]) == 3
+    for command in found["any_source"]["commands"]:
+        make_parser().parse_args([*command.split()[3:], "--out", "anywhere"])  # there is such a command
