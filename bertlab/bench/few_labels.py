@@ -85,7 +85,7 @@ class MeanClassifier(Classifier):
 
 
 class VectorReader(nn.Module):
-    """An encoder whose output is, for each text, the mean of the word embeddings, the mean of the vectors, and [CLS]."""
+    """For each text the mean of its word embeddings, the mean of the vectors of its tokens, and that of [CLS]."""
 
     def __init__(self, bert: Bert):
         super().__init__()
