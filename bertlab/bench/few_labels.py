@@ -53,19 +53,18 @@ class Trial:
 
 
 def list_trials() -> Iterator[Trial]:
-    """All trials, a seed after the other: the settings, the simple methods, fine-tuning."""
+    """All trials, a seed after the other."""
     for seed in SEEDS:
         for rate, frozen in product(RATES, FREEZES):
             if rate > RATES[0] or not frozen:
                 yield Trial("settings", "fine-tuned, [CLS]", TRIED_SIZE, seed, rate, frozen, TRIED_STEPS)
-    for seed, method, size in product(SEEDS, SIMPLE, SIZES):
-        yield Trial("curve", method, size, seed)
-    for method in SIMPLE:
-        yield Trial("curve", method, len(load_sentiment().train), 0)
-    for seed in SEEDS:
+        for method, size in product(SIMPLE, SIZES):
+            yield Trial("curve", method, size, seed)
         for method, sizes in (("fine-tuned, [CLS]", SIZES), ("fine-tuned, mean", (200, 800))):
             for size in sizes:
                 yield Trial("curve", method, size, seed, RATE, FROZEN, STEPS[size])
+    for method in SIMPLE:
+        yield Trial("curve", method, len(load_sentiment().train), 0)
 
 
 class MeanClassifier(Classifier):
