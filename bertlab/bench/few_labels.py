@@ -25,9 +25,9 @@ from ..heads import Classifier, Output
 from ..model import Bert
 from ..progress import quiet
 from ..tasks import Classification, LabelledText, Split, load_sentiment, measure_calibration
-from ..tasks.classification import make_tfidf_pipeline
 from ..tasks.finetuning import freeze_layers
 from ..tasks.rows import count_row_tokens, run_model
+from ..tasks.words import WORD
 from ..train import TrainConfig, train
 from ..wordpiece import WordPiece
 
@@ -148,18 +148,20 @@ class Laboratory:
         by cross-validation within the `chosen` training texts."""
         from sklearn.linear_model import LogisticRegression
         from sklearn.model_selection import GridSearchCV
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
 
         labels = [self.data.train[i].label for i in chosen]
-        regression = LogisticRegression(max_iter=3000)
         if method == "TF-IDF":
-            pipeline, strengths = make_tfidf_pipeline(regression), (1, 3, 10, 30, 100)
-            training, test = [self.data.train[i].text for i in chosen], [example.text for example in self.data.test]
+            training, test = count_words([self.data.train[i].text for i in chosen], [e.text for e in self.data.test])
+            strengths = (1, 3, 10, 30, 100)
         else:
-            pipeline, strengths = make_pipeline(StandardScaler(), regression), (0.0003, 0.001, 0.003, 0.01, 0.1)
             training, test = self.vectors[method][0][chosen], self.vectors[method][1]
-        search = GridSearchCV(pipeline, {"logisticregression__C": strengths}).fit(training, labels)
+            middle, spread = training.mean(0), training.std(0) + 1e-8
+            training, test, strengths = (
+                (training - middle) / spread,
+                (test - middle) / spread,
+                (3e-4, 1e-3, 3e-3, 1e-2, 0.1),
+            )
+        search = GridSearchCV(LogisticRegression(max_iter=3000), {"C": strengths}).fit(training, labels)
         return search.predict_proba(test), list(search.classes_)
 
     @cached_property
@@ -175,6 +177,17 @@ class Laboratory:
         for numbers, output in run_model(reader, rows, self.task.collate):
             found[numbers] = output.logits
         return found
+
+
+def count_words(training: Sequence[str], test: Sequence[str]) -> tuple:
+    """TF-IDF of words, pairs of words, and pieces of words of 2 to 5 letters: a sparse matrix for each list of texts."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import make_union
+
+    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=WORD)
+    pieces = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True)
+    counter = make_union(words, pieces).fit(training)
+    return counter.transform(training), counter.transform(test)
 
 
 def main(arguments: list[str]) -> None:
