@@ -180,7 +180,7 @@ class Laboratory:
 
 
 def count_words(training: Sequence[str], test: Sequence[str]) -> tuple:
-    """TF-IDF of words, pairs of words, and pieces of words of 2 to 5 letters: a sparse matrix for each list of texts."""
+    """TF-IDF of words, pairs of words, and pieces of words of 2 to 5 letters: sparse matrices (N, features)."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.pipeline import make_union
 
