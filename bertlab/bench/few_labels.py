@@ -161,7 +161,7 @@ class Laboratory:
                 (test - middle) / spread,
                 (3e-4, 1e-3, 3e-3, 1e-2, 0.1),
             )
-        search = GridSearchCV(LogisticRegression(max_iter=3000), {"C": strengths}).fit(training, labels)
+        search = GridSearchCV(LogisticRegression(max_iter=3000), {"C": strengths}, cv=3).fit(training, labels)
         return search.predict_proba(test), list(search.classes_)
 
     @cached_property
