@@ -36,7 +36,7 @@ STEPS = {50: 50, 200: 50, 800: 50, 3200: 200}  # of 16 texts
 RATE, FROZEN = 3e-4, 3  # of the learning curve: chosen by the first trials, on the development side
 RATES, FREEZES, TRIED_SIZE, TRIED_STEPS = (2e-5, 1e-4, 3e-4, 1e-3), (0, 3, 6), 800, 50
 BATCH_SIZE, LENGTH = 16, 64
-SIMPLE = ("TF-IDF", "word vectors", "frozen, mean", "frozen, [CLS]")
+SIMPLE = ("TF-IDF", "frozen, word vectors", "frozen, mean", "frozen, [CLS]")
 
 
 @dataclass(frozen=True)
