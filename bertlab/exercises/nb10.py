@@ -120,7 +120,7 @@ def head_shape(head_logits):
 
 def head_values(head_logits):
     head, hidden = make_head(1, 5, 3), draw_vectors(1, 3, 4, 5)
-    answer, expected = head_logits(hidden, head), compute_head_logits(hidden, head)
+    answer, expected = head_logits(hidden.clone(), head), compute_head_logits(hidden, head)
 
     def read(vectors: Tensor, activation: Callable = torch.tanh) -> Tensor:
         return head.output(activation(head.pooler(vectors)))
@@ -146,7 +146,7 @@ def head_values(head_logits):
 
 def head_drops(head_logits):
     head, hidden = make_head(2, 5, 3, dropout=lambda x: 3 * x), draw_vectors(2, 3, 4, 5)  # a dropout that can be seen
-    answer, pooled = head_logits(hidden, head), torch.tanh(head.pooler(hidden[:, 0]))
+    answer, pooled = head_logits(hidden.clone(), head), torch.tanh(head.pooler(hidden[:, 0]))
     expect(
         not is_close(answer, head.output(pooled)),
         "head.dropout is not used. It stands between the tanh and the last layer; in eval mode it does nothing.",
@@ -360,7 +360,7 @@ def f1_of_a_class_never_predicted(macro_f1):
 
 def loss_of_certainty(class_loss):
     sure = torch.tensor([[20.0, -20.0], [-20.0, 20.0]])
-    loss = as_number(class_loss(sure, torch.tensor([0, 1])), "one number, the mean loss")
+    loss = as_number(class_loss(sure.clone(), torch.tensor([0, 1])), "one number, the mean loss")
     expect(
         not is_close(loss, 0.3133, 1e-3),
         "The model is right and as good as certain, but its loss is 0.313, which is -log(e / (e + 1)). Something makes "
@@ -372,7 +372,7 @@ def loss_of_certainty(class_loss):
 def loss_of_three(class_loss):
     logits, labels = torch.tensor([[1.0, 2.0, 0.5], [0.0, -1.0, 3.0]]), torch.tensor([1, 0])
     expected = -(logits.log_softmax(-1)[[0, 1], labels]).mean()
-    loss = class_loss(logits, labels)
+    loss = class_loss(logits.clone(), labels)
     expect(not is_close(loss, 2 * expected), "This is the sum over the texts. Return the mean.")
     expect(is_close(loss, expected), "The mean of -log softmax(logits) at the labels is not right yet.")
 
