@@ -1,76 +1,165 @@
-"""The exercises of notebook 10, classification: the head, truncating a pair, macro F1, and the calibration error."""
+"""The exercises of notebook 10, classification: the head, the loop, an interval, macro F1; and three bugs to find."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
+from types import SimpleNamespace
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
-from ..heads import Classifier
+from ..heads import Classifier, Output
 from ..model import BertConfig
 from ..tasks import measure_calibration, score_classes
-from . import Exercise, Hint, expect, make_check
+from . import Exercise, Hint, expect, make_check, make_use
 from .comparing import as_number, is_close
+
+# ---- paired_difference -----------------------------------------------------------------------------------
+
+
+def compute_paired_difference(first: Sequence[bool], second: Sequence[bool]) -> tuple[float, float]:
+    """(difference of the accuracies, half the width of its 95% interval) of two classifiers on the same N texts."""
+    gains = [float(a) - float(b) for a, b in zip(first, second, strict=True)]
+    mean = sum(gains) / len(gains)
+    variance = sum((gain - mean) ** 2 for gain in gains) / len(gains)
+    return mean, 1.96 * math.sqrt(variance / len(gains))
+
+
+FIRST = [True] * 70 + [False] * 10 + [True] * 15 + [False] * 5  # 85 of 100 right
+SECOND = [True] * 70 + [False] * 10 + [False] * 15 + [True] * 5  # 75 of 100 right; they differ on 20 texts
+
+
+def run_paired_difference(paired_difference, first: list, second: list) -> tuple[float, float]:
+    answer = paired_difference(list(first), list(second))
+    expect(
+        isinstance(answer, tuple | list) and len(answer) == 2,
+        "Return two numbers: the difference of the accuracies, and half the width of the interval.",
+    )
+    difference, half = (as_number(number, "two numbers") for number in answer)
+    return difference, half
+
+
+def difference_of_accuracies(paired_difference):
+    difference, _ = run_paired_difference(paired_difference, FIRST, SECOND)
+    expect(
+        not is_close(difference, 10), "Return shares: 85% and 75% differ by 0.10. You returned the texts, or points."
+    )
+    expect(not is_close(difference, -0.1), "The first classifier is better here, so the difference is positive.")
+    expect(not is_close(difference, 0.2), "You counted the texts on which the two differ, whichever of them is right.")
+    expect(is_close(difference, 0.1), f"85% and 75% differ by 0.10. Your function returns {difference:.3f}.")
+
+
+def interval_of_pairs(paired_difference):
+    _, half = run_paired_difference(paired_difference, FIRST, SECOND)
+    _, expected = compute_paired_difference(FIRST, SECOND)
+    deviation = math.sqrt(0.2 - 0.1**2)  # of the gains
+    unpaired = math.sqrt((0.85 * 0.15 + 0.75 * 0.25) / 100)
+    mistakes = {
+        "You treated the two as if they had taken different exams. Subtract text by text first: 1, 0 or -1. On most "
+        "texts both are right or both are wrong, which tells you how far you can trust the difference.":
+            (unpaired, 1.96 * unpaired),
+        "This is how much single texts differ. A mean of N texts varies less: divide by the square root of N.":
+            (deviation, 1.96 * deviation),
+        "You divided by N. The deviation of a mean is that of one text divided by the square root of N.":
+            (deviation / 100, 1.96 * deviation / 100),
+        "This is one standard error. A 95% interval reaches 1.96 standard errors to each side.": (deviation / 10,),
+        "This is the whole width of the interval. Return the half: the distance from the middle to either end.":
+            (2 * expected,),
+        "You forgot to take the square root of the variance.": (1.96 * deviation**2 / 100, 1.96 * deviation**2 / 10),
+    }  # fmt: skip
+    for hint, values in mistakes.items():
+        expect(not any(is_close(half, value) for value in values), hint)
+    expect(is_close(half, expected, 1e-3), f"Here it is about {expected:.3f}. Your function returns {half:.3f}.")
+
+
+def interval_of_twins(paired_difference):
+    difference, half = run_paired_difference(paired_difference, FIRST, FIRST)
+    expect(
+        is_close(difference, 0.0) and is_close(half, 0.0),
+        "A classifier that answers every text like the other one differs from it by 0, with no doubt: the interval has "
+        f"the width 0. Your function returns {difference:.3f} and {half:.3f}.",
+    )
+
 
 # ---- head_logits -----------------------------------------------------------------------------------------
 
 
-def make_head(seed: int, B: int, T: int, D: int, C: int) -> dict[str, Tensor]:
-    """Vectors of B texts, and the weights of a head: the arguments of `head_logits`."""
-    shapes = {"hidden": (B, T, D), "pooler_weight": (D, D), "pooler_bias": (D,), "weight": (C, D), "bias": (C,)}
-    generator = torch.Generator().manual_seed(seed)
-    return {name: torch.randn(*shape, generator=generator, dtype=torch.float64) for name, shape in shapes.items()}
+def compute_head_logits(hidden: Tensor, head) -> Tensor:
+    """Logits (B, C) of the vectors (B, T, D), by the parts of a head: pooler, dropout, output."""
+    return head.output(head.dropout(torch.tanh(head.pooler(hidden[:, 0]))))
 
 
-def compute_logits(
-    head: dict[str, Tensor],
-    read: Callable = lambda hidden: hidden[:, 0],
-    activation: Callable = torch.tanh,
-    transpose: bool = True,
-) -> Tensor:
-    """Logits (B, C) of the vectors that `read` takes. The other arguments stand for common mistakes."""
-    matrix = head["pooler_weight"].T if transpose else head["pooler_weight"]
-    return activation(read(head["hidden"]) @ matrix + head["pooler_bias"]) @ head["weight"].T + head["bias"]
+def make_head(seed: int, D: int, C: int, dropout: Callable = lambda x: x) -> SimpleNamespace:
+    """The parts of a head with random weights; `dropout` is a function that a test can recognise."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        pooler, output = (nn.Linear(D, size).double().requires_grad_(False) for size in (D, C))
+    return SimpleNamespace(pooler=pooler, dropout=dropout, output=output)
+
+
+def draw_vectors(seed: int, B: int, T: int, D: int) -> Tensor:
+    return torch.randn(B, T, D, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def head_shape(head_logits):
-    answer = head_logits(**make_head(0, 5, 4, 3, 2))
+    answer = head_logits(draw_vectors(0, 5, 4, 3), make_head(0, 3, 2))
     expect(isinstance(answer, Tensor), "Return a tensor of logits (B, C).")
     expect(
         answer.shape != (5, 4, 2),
         "You computed logits for every token. A text has one label: read the first token, hidden[:, 0].",
     )
     expect(
+        answer.shape != (4, 2),
+        "hidden[0] is the first text. The first token of each text is hidden[:, 0].",
+    )
+    expect(
         answer.shape == (5, 2),
-        f"hidden is (5, 4, 3) and weight is (2, 3), so the logits are (5, 2), not {tuple(answer.shape)}.",
+        f"hidden is (5, 4, 3) and there are 2 classes, so the logits are (5, 2), not {tuple(answer.shape)}.",
     )
 
 
 def head_values(head_logits):
-    head = make_head(1, 3, 4, 5, 3)
-    answer, expected = head_logits(**head), compute_logits(head)
+    head, hidden = make_head(1, 5, 3), draw_vectors(1, 3, 4, 5)
+    answer, expected = head_logits(hidden.clone(), head), compute_head_logits(hidden, head)
+
+    def read(vectors: Tensor, activation: Callable = torch.tanh) -> Tensor:
+        return head.output(activation(head.pooler(vectors)))
+
     mistakes = {
         "These are probabilities. Return the logits: cross_entropy applies the softmax itself, and with two of them "
         "the gradients become too small to learn from.": expected.softmax(-1),
         "These are log-probabilities. Return the logits.": expected.log_softmax(-1),
         "You took the mean over the tokens. In a padded batch it would include [PAD], and BERT's pooler reads [CLS] "
-        "alone: hidden[:, 0].": compute_logits(head, lambda hidden: hidden.mean(1)),
-        "You read the last token, which is [SEP] or [PAD]. Read the first.": compute_logits(
-            head, lambda hidden: hidden[:, -1]
-        ),
-        "You took the maximum over the tokens. Read [CLS] alone.": compute_logits(
-            head, lambda hidden: hidden.max(1).values
-        ),
-        "The tanh of the pooler is missing.": compute_logits(head, activation=lambda x: x),
-        "BERT's pooler has a tanh, not a ReLU.": compute_logits(head, activation=torch.relu),
-        "The pooler's matrix is (out, in), as in nn.Linear: multiply by its transpose.": compute_logits(
-            head, transpose=False
-        ),
-        "The bias of the last layer is missing.": expected - head["bias"],
-        "The bias of the pooler is missing.": compute_logits(head | {"pooler_bias": torch.zeros(5).double()}),
-    }
+        "alone: hidden[:, 0].": read(hidden.mean(1)),
+        "You read the last token, which is [SEP] or [PAD]. Read the first.": read(hidden[:, -1]),
+        "You took the maximum over the tokens. Read [CLS] alone.": read(hidden.max(1).values),
+        "The tanh of the pooler is missing. Without it, pooler and output would be one linear layer.":
+            read(hidden[:, 0], lambda x: x),
+        "BERT's pooler has a tanh, not a ReLU.": read(hidden[:, 0], torch.relu),
+        "The pooler is missing: head.output reads tanh(head.pooler(...)).": head.output(hidden[:, 0]),
+        "The tanh belongs to the pooler. The logits may be of any size.": expected.tanh(),
+    }  # fmt: skip
     for hint, wrong in mistakes.items():
         expect(not is_close(answer, wrong), hint)
-    expect(is_close(answer, expected), "The shape is right, but the numbers are not: tanh(cls W_p^T + b_p) W^T + b.")
+    expect(is_close(answer, expected), "The shape is right, but the numbers are not: pooler, tanh, dropout, output.")
+
+
+def head_drops(head_logits):
+    head, hidden = make_head(2, 5, 3, dropout=lambda x: 3 * x), draw_vectors(2, 3, 4, 5)  # a dropout that can be seen
+    answer, pooled = head_logits(hidden.clone(), head), torch.tanh(head.pooler(hidden[:, 0]))
+    expect(
+        not is_close(answer, head.output(pooled)),
+        "head.dropout is not used. It stands between the tanh and the last layer; in eval mode it does nothing.",
+    )
+    expect(
+        not is_close(answer, 3 * head.output(pooled)),
+        "You dropped logits: a class would then get the logit 0 by chance. Dropout comes before the last layer.",
+    )
+    expect(
+        not is_close(answer, head.output(torch.tanh(head.pooler(3 * hidden[:, 0])))),
+        "You dropped numbers of [CLS], before the pooler. BERT's head drops numbers of the pooled vector, after tanh.",
+    )
+    expect(is_close(answer, head.output(3 * pooled)), "Dropout comes after the tanh and before the last layer.")
 
 
 def head_equals_the_library(head_logits):
@@ -80,74 +169,124 @@ def head_equals_the_library(head_logits):
         torch.manual_seed(0)
         model = Classifier(config, num_labels=3).double().eval()
     ids = torch.tensor([[2, 7, 8, 9, 3], [2, 11, 12, 13, 3]])
+    head = SimpleNamespace(pooler=model.pooler.dense, dropout=model.dropout, output=model.output)
     with torch.no_grad():
-        answer = head_logits(model.bert(ids), model.pooler.dense.weight, model.pooler.dense.bias, model.output.weight,
-                             model.output.bias)  # fmt: skip
+        answer = head_logits(model.bert(ids), head)
         expect(is_close(answer, model(ids).logits), "Your logits are not those of bertlab's Classifier.")
 
 
-# ---- cut_pair --------------------------------------------------------------------------------------------
-
-A, B = [f"a{i}" for i in range(9)], [f"b{i}" for i in range(9)]
+# ---- fine_tune -------------------------------------------------------------------------------------------
 
 
-def run_cut_pair(cut_pair, a: list, b: list, room: int) -> tuple[list, list]:
-    """The two lists that `cut_pair` returns. Raises Hint unless each is the beginning of the given list."""
-    answer = cut_pair(list(a), list(b), room)
-    expect(isinstance(answer, tuple | list) and len(answer) == 2, "Return two lists.")
-    first, second = map(list, answer)
-    for cut, whole in ((first, a), (second, b)):
-        expect(
-            cut != whole[len(whole) - len(cut) :] or len(cut) in (0, len(whole)),
-            "You removed tokens from the beginning. Remove them from the end.",
-        )
-        expect(cut == whole[: len(cut)], f"{cut} is not the beginning of {whole}.")
-    return first, second
+def run_fine_tuning(
+    model: nn.Module,
+    batches: Iterable[dict[str, Tensor]],
+    optimizer: torch.optim.Optimizer,
+    rates: Iterable[float],
+    without: str = "",
+) -> list[float]:
+    """Train on each batch with its rate, and return the losses. `without` leaves out a part: a common mistake."""
+    model.train()
+    losses = []
+    for batch, rate in zip(batches, rates, strict=False):
+        for group in optimizer.param_groups[: 1 if without == "groups" else None]:
+            group["lr"] = group["lr"] if without == "rates" else rate
+        loss = model(**batch).loss
+        if without != "zero_grad":
+            optimizer.zero_grad()
+        loss.backward()
+        if without != "clip":
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        if without != "step":
+            optimizer.step()
+        losses.append(loss.item())
+    return losses
 
 
-def cut_longer_first(cut_pair):
-    first, second = run_cut_pair(cut_pair, A[:8], B[:3], 7)
-    lengths = len(first), len(second)
-    expect(sum(lengths) <= 7, f"{lengths[0]} and {lengths[1]} tokens do not fit into a room of 7.")
-    expect(lengths != (7, 0), "You let the first text take all the room. Nothing of the second one is left to compare.")
+class Recorder(nn.Module):
+    """A linear classifier that remembers in which mode it was called."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear, self.training_flags = nn.Linear(3, 2), []
+        self.linear.load_state_dict({"weight": torch.tensor([[0.1, -0.2, 0.3], [0.2, 0.1, 0.0]]),
+                                     "bias": torch.tensor([0.1, -0.1])})  # fmt: skip
+
+    def forward(self, inputs: Tensor, labels: Tensor) -> Output:
+        self.training_flags.append(self.training)
+        logits = self.linear(inputs)
+        return Output(loss=F.cross_entropy(logits, labels), logits=logits)
+
+
+def make_loop(seed: int = 3) -> tuple[Recorder, list[dict], torch.optim.Optimizer, list[float]]:
+    """A model, batches whose gradients are long or short, an optimizer with two groups, and a rate for each batch."""
+    model, generator = Recorder().eval(), torch.Generator().manual_seed(seed)
+    batches = [{"inputs": size * torch.randn(4, 3, generator=generator),
+                "labels": torch.randint(2, (4,), generator=generator)} for size in (6.0, 0.5, 9.0, 1.0)]  # fmt: skip
+    groups = [{"params": [model.linear.weight]}, {"params": [model.linear.bias]}]
+    return model, batches, torch.optim.SGD(groups, lr=0.3), [0.05, 0.2, 0.1, 0.02]
+
+
+def loop_returns_losses(fine_tune):
+    model, batches, optimizer, rates = make_loop()
+    losses = fine_tune(model, batches, optimizer, rates)
+    expect(isinstance(losses, list), "Return a list: the loss of each batch.")
     expect(
-        lengths != (3, 3), "You halved the room. The short text does not need its half, so the long one may have more."
+        len(losses) == 4,
+        f"There are 4 batches, so there are 4 losses. Your list has {len(losses)}. (Is `return` in the loop?)",
     )
-    expect(lengths != (5, 2), "You cut both in proportion. Remove one token at a time from whichever is longer.")
-    expect(lengths == (4, 3), f"With 8 and 3 tokens and room for 7, the longer one loses 4: (4, 3), not {lengths}.")
-
-
-def cut_second_is_longer(cut_pair):
-    try:
-        first, second = run_cut_pair(cut_pair, A[:2], B[:9], 6)
-    except IndexError:
-        raise Hint(
-            "You removed a token from a list that was already empty. Either text may be the longer one."
-        ) from None
     expect(
-        (len(first), len(second)) == (2, 4),
-        f"With 2 and 9 tokens and room for 6 the result is (2, 4), not {(len(first), len(second))}. Either text may be "
-        "the longer one.",
+        not any(isinstance(loss, Tensor) for loss in losses),
+        "The losses are tensors, each of which keeps the memory of its step occupied. Keep loss.item().",
     )
-
-
-def cut_until_both_are_cut(cut_pair):
-    first, second = run_cut_pair(cut_pair, A, B[:6], 8)
     expect(
-        (len(first), len(second)) == (4, 4),
-        "With 9 and 6 tokens and room for 8, once the longer one is as short as the other, both lose tokens in turn, "
-        f"and 4 and 4 are left, not {len(first)} and {len(second)}.",
+        all(model.training_flags),
+        "The model was in eval mode, so dropout was off. Call model.train() at the beginning.",
     )
-    first, second = run_cut_pair(cut_pair, A, B, 7)
-    expect(sorted((len(first), len(second))) == [3, 4], "With 9 and 9 tokens and room for 7, 3 and 4 are left.")
 
 
-def cut_nothing_that_fits(cut_pair):
-    first, second = run_cut_pair(cut_pair, A[:4], B[:2], 6)
-    expect((len(first), len(second)) == (4, 2), "4 and 2 tokens fit into a room of 6. Remove nothing.")
-    given = list(A), list(B)
-    cut_pair(*given, 5)
-    expect(given == (A, B), "You changed the lists that were passed. Copy them before you pop, or take slices.")
+def get_result(fine_tune, **options) -> Tensor:
+    """The parameters that a loop leaves."""
+    model, batches, optimizer, rates = make_loop()
+    fine_tune(model, batches, optimizer, rates, **options)
+    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+
+def step_too_early(model, batches, optimizer, rates) -> None:
+    for batch, rate in zip(batches, rates, strict=True):
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        loss = model(**batch).loss
+        optimizer.step()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+
+
+def loop_takes_the_right_steps(fine_tune):
+    answer = get_result(fine_tune)
+    mistakes = {
+        "step": "The weights have not changed: optimizer.step() is missing, or zero_grad() comes between backward() "
+        "and step() and deletes the gradient.",
+        "zero_grad": "The gradients of all batches add up. Call optimizer.zero_grad() once for each batch.",
+        "clip": "The gradient is not clipped. Call torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0) after "
+        "backward() and before step(): before it there is no gradient, and after it the step is taken.",
+        "rates": "All steps used the rate that the optimizer was made with. Set group['lr'] for each group of "
+        "optimizer.param_groups.",
+        "groups": "The rate reaches only the first group of the optimizer. There may be several: loop over "
+        "optimizer.param_groups.",
+    }
+    for part, hint in mistakes.items():
+        expect(not is_close(answer, get_result(run_fine_tuning, without=part)), hint)
+    expect(
+        not is_close(answer, get_result(step_too_early)),
+        "Each step uses the gradient of the batch before it. Call backward() first, then step().",
+    )
+    expect(
+        is_close(answer, get_result(run_fine_tuning)),
+        "The weights after four steps are not right. For each batch: set the rate, compute the loss, zero_grad, "
+        "backward, clip the norm to 1.0, step.",
+    )
 
 
 # ---- macro_f1 --------------------------------------------------------------------------------------------
@@ -216,17 +355,51 @@ def f1_of_a_class_never_predicted(macro_f1):
     })  # fmt: skip
 
 
-# ---- ece -------------------------------------------------------------------------------------------------
+# ---- class_loss, freeze_encoder: find the bug --------------------------------------------------------------
 
 
-def run_ece(ece, confidence: list[float], correct: list[bool], bins: int) -> float:
-    answer = ece(list(confidence), list(correct), bins)
+def loss_of_certainty(class_loss):
+    sure = torch.tensor([[20.0, -20.0], [-20.0, 20.0]])
+    loss = as_number(class_loss(sure.clone(), torch.tensor([0, 1])), "one number, the mean loss")
+    expect(
+        not is_close(loss, 0.3133, 1e-3),
+        "The model is right and as good as certain, but its loss is 0.313, which is -log(e / (e + 1)). Something makes "
+        "probabilities of the logits before cross_entropy does so itself.",
+    )
+    expect(is_close(loss, 0.0, 1e-3), f"The model is right and certain, so its loss is 0, not {loss:.3f}.")
+
+
+def loss_of_three(class_loss):
+    logits, labels = torch.tensor([[1.0, 2.0, 0.5], [0.0, -1.0, 3.0]]), torch.tensor([1, 0])
+    expected = -(logits.log_softmax(-1)[[0, 1], labels]).mean()
+    loss = class_loss(logits.clone(), labels)
+    expect(not is_close(loss, 2 * expected), "This is the sum over the texts. Return the mean.")
+    expect(is_close(loss, expected), "The mean of -log softmax(logits) at the labels is not right yet.")
+
+
+def frozen_encoder(freeze_encoder):
+    model = nn.ModuleDict({"bert": nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3)), "output": nn.Linear(3, 2)})
+    freeze_encoder(model["bert"])
+    frozen = [not parameter.requires_grad for parameter in model["bert"].parameters()]
+    if not any(frozen):
+        strange = {name for p in model["bert"].parameters() for name in vars(p)}
+        new = f" Each has a new attribute, {sorted(strange)[0]!r}." if strange else ""
+        raise Hint(f"requires_grad is still True for all {len(frozen)} parameters.{new} Compare the names.")
+    expect(all(frozen), f"{sum(frozen)} of {len(frozen)} parameters are frozen. Biases are parameters, too.")
+    expect(all(p.requires_grad for p in model["output"].parameters()), "The head must go on learning.")
+
+
+# ---- calibration_error: find the bug ---------------------------------------------------------------------
+
+
+def run_ece(calibration_error, confidence: list[float], correct: list[bool], bins: int) -> float:
+    answer = calibration_error(list(confidence), list(correct), bins)
     return as_number(answer, "one number: the mean gap, weighted by the number of predictions in each bin")
 
 
-def ece_of_two_bins(ece):
+def ece_of_two_bins(calibration_error):
     confidence, correct = [0.6, 0.7, 0.9, 0.9, 0.9], [True, False, True, True, False]
-    answer = run_ece(ece, confidence, correct, 2)
+    answer = run_ece(calibration_error, confidence, correct, 2)
     expect(
         is_close(answer, 0.2),
         "All five predictions are in the upper of two bins. Their mean confidence is 0.8, and 0.6 of them are correct, "
@@ -234,14 +407,14 @@ def ece_of_two_bins(ece):
     )
 
 
-def ece_of_several_bins(ece):
+def ece_of_several_bins(calibration_error):
     confidence = [0.15, 0.55, 0.62, 0.65, 0.91, 0.95, 0.99, 0.93]
     correct = [True, True, False, False, True, True, True, False]
     calibration = measure_calibration(confidence, correct, 10)
     bins = list(zip(calibration["confidence"], calibration["right"], calibration["count"], strict=True))
     gaps = [(share - mean, n) for mean, share, n in bins]
     middle_gaps = [(share - (int(10 * mean) + 0.5) / 10, n) for mean, share, n in bins]
-    answer = run_ece(ece, confidence, correct, 10)
+    answer = run_ece(calibration_error, confidence, correct, 10)
     mistakes = {
         "Gaps above and below the diagonal cancelled each other out. Take the absolute value of each gap.":
             abs(sum(gap * n for gap, n in gaps)) / 8,
@@ -263,9 +436,9 @@ def ece_of_several_bins(ece):
     )
 
 
-def ece_of_certainty(ece):
+def ece_of_certainty(calibration_error):
     try:
-        answer = run_ece(ece, [1.0, 1.0, 0.25], [True, False, True], 4)
+        answer = run_ece(calibration_error, [1.0, 1.0, 0.25], [True, False, True], 4)
     except IndexError:
         raise Hint(
             "A confidence of exactly 1 got a bin number that does not exist. It belongs to the last bin."
@@ -282,17 +455,23 @@ def ece_of_certainty(ece):
 
 
 EXERCISES = {
-    "head_logits": Exercise(
-        "From the vectors of all tokens to the logits: [CLS], the pooler's layer and tanh, the last layer.",
-        1,
-        8,
-        (head_shape, head_values, head_equals_the_library),
+    "paired_difference": Exercise(
+        "The difference of two accuracies on the same texts, and half the width of its 95% interval.",
+        2,
+        10,
+        (difference_of_accuracies, interval_of_pairs, interval_of_twins),
     ),
-    "cut_pair": Exercise(
-        "Cut two texts to a common room, one token at a time from the end of the longer one.",
+    "head_logits": Exercise(
+        "From the vectors of all tokens to the logits: [CLS], pooler, tanh, dropout, output.",
         1,
         6,
-        (cut_longer_first, cut_second_is_longer, cut_until_both_are_cut, cut_nothing_that_fits),
+        (head_shape, head_values, head_drops, head_equals_the_library),
+    ),
+    "fine_tune": Exercise(
+        "Train on each batch with its own learning rate, and return the losses.",
+        2,
+        12,
+        (loop_returns_losses, loop_takes_the_right_steps),
     ),
     "macro_f1": Exercise(
         "The mean, over the classes, of the F1 of each class.",
@@ -300,11 +479,24 @@ EXERCISES = {
         10,
         (f1_of_two, f1_of_three, f1_of_a_class_never_predicted),
     ),
-    "ece": Exercise(
-        "The expected calibration error: the gap between confidence and share right in each bin, weighted by count.",
+}
+BUGS = {
+    "class_loss": Exercise("Find the bug: the loss of a classifier.", 1, 3, (loss_of_certainty, loss_of_three)),
+    "freeze_encoder": Exercise("Find the bug: an encoder that should not learn.", 1, 3, (frozen_encoder,)),
+    "calibration_error": Exercise(
+        "Find the bug: the gap between confidence and accuracy.",
         2,
-        10,
+        5,
         (ece_of_two_bins, ece_of_several_bins, ece_of_certainty),
     ),
 }
-check = make_check(EXERCISES)
+check = make_check(EXERCISES | BUGS)
+use = make_use(
+    check,
+    {
+        "paired_difference": compute_paired_difference,
+        "head_logits": compute_head_logits,
+        "fine_tune": run_fine_tuning,
+        "macro_f1": lambda truth, predictions: score_classes(truth, predictions)["macro_f1"],
+    },
+)

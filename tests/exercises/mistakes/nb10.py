@@ -1,94 +1,259 @@
 """Common mistakes in the exercises of notebook 10: (exercise, a learner's code, a part of the hint)."""
 
+DIFFERENCE = """
+import math
+def paired_difference(first, second):
+    N = len(first)
+    gains = [a - b for a, b in zip(first, second)]
+    mean = sum(gains) / N
+    variance = sum((gain - mean) ** 2 for gain in gains) / N
+"""
 HEAD = """
 import torch
-def head_logits(hidden, pooler_weight, pooler_bias, weight, bias):
+def head_logits(hidden, head):
 """
+LOOP = """
+import torch
+def fine_tune(model, batches, optimizer, rates):
+    model.train()
+    losses = []
+    for batch, rate in zip(batches, rates):
+"""
+RATE = """
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+"""
+CLIP = "        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)\n"
 
 MISTAKES = [
+    ("paired_difference", DIFFERENCE + "    return mean, math.sqrt(variance / N)", "1.96 standard errors"),
+    ("paired_difference", DIFFERENCE + "    return mean, 1.96 * math.sqrt(variance)", "square root of N"),
+    ("paired_difference", DIFFERENCE + "    return mean, 1.96 * math.sqrt(variance) / N", "You divided by N"),
+    (
+        "paired_difference",
+        DIFFERENCE + "    return -mean, 1.96 * math.sqrt(variance / N)",
+        "The first classifier is better",
+    ),
+    ("paired_difference", DIFFERENCE + "    return mean, 2 * 1.96 * math.sqrt(variance / N)", "Return the half"),
+    (
+        "paired_difference",
+        DIFFERENCE + "    return mean, 1.96 * variance / math.sqrt(N)",
+        "square root of the variance",
+    ),
+    ("paired_difference", DIFFERENCE + "    return sum(gains), 1.96 * math.sqrt(variance / N)", "Return shares"),
+    ("paired_difference", DIFFERENCE + "    return mean", "Return two numbers"),
+    (
+        "paired_difference",
+        """
+import math
+def paired_difference(first, second):
+    N, p, q = len(first), sum(first) / len(first), sum(second) / len(second)
+    return p - q, 1.96 * math.sqrt(p * (1 - p) / N + q * (1 - q) / N)
+""",
+        "different exams",
+    ),
+    (
+        "paired_difference",
+        """
+import math
+def paired_difference(first, second):
+    d = sum(a != b for a, b in zip(first, second)) / len(first)
+    return d, 1.96 * math.sqrt(d * (1 - d) / len(first))
+""",
+        "on which the two differ",
+    ),
     (
         "head_logits",
-        HEAD + "    return torch.tanh(hidden.mean(1) @ pooler_weight.T + pooler_bias) @ weight.T + bias",
+        HEAD + "    return head.output(head.dropout(torch.tanh(head.pooler(hidden.mean(1)))))",
         "it would include [PAD]",
     ),
     (
         "head_logits",
-        HEAD + "    return (torch.tanh(hidden[:, 0] @ pooler_weight.T + pooler_bias) @ weight.T + bias).softmax(-1)",
+        HEAD + "    return head.output(head.dropout(torch.tanh(head.pooler(hidden[:, 0])))).softmax(-1)",
         "cross_entropy applies the softmax itself",
     ),
     (
         "head_logits",
-        HEAD + "    return torch.tanh(hidden @ pooler_weight.T + pooler_bias) @ weight.T + bias",
+        HEAD + "    return head.output(head.dropout(torch.tanh(head.pooler(hidden))))",
         "A text has one label",
     ),
     (
         "head_logits",
-        HEAD + "    return (hidden[:, 0] @ pooler_weight.T + pooler_bias) @ weight.T + bias",
+        HEAD + "    return head.output(head.dropout(torch.tanh(head.pooler(hidden[0]))))",
+        "the first text",
+    ),
+    (
+        "head_logits",
+        HEAD + "    return head.output(head.dropout(head.pooler(hidden[:, 0])))",
         "tanh of the pooler is missing",
     ),
+    ("head_logits", HEAD + "    return head.output(head.dropout(hidden[:, 0]))", "The pooler is missing"),
     (
         "head_logits",
-        HEAD + "    return torch.tanh(hidden[:, 0] @ pooler_weight + pooler_bias) @ weight.T + bias",
-        "multiply by its transpose",
-    ),
-    (
-        "head_logits",
-        HEAD + "    return torch.tanh(hidden[:, -1] @ pooler_weight.T + pooler_bias) @ weight.T + bias",
+        HEAD + "    return head.output(head.dropout(torch.tanh(head.pooler(hidden[:, -1]))))",
         "Read the first",
     ),
+    ("head_logits", HEAD + "    return head.output(torch.tanh(head.pooler(hidden[:, 0])))", "head.dropout is not used"),
     (
         "head_logits",
-        HEAD + "    return torch.tanh(hidden[:, 0] @ pooler_weight.T + pooler_bias) @ weight.T",
-        "The bias of the last layer is missing",
+        HEAD + "    return head.dropout(head.output(torch.tanh(head.pooler(hidden[:, 0]))))",
+        "You dropped logits",
     ),
     (
         "head_logits",
-        HEAD + "    return torch.tanh(hidden[:, 0] @ pooler_weight.T) @ weight.T + bias",
-        "The bias of the pooler is missing",
-    ),
-    ("cut_pair", "def cut_pair(a, b, room):\n    return a[: room // 2], b[: room // 2]", "You halved the room"),
-    ("cut_pair", "def cut_pair(a, b, room):\n    return a[:room], b[: max(0, room - len(a))]", "Nothing of the second"),
-    (
-        "cut_pair",
-        """
-def cut_pair(a, b, room):
-    total = len(a) + len(b)
-    first = min(len(a), round(room * len(a) / total))
-    return a[:first], b[: room - first]
-""",
-        "cut both in proportion",
+        HEAD + "    return head.output(torch.tanh(head.pooler(head.dropout(hidden[:, 0]))))",
+        "before the pooler",
     ),
     (
-        "cut_pair",
-        """
-def cut_pair(a, b, room):
-    while len(a) + len(b) > room:
-        (a if len(a) > len(b) else b).pop()
-    return a, b
+        "fine_tune",
+        LOOP.replace("    model.train()\n", "")
+        + RATE
+        + """
+        loss = model(**batch).loss
+        optimizer.zero_grad()
+        loss.backward()
+"""
+        + CLIP
+        + """
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
 """,
-        "changed the lists that were passed",
+        "eval mode",
     ),
     (
-        "cut_pair",
-        """
-def cut_pair(a, b, room):
-    a, b = list(a), list(b)
-    while len(a) + len(b) > room:
-        (a if len(a) > len(b) else b).pop(0)
-    return a, b
+        "fine_tune",
+        LOOP
+        + RATE
+        + """
+        loss = model(**batch).loss
+        loss.backward()
+"""
+        + CLIP
+        + """
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
 """,
-        "Remove them from the end",
+        "gradients of all batches add up",
     ),
     (
-        "cut_pair",
-        """
-def cut_pair(a, b, room):
-    a, b = list(a), list(b)
-    while len(a) + len(b) > room:
-        a.pop()
-    return a, b
+        "fine_tune",
+        LOOP
+        + RATE
+        + """
+        loss = model(**batch).loss
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+        + CLIP
+        + """
+        losses.append(loss.item())
+    return losses
 """,
-        "Either text may be the longer one",
+        "gradient is not clipped",
+    ),
+    (
+        "fine_tune",
+        LOOP
+        + """
+        loss = model(**batch).loss
+        optimizer.zero_grad()
+        loss.backward()
+"""
+        + CLIP
+        + """
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+""",
+        "All steps used the rate",
+    ),
+    (
+        "fine_tune",
+        LOOP
+        + """
+        optimizer.param_groups[0]["lr"] = rate
+        loss = model(**batch).loss
+        optimizer.zero_grad()
+        loss.backward()
+"""
+        + CLIP
+        + """
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+""",
+        "only the first group",
+    ),
+    (
+        "fine_tune",
+        LOOP
+        + RATE
+        + """
+        loss = model(**batch).loss
+        loss.backward()
+        optimizer.zero_grad()
+"""
+        + CLIP
+        + """
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+""",
+        "deletes the gradient",
+    ),
+    (
+        "fine_tune",
+        LOOP
+        + RATE
+        + """
+        loss = model(**batch).loss
+        optimizer.step()
+        optimizer.zero_grad()
+        loss.backward()
+"""
+        + CLIP
+        + """
+        losses.append(loss.item())
+    return losses
+""",
+        "gradient of the batch before it",
+    ),
+    (
+        "fine_tune",
+        LOOP
+        + RATE
+        + """
+        loss = model(**batch).loss
+        optimizer.zero_grad()
+        loss.backward()
+"""
+        + CLIP
+        + """
+        optimizer.step()
+        losses.append(loss)
+    return losses
+""",
+        "losses are tensors",
+    ),
+    (
+        "fine_tune",
+        LOOP
+        + RATE
+        + """
+        loss = model(**batch).loss
+        optimizer.zero_grad()
+        loss.backward()
+"""
+        + CLIP
+        + """
+        optimizer.step()
+        losses.append(loss.item())
+        return losses
+""",
+        "Is `return` in the loop",
     ),
     (
         "macro_f1",
@@ -152,62 +317,5 @@ def macro_f1(right, said):
                for c in classes) / len(right)
 """,
         "Macro means that each class counts once",
-    ),
-    (
-        "ece",
-        """
-def ece(confidence, right, bins):
-    total = used = 0
-    for b in range(bins):
-        inside = [i for i, p in enumerate(confidence) if min(int(p * bins), bins - 1) == b]
-        if inside:
-            total += abs(sum(confidence[i] - right[i] for i in inside)) / len(inside)
-            used += 1
-    return total / used
-""",
-        "You gave each bin the same weight",
-    ),
-    (
-        "ece",
-        """
-def ece(confidence, right, bins):
-    return abs(sum(confidence) - sum(right)) / len(right)
-""",
-        "cancelled each other",
-    ),
-    (
-        "ece",
-        """
-def ece(confidence, right, bins):
-    total = 0
-    for b in range(bins):
-        inside = [i for i, p in enumerate(confidence) if b / bins <= p < (b + 1) / bins]
-        total += abs(sum(confidence[i] - right[i] for i in inside))
-    return total / len(right)
-""",
-        "in none of your bins",
-    ),
-    (
-        "ece",
-        """
-def ece(confidence, right, bins):
-    gaps = [0.0] * bins
-    for p, ok in zip(confidence, right):
-        gaps[int(p * bins)] += p - ok
-    return sum(map(abs, gaps)) / len(right)
-""",
-        "a bin number that does not exist",
-    ),
-    (
-        "ece",
-        """
-def ece(confidence, right, bins):
-    total = 0
-    for b in range(bins):
-        inside = [i for i, p in enumerate(confidence) if min(int(p * bins), bins - 1) == b]
-        total += abs(sum((b + 0.5) / bins - right[i] for i in inside))
-    return total / len(right)
-""",
-        "so the error is 0.2",
     ),
 ]
