@@ -53,6 +53,7 @@ from .named import (
     load_titles,
     load_topics,
 )
+from .perceptron import PerceptronTagger, fit_perceptron
 from .plain_texts import PlainTexts
 from .plans import FinetunePlan
 from .prediction import (
