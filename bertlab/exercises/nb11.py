@@ -228,8 +228,8 @@ def scores_of_several_sentences(score_names):
     mean = "You took the mean over the sentences. Count over all of them, then divide once."
     expect(
         not (is_close(precision, 2 / 3) and is_close(recall, 2 / 6)),
-        "Precision and recall are exchanged: precision divides by the number of predicted names, recall by that of true "
-        "ones.",
+        "Precision and recall are exchanged: precision divides by the number of predicted names, recall by that of "
+        "true ones.",
     )
     for wrong, hint in (
         (1 / 2, "Your F1 is the arithmetic mean of precision and recall. It is the harmonic mean: 2 P R / (P + R)."),

@@ -109,6 +109,24 @@ def cut_word_windows(sizes: Sequence[int], room: int, overlap: int) -> list[tupl
     return windows
 
 
+def tag_by_dictionary(
+    train: Sequence[TaggedSentence], test: Sequence[TaggedSentence], entities: bool = False
+) -> list[list[str]]:
+    """The tags of a baseline that ignores the sentence: each word gets the tag that it has most often in `train`, else
+    that of the word in lower case, else the most frequent one of words that were seen once. With `entities` an unknown
+    word is O, and the tags are made IOB2."""
+    counts: dict[str, Counter] = defaultdict(Counter)
+    for example in train:
+        for word, tag in zip(example.words, example.tags, strict=True):
+            counts[word][tag] += 1
+    best = {word: tags.most_common(1)[0][0] for word, tags in counts.items()}
+    once = Counter(tag for tags in counts.values() if tags.total() == 1 for tag in tags.elements())
+    every = Counter(tag for tags in counts.values() for tag in tags.elements())
+    other = "O" if entities else (once or every).most_common(1)[0][0]
+    by_word = [[best.get(word, best.get(word.lower(), other)) for word in example.words] for example in test]
+    return [to_iob2(tags) for tags in by_word] if entities else by_word
+
+
 class Tagging(Task):
     """A tag for each word. `label_on` says which piece carries the label of a word: "first", "last" or "all"."""
 
@@ -297,24 +315,14 @@ class Tagging(Task):
     def score_baselines(
         self, train: Sequence[TaggedSentence], test: Sequence[TaggedSentence]
     ) -> dict[str, dict[str, float]]:
-        """The most frequent tag; a dictionary: each word's most frequent tag (else that of the word in lower case, else
-        the most frequent one of words that were seen once; for names: O); and for up to 100 tags the structured
-        perceptron of the first 20,000 sentences."""
-        counts: dict[str, Counter] = defaultdict(Counter)
-        for example in train:
-            for word, tag in zip(example.words, example.tags, strict=True):
-                counts[word][tag] += 1
-        best = {word: tags.most_common(1)[0][0] for word, tags in counts.items()}
+        """The most frequent tag, `tag_by_dictionary`, and for up to 100 tags the structured perceptron of the first
+        20,000 sentences."""
         frequent = Counter(tag for example in train for tag in example.tags).most_common(1)[0][0]
-        once = Counter(tag for tags in counts.values() if tags.total() == 1 for tag in tags.elements())
-        other = "O" if self.tags_entities else (once or Counter([frequent])).most_common(1)[0][0]
-        by_word = [[best.get(word, best.get(word.lower(), other)) for word in example.words] for example in test]
-        by_word = [to_iob2(tags) for tags in by_word] if self.tags_entities else by_word
         scores = {
             "most frequent tag": self.score_tags(test, [[frequent] * len(example.words) for example in test]),
-            "dictionary of words": self.score_tags(test, by_word),
+            "dictionary of words": self.score_tags(test, tag_by_dictionary(train, test, self.tags_entities)),
         }
-        if len({tag for tags in counts.values() for tag in tags}) <= MOST_BASELINE_TAGS:
+        if len({tag for example in train for tag in example.tags}) <= MOST_BASELINE_TAGS:
             known = train[:MOST_BASELINE_SENTENCES]
             tagger = fit_perceptron([example.words for example in known], [example.tags for example in known])
             scores["structured perceptron"] = self.score_tags(test, [tagger.tag(example.words) for example in test])
