@@ -35,7 +35,7 @@ from ..tasks.invented_names import Planted, get_planted_tags, plant_names, plant
 from ..train import TrainConfig, train
 from ..wordpiece import WordPiece
 
-MODEL, SEEDS, LENGTH, BATCH_SIZE, FREEZE = "minilm", (0, 1, 2), 64, 16, 2
+MODEL, SEEDS, LENGTH, BATCH_SIZE, FREEZE = "minilm", (0, 1, 2), 128, 16, 2
 # Sentences that are learned from, once each, and the learning rate. "few" is for the loops of transformers.
 SETTINGS = {"pos": (1280, 1e-3), "names": (1920, 5e-4), "few": (480, 1e-3)}
 
