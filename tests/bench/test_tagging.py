@@ -22,7 +22,10 @@ def tag(line: str) -> TaggedSentence:
 
 
 SPEECH = [tag("the/DT old/JJ mans/NN run/VB ./."), tag("he/PRP saw/VB the/DT man/NN ./.")] * 4
-NAMES = [tag("he/O saw/O the/O Danish/B-MISC man/O in/O Paris/B-LOC ./O"), tag("the/O man/O saw/O Rome/B-LOC ./O")] * 4
+NAMES = [
+    tag("he/O saw/O the/O Danish/B-MISC man/O in/O Paris/B-LOC ./O"),
+    tag("the/O lady/O saw/O Oxford/B-LOC ./O"),
+] * 4
 
 
 @pytest.fixture
