@@ -7,6 +7,7 @@ trains what FILE does not hold yet, about ten minutes on one thread, and writes 
 
 import random
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -66,6 +67,30 @@ def train_tagger(task: Tagging, rows: Sequence[dict], learning_rate: float, seed
     config = TrainConfig(steps=len(batches), learning_rate=learning_rate, seed=seed)
     train(model, batches, config, watch=quiet)
     return model
+
+
+def train_by_trainer(task: Tagging, rows: Sequence[dict], learning_rate: float, seed: int) -> nn.Module:
+    """The same with `transformers.Trainer`, as notebook 11 uses it. In the end its model becomes a `Tagger`."""
+    import transformers
+
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    torch.manual_seed(seed)
+    start = weights.find_model_folder(MODEL)
+    model = transformers.BertForTokenClassification.from_pretrained(start, num_labels=len(task.labels))
+    for part in (model.bert.embeddings, *model.bert.encoder.layer[:FREEZE]):
+        part.requires_grad_(False)
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = transformers.TrainingArguments(
+            output_dir=folder, num_train_epochs=1, per_device_train_batch_size=BATCH_SIZE, learning_rate=learning_rate,
+            weight_decay=0.01, warmup_steps=len(rows) // BATCH_SIZE // 10, seed=seed, remove_unused_columns=False,
+            report_to="none", save_strategy="no", logging_strategy="no", disable_tqdm=True, dataloader_pin_memory=False,
+        )  # fmt: skip
+        trainer = transformers.Trainer(model, arguments, task.collate, rows)
+        trainer.remove_callback(transformers.PrinterCallback)
+        trainer.train()
+        model.save_pretrained(folder)
+        return weights.load(folder, Tagger, num_labels=len(task.labels))
 
 
 def lower_words(examples: Sequence[TaggedSentence]) -> list[TaggedSentence]:
@@ -197,12 +222,15 @@ def compare_names(seed: int) -> dict[str, dict[str, float]]:
 
 
 def train_on_few(seed: int) -> dict[str, dict[str, float]]:
-    """F1 on the annotated names of our loop, from as few sentences as the loops of transformers get. The sentences are
-    the same for all seeds."""
+    """F1 on the annotated names of our loop and of the Trainer, from as few sentences as notebook 11 gives the loops of
+    transformers. The sentences are the same for all seeds."""
     data, tokenizer = NAMED["names"].load(), WordPiece.load(weights.find_model_folder(MODEL))
     task = Tagging(tokenizer, Tagging.list_labels(data.train), LENGTH)
-    model = train_tagger(task, task.make_rows(draw_sentences("few", data.train, 0)), SETTINGS["few"][1], seed)
-    return {"model": {"annotated": task.score(data.test, task.predict(model, data.test))["f1"]}}
+    rows, scores = task.make_rows(draw_sentences("few", data.train, 0)), {}
+    for name, train_model in (("model", train_tagger), ("Trainer", train_by_trainer)):
+        model = train_model(task, rows, SETTINGS["few"][1], seed)
+        scores[name] = {"annotated": task.score(data.test, task.predict(model, data.test))["f1"]}
+    return scores
 
 
 PARTS = {"pos": compare_pieces, "names": compare_names, "few": train_on_few}

@@ -6,7 +6,7 @@ import pytest
 
 from bertlab import tasks, weights
 from bertlab.bench import tagging
-from bertlab.heads import Tagger
+from bertlab.heads import Pretraining
 from bertlab.model import BertConfig
 from bertlab.tasks import TaggedSentence
 from bertlab.wordpiece import SPECIAL_TOKENS, WordPiece
@@ -32,7 +32,7 @@ NAMES = [
 def tiny(tmp_path, monkeypatch):
     """Tiny data and a tiny model in place of the real ones."""
     tokenizer = WordPiece(SPECIAL_TOKENS + WORDS)
-    weights.save(Tagger(BertConfig(vocab_size=len(tokenizer), **SIZES), 2), tmp_path / "model", tokenizer)
+    weights.save(Pretraining(BertConfig(vocab_size=len(tokenizer), **SIZES)), tmp_path / "model", tokenizer)
     for name, value in (("MODEL", str(tmp_path / "model")), ("SEEDS", (0, 1)), ("BATCH_SIZE", 2), ("FREEZE", 1),
                         ("SETTINGS", dict.fromkeys(("pos", "names", "few"), (4, 1e-3)))):  # fmt: skip
         monkeypatch.setattr(tagging, name, value)
@@ -52,7 +52,7 @@ def test_every_comparison_runs_and_goes_on_where_it_ended(tiny, monkeypatch, cap
     assert found["pos"]["scores"]["perceptron"]["all words"] == [1.0, 1.0]
     names = found["names"]["scores"]["model"]
     assert len(names["silver"]) == len(names["in place of a noun"]) == len(names["not explained"]) == 2
-    assert len(found["few"]["scores"]["model"]["annotated"]) == 2
+    assert all(len(found["few"]["scores"][name]["annotated"]) == 2 for name in ("model", "Trainer"))
     assert capsys.readouterr().out.count("seed") == 6
     monkeypatch.setattr(tagging, "train_tagger", lambda *_: pytest.fail("trained again"))
     tagging.main([str(file)])
@@ -96,3 +96,10 @@ def test_the_sides_of_silver_names():
         "explained, by rules": 1.0,
         "not explained": 0.0,
     }
+
+
+def test_the_trainer_gives_a_tagger_that_has_learned(tiny):
+    task = tasks.Tagging(WordPiece.load(tiny / "model"), tasks.Tagging.list_labels(NAMES), 32)
+    rows = task.make_rows(NAMES * 10)
+    trained = tagging.train_by_trainer(task, rows, 1e-2, seed=0)
+    assert task.score(NAMES, task.predict(trained, NAMES))["f1"] > 0.9
