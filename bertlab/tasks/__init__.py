@@ -53,6 +53,7 @@ from .named import (
     load_titles,
     load_topics,
 )
+from .perceptron import PerceptronTagger, fit_perceptron
 from .plain_texts import PlainTexts
 from .plans import FinetunePlan
 from .prediction import (
@@ -79,6 +80,6 @@ from .silver.names import collect_known_names, list_open_articles, make_silver_n
 from .silver.questions import make_silver_questions
 from .squad import Question, parse_articles, read_questions
 from .tables import BadRows, BadRowsError
-from .tagging import TaggedSentence, Tagging, read_tagged_sentences
+from .tagging import TaggedSentence, Tagging, read_tagged_sentences, tag_by_dictionary
 from .words import split_words_and_punctuation
 from .writing import EncoderDecoderCollate, TextPair, Writing, read_text_pairs

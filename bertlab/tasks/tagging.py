@@ -16,11 +16,13 @@ from .columns import BLANKS, read_column_file, split_columns
 from .entity_tags import convert_tags
 from .hub import choose_column, make_class_reader, number_rows
 from .metrics import are_entity_tags, score_entities, to_iob2
+from .perceptron import fit_perceptron
 from .report import draw_label_report
 from .rows import run_model
 from .tables import BadRows, get_text_field, parse_json, parse_label, parse_rows, parse_text, read_table, split_input
 from .words import split_words_and_punctuation
 
+MOST_BASELINE_TAGS, MOST_BASELINE_SENTENCES = 100, 20_000  # for the perceptron, which takes about a minute then
 WORDS, TAGS = "words tokens", "tags ner_tags upos xpos pos_tags labels"  # what JSON and data sets call the lists
 
 
@@ -105,6 +107,24 @@ def cut_word_windows(sizes: Sequence[int], room: int, overlap: int) -> list[tupl
             back, shared = back - 1, shared + sizes[back - 1]
         start = back
     return windows
+
+
+def tag_by_dictionary(
+    train: Sequence[TaggedSentence], test: Sequence[TaggedSentence], entities: bool = False
+) -> list[list[str]]:
+    """The tags of a baseline that ignores the sentence: each word gets the tag that it has most often in `train`, else
+    that of the word in lower case, else the most frequent one of words that were seen once. With `entities` an unknown
+    word is O, and the tags are made IOB2."""
+    counts: dict[str, Counter] = defaultdict(Counter)
+    for example in train:
+        for word, tag in zip(example.words, example.tags, strict=True):
+            counts[word][tag] += 1
+    best = {word: tags.most_common(1)[0][0] for word, tags in counts.items()}
+    once = Counter(tag for tags in counts.values() if tags.total() == 1 for tag in tags.elements())
+    every = Counter(tag for tags in counts.values() for tag in tags.elements())
+    other = "O" if entities else (once or every).most_common(1)[0][0]
+    by_word = [[best.get(word, best.get(word.lower(), other)) for word in example.words] for example in test]
+    return [to_iob2(tags) for tags in by_word] if entities else by_word
 
 
 class Tagging(Task):
@@ -295,22 +315,18 @@ class Tagging(Task):
     def score_baselines(
         self, train: Sequence[TaggedSentence], test: Sequence[TaggedSentence]
     ) -> dict[str, dict[str, float]]:
-        """The most frequent tag, and a dictionary: each word's most frequent tag (else that of the word in lower case,
-        else the most frequent one of words that were seen once; for names: O)."""
-        counts: dict[str, Counter] = defaultdict(Counter)
-        for example in train:
-            for word, tag in zip(example.words, example.tags, strict=True):
-                counts[word][tag] += 1
-        best = {word: tags.most_common(1)[0][0] for word, tags in counts.items()}
+        """The most frequent tag, `tag_by_dictionary`, and for up to 100 tags the structured perceptron of the first
+        20,000 sentences."""
         frequent = Counter(tag for example in train for tag in example.tags).most_common(1)[0][0]
-        once = Counter(tag for tags in counts.values() if tags.total() == 1 for tag in tags.elements())
-        other = "O" if self.tags_entities else (once or Counter([frequent])).most_common(1)[0][0]
-        by_word = [[best.get(word, best.get(word.lower(), other)) for word in example.words] for example in test]
-        by_word = [to_iob2(tags) for tags in by_word] if self.tags_entities else by_word
-        return {
+        scores = {
             "most frequent tag": self.score_tags(test, [[frequent] * len(example.words) for example in test]),
-            "dictionary of words": self.score_tags(test, by_word),
+            "dictionary of words": self.score_tags(test, tag_by_dictionary(train, test, self.tags_entities)),
         }
+        if len({tag for example in train for tag in example.tags}) <= MOST_BASELINE_TAGS:
+            known = train[:MOST_BASELINE_SENTENCES]
+            tagger = fit_perceptron([example.words for example in known], [example.tags for example in known])
+            scores["structured perceptron"] = self.score_tags(test, [tagger.tag(example.words) for example in test])
+        return scores
 
     @classmethod
     def draw_report(cls, rows: Sequence[dict], most: int = 12):

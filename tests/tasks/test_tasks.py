@@ -197,6 +197,9 @@ def test_baselines_of_tagging():
     found = Tagging(PIECES, ["N", "V"]).score_baselines(train, test)
     assert found["most frequent tag"] == {"accuracy": 3 / 5}
     assert found["dictionary of words"] == {"accuracy": 1.0}  # CAT as cat; mat as most words that were seen once
+    assert found["structured perceptron"]["accuracy"] >= 4 / 5  # "ran" and "sat" after the start are new to it
+    many = [TaggedSentence(["a"], [f"T{number}"]) for number in range(101)]
+    assert "structured perceptron" not in Tagging(PIECES, ["T0", "T1"]).score_baselines(many, many[:1])
     train = [TaggedSentence(["Ada", "Byron", "ran"], ["B-P", "I-P", "O"])]
     test = [TaggedSentence(["Byron", "Ada", "sat"], ["B-P", "O", "O"])]
     found = Tagging(PIECES, Tagging.list_labels(train)).score_baselines(train, test)["dictionary of words"]

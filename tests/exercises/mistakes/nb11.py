@@ -2,59 +2,146 @@
 
 MISTAKES = [
     (
-        "align",
+        "align_labels",
         """
-def align(pieces, numbers):
-    return [-100] + [number for word, number in zip(pieces, numbers) for _ in word] + [-100]
+def align_labels(word_ids, numbers):
+    return [-100 if word is None else numbers[word] for word in word_ids]
 """,
         "on every piece",
     ),
     (
-        "align",
+        "align_labels",
         """
-def align(pieces, numbers):
-    labels = [-100]
-    for word, number in zip(pieces, numbers):
-        labels += [-100] * (len(word) - 1) + [number]
-    return labels + [-100]
+def align_labels(word_ids, numbers):
+    after = [*word_ids[1:], None]
+    return [-100 if word is None or word == later else numbers[word] for word, later in zip(word_ids, after)]
 """,
         "on the last piece",
     ),
     (
-        "align",
+        "align_labels",
         """
-def align(pieces, numbers):
-    labels = []
-    for word, number in zip(pieces, numbers):
-        labels += [number] + [-100] * (len(word) - 1)
-    return labels
+def align_labels(word_ids, numbers):
+    return [numbers[word] for word, before in zip(word_ids[1:], word_ids) if word is not None and word != before]
 """,
         "no label for [CLS]",
     ),
     (
-        "align",
+        "align_labels",
         """
-def align(pieces, numbers):
-    total = sum(map(len, pieces)) + 2
-    return ([-100] + list(numbers) + [-100] * total)[:total]
+def align_labels(word_ids, numbers):
+    return [-100, *numbers, *[-100] * (len(word_ids) - 1 - len(numbers))]
 """,
         "at wrong positions",
     ),
     (
-        "align",
+        "align_labels",
         """
-def align(pieces, numbers):
-    labels = [-100]
-    for word, number in zip(pieces, numbers):
-        labels += [number] + [0] * (len(word) - 1)
-    return labels + [-100]
+def align_labels(word_ids, numbers):
+    labels, before = [], None
+    for word in word_ids:
+        labels.append(-100 if word is None else numbers[word] if word != before else 0)
+        before = word
+    return labels
 """,
         "0 is a tag",
     ),
     (
-        "spans",
+        "align_labels",
         """
-def spans(tags):
+def align_labels(word_ids, numbers):
+    labels, before = [], None
+    for word in word_ids:
+        labels.append(numbers[word] if word and word != before else -100)
+        before = word
+    return labels
+""",
+        "counts as false",
+    ),
+    (
+        "align_labels",
+        """
+def align_labels(word_ids, numbers):
+    labels, before = [], None
+    for word in word_ids:
+        label = -100 if word is None else numbers[word]
+        labels.append(label if label != before else -100)
+        before = label
+    return labels
+""",
+        "each needs its own",
+    ),
+    (
+        "align_labels",
+        """
+def align_labels(word_ids, numbers):
+    labels, before, left = [], None, iter(numbers)
+    for word in word_ids:
+        labels.append(next(left) if word is not None and word != before else -100)
+        before = word
+    return labels
+""",
+        "begins with word 2",
+    ),
+    (
+        "tag_loss",
+        """
+def tag_loss(logits, labels):
+    logs = logits.log_softmax(-1)
+    kept = labels != -100
+    return -logs[kept, labels[kept]].sum() / labels.numel()
+""",
+        "number of all tokens",
+    ),
+    (
+        "tag_loss",
+        """
+def tag_loss(logits, labels):
+    logs = logits.log_softmax(-1)
+    return -logs.gather(-1, labels.clamp(min=0)[..., None]).mean()
+""",
+        "as if their tag were 0",
+    ),
+    (
+        "tag_loss",
+        """
+import torch.nn.functional as F
+def tag_loss(logits, labels):
+    return sum(F.cross_entropy(row, own) for row, own in zip(logits, labels)) / len(labels)
+""",
+        "a word of a short sentence",
+    ),
+    (
+        "tag_loss",
+        """
+def tag_loss(logits, labels):
+    kept = labels > 0
+    return -logits.log_softmax(-1)[kept, labels[kept]].mean()
+""",
+        "0 is a tag like the others",
+    ),
+    (
+        "tag_loss",
+        """
+def tag_loss(logits, labels):
+    kept = labels != -100
+    return -logits[kept, labels[kept]].mean()
+""",
+        "the scores themselves",
+    ),
+    (
+        "tag_loss",
+        """
+def tag_loss(logits, labels):
+    kept = labels != -100
+    return -logits.log_softmax(-1)[kept, labels[kept]].mean().item()
+""",
+        "no gradient",
+    ),
+    (
+        "find_names",
+        """
+def find_names(tags):
     found = []
     for i, tag in enumerate(tags):
         if tag.startswith("B-"):
@@ -67,9 +154,9 @@ def spans(tags):
         "the word after the last",
     ),
     (
-        "spans",
+        "find_names",
         """
-def spans(tags):
+def find_names(tags):
     found = []
     for i, tag in enumerate(tags):
         if tag.startswith("B-"):
@@ -82,9 +169,9 @@ def spans(tags):
         "of another type cannot continue",
     ),
     (
-        "spans",
+        "find_names",
         """
-def spans(tags):
+def find_names(tags):
     found, start = [], None
     for i, tag in enumerate(tags):
         if tag == "O":
@@ -98,9 +185,9 @@ def spans(tags):
         "to the end of the sentence",
     ),
     (
-        "spans",
+        "find_names",
         """
-def spans(tags):
+def find_names(tags):
     found, start = [], None
     for i, tag in enumerate([*tags, "O"]):
         if tag == "O":
@@ -114,94 +201,76 @@ def spans(tags):
         "directly after another one",
     ),
     (
-        "f1",
+        "score_names",
         """
-def f1(right, said):
-    hits = sum(len(a & b) for a, b in zip(right, said))
-    return hits / max(1, sum(map(len, said)))
+def score_names(true, predicted):
+    hits = sum(len(a & b) for a, b in zip(true, predicted))
+    p, r = hits / max(1, sum(map(len, true))), hits / max(1, sum(map(len, predicted)))
+    return p, r, 2 * p * r / (p + r) if hits else 0
 """,
-        "This is the precision",
+        "are exchanged",
     ),
     (
-        "f1",
+        "score_names",
         """
-def f1(right, said):
+def score_names(true, predicted):
+    hits = sum(len(a & b) for a, b in zip(true, predicted))
+    p, r = hits / max(1, sum(map(len, predicted))), hits / max(1, sum(map(len, true)))
+    return p, r, (p + r) / 2
+""",
+        "arithmetic mean",
+    ),
+    (
+        "score_names",
+        """
+def score_names(true, predicted):
     scores = []
-    for a, b in zip(right, said):
+    for a, b in zip(true, predicted):
         scores.append(2 * len(a & b) / max(1, len(a) + len(b)))
-    return sum(scores) / len(scores)
+    return 2 / 6, 2 / 3, sum(scores) / len(scores)
 """,
         "mean over the sentences",
     ),
     (
-        "f1",
+        "score_names",
         """
-def f1(right, said):
-    hits = sum(len(a & b) for a, b in zip(right, said))
-    return hits / max(1, sum(len(a | b) for a, b in zip(right, said)))
+def score_names(true, predicted):
+    hits = sum(len(a & b) for a, b in zip(true, predicted))
+    return 0, 0, hits / max(1, sum(len(a | b) for a, b in zip(true, predicted)))
 """,
         "names that are in both sets",
     ),
     (
-        "f1",
+        "score_names",
         """
-def f1(right, said):
-    right = [{(start, kind) for start, end, kind in names} for names in right]
-    said = [{(start, kind) for start, end, kind in names} for names in said]
-    hits = sum(len(a & b) for a, b in zip(right, said))
-    return 2 * hits / max(1, sum(map(len, right)) + sum(map(len, said)))
+def score_names(true, predicted):
+    true = [{(start, kind) for start, end, kind in names} for names in true]
+    predicted = [{(start, kind) for start, end, kind in names} for names in predicted]
+    hits = sum(len(a & b) for a, b in zip(true, predicted))
+    return 0, 0, 2 * hits / max(1, sum(map(len, true)) + sum(map(len, predicted)))
 """,
         "wrong end",
     ),
     (
-        "f1",
+        "score_names",
         """
-def f1(right, said):
-    right = [{(start, end) for start, end, kind in names} for names in right]
-    said = [{(start, end) for start, end, kind in names} for names in said]
-    hits = sum(len(a & b) for a, b in zip(right, said))
-    return 2 * hits / max(1, sum(map(len, right)) + sum(map(len, said)))
+def score_names(true, predicted):
+    true = [{(start, end) for start, end, kind in names} for names in true]
+    predicted = [{(start, end) for start, end, kind in names} for names in predicted]
+    hits = sum(len(a & b) for a, b in zip(true, predicted))
+    return 0, 0, 2 * hits / max(1, sum(map(len, true)) + sum(map(len, predicted)))
 """,
         "wrong type",
     ),
     (
-        "mend",
+        "score_names",
         """
-def mend(tags):
-    return ["B-" + tag[2:] if tag.startswith("I-") else tag for tag in tags]
+def score_names(true, predicted):
+    hits = sum(len(a & b) for a, b in zip(true, predicted))
+    said, there = sum(map(len, predicted)), sum(map(len, true))
+    p, r = hits / said, hits / there
+    return p, r, 2 * p * r / (p + r)
 """,
-        "splits one name into two",
-    ),
-    (
-        "mend",
-        """
-def mend(tags):
-    return list(tags)
-""",
-        "Nothing was changed",
-    ),
-    (
-        "mend",
-        """
-def mend(tags):
-    new = []
-    for i, tag in enumerate(tags):
-        if tag.startswith("I-") and (i == 0 or tags[i - 1] == "O"):
-            tag = "B-" + tag[2:]
-        new.append(tag)
-    return new
-""",
-        "Another type begins another name",
-    ),
-    (
-        "mend",
-        """
-def mend(tags):
-    for i, tag in enumerate(tags):
-        if tag.startswith("I-") and (i == 0 or tags[i - 1][2:] != tag[2:]):
-            tags[i] = "B-" + tag[2:]
-    return tags
-""",
-        "changed the list that was passed",
+        "divides by zero",
     ),
 ]
