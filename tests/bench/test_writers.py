@@ -28,7 +28,7 @@ from bertlab.wordpiece import SPECIAL_TOKENS, WordPiece
 # transformers warns at each call since 2021 about how it computes the loss.
 pytestmark = pytest.mark.filterwarnings("ignore:Version v4.12.0 introduces:FutureWarning")
 
-TOKENIZER = WordPiece([*SPECIAL_TOKENS, *"the cat dog sat ran mat thou".split()])
+TOKENIZER = WordPiece([*SPECIAL_TOKENS, "the", "cat", "dog", "sat", "ran", "mat", "thou"])
 PAIRS = [TextPair(f"thou {noun} {verb}", f"the {noun} {verb}") for noun in ("cat", "dog", "mat")
          for verb in ("sat", "ran")]  # fmt: skip
 TASK = Writing(TOKENIZER, length=16)
@@ -58,7 +58,7 @@ def test_each_way_trains_and_writes(setting, way):
 
 
 def test_a_leak_opens_the_target_to_the_source_alone():
-    rows = TASK.make_rows(PAIRS[:2] + [TextPair("cat", "dog")])
+    rows = TASK.make_rows([*PAIRS[:2], TextPair("cat", "dog")])
     right, leak = PrefixCollate(TASK.collate)(rows), PrefixCollate(TASK.collate, leak=True)(rows)
     more = leak["attention_mask"] & ~right["attention_mask"]
     source, real = right["token_type_ids"] == 0, right["input_ids"] != TOKENIZER.pad_id
