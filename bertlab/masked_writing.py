@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .arguments import check_function, check_kind, check_number
+from .arguments import check_argument, check_function, check_kind, check_list, check_number
 from .batches import IGNORE
 from .heads import Pretraining
 from .model import check_finite, eval_mode
@@ -26,9 +26,16 @@ def hide_targets(
     `labels` (B, T) are the ids of the target at their own positions and -100 elsewhere, as `tasks.Writing` makes them.
     Each target token is hidden with probability `rate`, but at least one of a row; without a rate the number of hidden
     tokens of a row is drawn evenly from 1 to all of them (Ghazvininejad et al. 2019, section 2.2). A token `end` is
-    never hidden: mask-predict is told the length.
+    never hidden: mask-predict is told the length. Raises TypeError or ValueError for a batch without ids and labels.
     """
-    labels = batch["labels"]
+    check_argument(batch, {str: Tensor}, "batch")
+    check_kind(rng, np.random.Generator, "rng")
+    mask_id = check_number(mask_id, "mask_id", least=0, whole=True)
+    rate = rate if rate is None else check_number(rate, "rate", above=0, most=1)
+    end = end if end is None else check_number(end, "end", least=0, whole=True)
+    ids, labels = batch.get("input_ids"), batch.get("labels")
+    if ids is None or labels is None or labels.dim() != 2 or labels.shape != ids.shape:
+        raise ValueError("batch needs input_ids and labels of one shape, (B, T)")
     can_hide = labels != IGNORE if end is None else (labels != IGNORE) & (labels != end)
     counts = can_hide.sum(1, keepdim=True)  # (B, 1)
     drawn = torch.from_numpy(rng.random(labels.shape))  # (B, T)
@@ -39,7 +46,7 @@ def hide_targets(
     else:
         hidden = can_hide & ((drawn < rate) | (rank == 0))
     return batch | {
-        "input_ids": batch["input_ids"].masked_fill(hidden, mask_id),
+        "input_ids": ids.masked_fill(hidden, mask_id),
         "labels": labels.masked_fill(~hidden, IGNORE),
     }
 
@@ -51,6 +58,23 @@ def forbid_words(logits: Tensor, never: Sequence[int]) -> Tensor:
     return logits.log_softmax(-1)
 
 
+def check_sources(sources: Sequence[list[int]]) -> Tensor:
+    """The sources as a tensor (B, S). Raises ValueError unless there is one and all have one length."""
+    rows = check_argument(check_list(sources, "sources", "lists of ids"), [list], "sources")
+    rows = [[check_number(word, "an id in sources", least=0, whole=True) for word in row] for row in rows]
+    if len({len(row) for row in rows}) != 1 or not rows[0]:
+        raise ValueError("sources must be lists of ids of one length: write those of each length for themselves")
+    return torch.tensor(rows)
+
+
+def check_words(model: Pretraining, never: Sequence[int], **words: int) -> list[int]:
+    """The ids in `never`. Raises ValueError when one of them, or of the other `words`, is not in the vocabulary."""
+    V = check_kind(model, Pretraining, "model").config.vocab_size
+    for name, word in words.items():
+        check_number(word, name, least=0, below=V, whole=True)
+    return [check_number(word, "an id in never", least=0, below=V, whole=True) for word in check_list(never, "never")]
+
+
 def append_masks(
     model: Pretraining, sources: Sequence[list[int]], *, mask_id: int, end: int, max_tokens: int, never: Sequence[int]
 ) -> list[list[int]]:
@@ -59,10 +83,14 @@ def append_masks(
     `sources` are lists of ids, [CLS] source [SEP], of one length. Each token attends to the source, and of the target
     to what comes before it. Returns for each source the ids of its text without `end`, at most `max_tokens`.
     """
-    ids = torch.tensor(sources)  # (B, S)
-    S = ids.size(1)
+    never = check_words(model, never, mask_id=mask_id, end=end)
+    ids = check_sources(sources)  # (B, S)
+    max_tokens = check_number(max_tokens, "max_tokens", least=1, whole=True)
+    S, positions = ids.size(1), model.config.max_position_embeddings
+    if S + max_tokens > positions:
+        raise ValueError(f"{S} tokens to read and {max_tokens} to write, but the model has {positions} positions")
     ended = torch.zeros(len(ids), dtype=torch.bool)
-    with eval_mode(check_kind(model, Pretraining, "model")):
+    with eval_mode(model):
         for _ in range(max_tokens):
             row = torch.cat([ids, torch.full((len(ids), 1), mask_id)], 1)  # (B, T)
             types = (torch.arange(row.size(1)) >= S).long().expand_as(row)
@@ -119,17 +147,23 @@ def mask_predict(
     `end`. With `around`, texts that are up to so many tokens shorter or longer are written too, and the one with the
     highest mean log p is kept (the paper's length candidates). Returns the ids of each text.
     """
-    check_kind(model, Pretraining, "model")
-    around = check_number(around, "around", least=0, whole=True)
+    never = check_words(model, never, mask_id=mask_id, end=end)
+    rows = check_sources(sources)  # (B, S)
+    lengths = [
+        check_number(n, "a length", most=10_000, least=-10_000, whole=True) for n in check_list(lengths, "lengths")
+    ]
+    longest = model.config.max_position_embeddings - rows.size(1) - 1
+    if len(lengths) != len(rows) or longest < 1:
+        raise ValueError(f"{len(lengths)} lengths for {len(rows)} sources, which leave room for {longest} tokens")
+    around = check_number(around, "around", least=0, most=longest, whole=True)
     tried = [length + change for length in lengths for change in range(-around, around + 1)]
-    longest = model.config.max_position_embeddings - len(sources[0]) - 1
     sizes = torch.tensor(tried).clamp(1, longest)  # (C,)
     with eval_mode(model):
-        source = torch.tensor(sources).repeat_interleave(2 * around + 1, 0)  # (C, S)
+        source = rows.repeat_interleave(2 * around + 1, 0)  # (C, S)
         ids, log_p = refill_masks(predict_target(model, source, sizes, end, never), sizes, steps, mask_id)
-    best = (log_p.sum(1) / sizes).view(len(sources), -1).argmax(1)  # (B,)
-    rows = (best + torch.arange(len(sources)) * (2 * around + 1)).tolist()
-    return [ids[row, : sizes[row]].tolist() for row in rows]
+    best = (log_p.sum(1) / sizes).view(len(rows), -1).argmax(1)  # (B,)
+    kept = (best + torch.arange(len(rows)) * (2 * around + 1)).tolist()
+    return [ids[row, : sizes[row]].tolist() for row in kept]
 
 
 def predict_target(model: Pretraining, source: Tensor, sizes: Tensor, end: int, never: Sequence[int]) -> Callable:
