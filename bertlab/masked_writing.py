@@ -122,7 +122,7 @@ def refill_masks(
     log_p = torch.full(outside.shape, -torch.inf).masked_fill(outside, 0.0)
     for step in range(steps):
         count = (length * (steps - step) // steps)[:, None]  # (C, 1)
-        rank = log_p.masked_fill(outside, 1.0).argsort(1, stable=True).argsort(1)
+        rank = log_p.masked_fill(outside, 1.0).argsort(dim=1, stable=True).argsort(1)
         hidden = (rank < count) & ~outside
         ids = ids.masked_fill(hidden, mask_id)
         words, new = predict(ids)

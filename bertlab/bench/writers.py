@@ -228,10 +228,10 @@ def run_way(way: str, seed: int, setting: Setting, task: Writing, data: Split, r
 
 RUNS: list[tuple[str, float, tuple[int, ...]]] = [  # way, learning rate (0: the setting's), seeds
     ("prefix", 0.0, SEEDS),
-    ("mask-predict", 0.0, SEEDS),
     ("random weights", 0.0, SEEDS),
     ("leak", 0.0, SEEDS[:1]),
     ("append", 0.0, SEEDS),
+    ("mask-predict", 0.0, SEEDS),
     ("bert2bert", 0.0, SEEDS),
     ("bert2bert", 3e-4, SEEDS[:1]),
 ]

@@ -32,7 +32,7 @@ TOKENIZER = WordPiece([*SPECIAL_TOKENS, "the", "cat", "dog", "sat", "ran", "mat"
 PAIRS = [TextPair(f"thou {noun} {verb}", f"the {noun} {verb}") for noun in ("cat", "dog", "mat")
          for verb in ("sat", "ran")]  # fmt: skip
 TASK = Writing(TOKENIZER, length=16)
-DATA = Split(PAIRS, PAIRS[:2], PAIRS[:3])
+DATA = Split([*PAIRS, TextPair("cat", "dog")], PAIRS[:2], PAIRS[:3])
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_the_numbers_are_those_of_the_runs(tmp_path, setting):
     assert found["ways"]["bert2bert, rate 0.0003"]["seeds"] == [0]
     assert found["ways"]["bert2bert"]["chrf"] == [50, 51, 52]
     assert found["ways"]["append"]["above_copy"] == [{"chrf": [0.12, 2]}] * 3
-    assert found["rows"] == {"train": 6, "dev": 2, "test": 3}
+    assert found["rows"] == {"train": 7, "dev": 2, "test": 3}
     (tmp_path / "append-1.json").unlink()
     assert collect_results(tmp_path, setting, TASK, DATA)["ways"]["append"]["seeds"] == [0, 2]
     assert json.loads(json.dumps(found)) == found
