@@ -50,6 +50,7 @@ _MODULES = [
     "model",
     "heads",
     "writing",
+    "masked_writing",
     "batches",
     "optim",
     "checks",

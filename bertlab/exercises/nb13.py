@@ -1,41 +1,128 @@
-"""The exercises of notebook 13, writing: the mask, the shifted labels, BLEU and its penalty, a step of beam search."""
+"""The exercises of notebook 13, writing: the greedy loop, the mask, shifted labels, BLEU, beam search, mask-predict."""
 
 import math
+from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .. import tasks
 from ..batches import IGNORE
 from ..writing import beam_search, writing_mask
-from . import Exercise, expect, make_check
+from . import Exercise, expect, make_check, make_use
 from .comparing import as_number, is_close, random_numbers
 
-# ---- who_sees_whom -----------------------------------------------------------------------------------------
+END = 0
+
+# ---- write_greedily ----------------------------------------------------------------------------------------
 
 
-def make_masks(types: list[int]) -> dict[str, Tensor]:
-    """The expected mask (T, T), and the mask that each common mistake gives."""
-    T = len(types)
-    source = torch.tensor(types) == 0
-    expected = writing_mask(torch.tensor([types]))[0]
+def search_greedily(score_next: Callable, ids: list[int], end: int, most: int) -> list[int]:
+    """bertlab's own `write_greedily`."""
+    written: list[int] = []
+    while len(written) < most:
+        word = int(score_next(ids + written).argmax())
+        if word == end:
+            break
+        written.append(word)
+    return written
+
+
+class Table:
+    """Scores of the next token that depend on the last one alone. It remembers what it was asked."""
+
+    def __init__(self, best: dict[int, int], size: int = 8):
+        self.best, self.size, self.asked = best, size, []
+
+    def __call__(self, ids: list[int]) -> Tensor:
+        expect(
+            isinstance(ids, list) and all(isinstance(i, int) for i in ids),
+            "score_next takes a list of ids, which are whole numbers: the ids so far, such as ids + written. A tensor "
+            "from argmax becomes a number with int(...) or .item().",
+        )
+        expect(ids, "You called score_next with an empty list. It needs the ids that you were given.")
+        expect(
+            len(self.asked) < 50,
+            "Your loop does not stop. It ends when the best token is `end`, or when `most` tokens were written.",
+        )
+        self.asked.append(list(ids))
+        scores = torch.arange(self.size) / 100  # no ties
+        scores[self.best[ids[-1]]] = 9.0
+        return scores
+
+
+def check_greedy(write_greedily, table: dict[int, int], ids: list[int], most: int):
+    score_next, given = Table(table), list(ids)
+    answer = write_greedily(score_next, given, END, most)
+    expected = search_greedily(Table(table), ids, END, most)
+    expect(isinstance(answer, list), "Return the list of the new ids.")
+    answer = [int(word) for word in answer]
+    expect(given == ids, "You changed the list that was passed. Keep what was written in a list of its own.")
+    expect(
+        not expected or answer != (ids + expected),
+        "Your list begins with the ids that were passed. Return only the new ones.",
+    )
+    expect(
+        not any(len(asked) < len(ids) for asked in score_next.asked),
+        "You called score_next without the ids that were passed. It needs all of them, followed by what was written.",
+    )
+    expect(
+        len(score_next.asked) < 2 or score_next.asked[0] != score_next.asked[1],
+        "score_next was asked the same thing twice. The token that was written has to be part of the next question: "
+        "score_next(ids + written).",
+    )
+    expect(END not in answer, "`end` is in your list. It says that the text is over, and does not belong to it.")
+    expect(len(answer) <= most, f"You wrote {len(answer)} tokens, but at most {most} were allowed.")
+    expect(
+        len(answer) == len(expected) or answer != expected[: len(answer)],
+        f"You stopped after {len(answer)} tokens instead of {len(expected)}. The loop ends when the best token is "
+        "`end`, or when `most` tokens were written.",
+    )
+    expect(answer == expected, f"The best tokens, one after the other, are {expected}. Your function wrote {answer}.")
+
+
+def greedy_until_the_end(write_greedily):
+    check_greedy(write_greedily, {2: 5, 5: 3, 3: 4, 4: END}, [6, 2], 10)
+
+
+def greedy_without_an_end(write_greedily):
+    check_greedy(write_greedily, {2: 5, 5: 3, 3: 5}, [1, 2], 4)
+
+
+def greedy_with_nothing_to_write(write_greedily):
+    check_greedy(write_greedily, {2: END}, [1, 2], 4)
+
+
+# ---- seq2seq_mask ------------------------------------------------------------------------------------------
+
+
+def make_masks(types: Tensor, real: Tensor) -> dict[str, Tensor]:
+    """The expected mask (B, T, T), and the mask that each common mistake gives."""
+    T = types.size(1)
+    source, both = types == 0, torch.ones(T, T).bool()
+    expected = writing_mask(types, real)
+    column = real[:, None, :].expand_as(expected)
     return {
         "expected": expected,
-        "all": torch.ones(T, T).bool(),
-        "causal": torch.ones(T, T).tril().bool(),
-        "source sees target": expected | source[:, None],
-        "target sees all": expected | (~source[:, None] & ~source[None, :]),
-        "not itself": expected & (source[None, :] | ~torch.eye(T).bool()),
-        "transposed": expected.T,
-        "apart": expected & (source[:, None] == source[None, :]),
+        "all": column & both,
+        "causal": column & both.tril(),
+        "padding": writing_mask(types),
+        "source sees target": column & (writing_mask(types) | source[:, :, None]),
+        "target sees all": column & (source[:, None, :] | ~source[:, :, None]),
+        "not itself": column & (source[:, None, :] | (~source[:, :, None] & both.tril(-1))),
+        "transposed": expected.mT,
+        "apart": expected & (source[:, :, None] == source[:, None, :]),
     }
 
 
 MASK_HINTS = {
-    "all": "Every token sees every token. This is BERT's mask, and the model would see the word to be predicted.",
-    "causal": "The source is read in both directions: its first token sees its last one. Only the target is written "
+    "all": "Every token sees every token. This is BERT's own mask, with which the model would see the token that it "
+    "has to predict.",
+    "causal": "The source is read in both directions, so its first token sees its last one. Only the target is written "
     "from left to right.",
-    "source sees target": "The source sees the target, so the words to be written reach the model through the source. "
+    "padding": "Somebody sees the padding. Where `real` is False, the whole column is False.",
+    "source sees target": "The source sees the target, so the tokens to be written reach the model through the source. "
     "The rows of the source may only reach to the end of the source.",
     "target sees all": "The target sees all of the target, so each token sees the one that it has to predict. It "
     "should see itself and the tokens before it.",
@@ -45,28 +132,33 @@ MASK_HINTS = {
 }
 
 
-def check_mask(who_sees_whom, types: list[int]):
-    answer = torch.as_tensor(who_sees_whom(list(types)))
-    T, masks = len(types), make_masks(types)
+def check_mask(seq2seq_mask, types: list[list[int]], real: list[list[int]]):
+    types, real = torch.tensor(types), torch.tensor(real).bool()
+    answer = seq2seq_mask(types.clone(), real.clone())
+    expect(isinstance(answer, Tensor), "Return a tensor of bools, (B, T, T).")
+    (B, T), masks = types.shape, make_masks(types, real)
     expect(
-        answer.shape == (T, T),
-        f"{T} tokens make a table of {T} rows and {T} columns, not of shape {tuple(answer.shape)}.",
+        answer.shape == (B, T, T),
+        f"{B} rows of {T} tokens need a mask of shape {(B, T, T)}. Yours has shape {tuple(answer.shape)}.",
     )
     answer = answer.bool()
     for mistake, hint in MASK_HINTS.items():
         if not torch.equal(masks[mistake], masks["expected"]):
             expect(not torch.equal(answer, masks[mistake]), hint)
-    for i, j in (answer != masks["expected"]).nonzero().tolist():
-        expect(False, f"For the types {types}, check row {i}, column {j}: should token {i} see token {j}?")
+    for b, i, j in (answer != masks["expected"]).nonzero().tolist():
+        expect(
+            False,
+            f"For the types {types[b].tolist()} and real {real[b].int().tolist()}, check row {i}, column {j}: should "
+            f"token {i} see token {j}?",
+        )
 
 
-def mask_of_six_tokens(who_sees_whom):
-    check_mask(who_sees_whom, [0, 0, 0, 1, 1, 1])
+def mask_of_six_tokens(seq2seq_mask):
+    check_mask(seq2seq_mask, [[0, 0, 0, 1, 1, 1]], [[1] * 6])
 
 
-def mask_of_other_lengths(who_sees_whom):
-    for types in ([0, 0, 0, 0, 0, 1, 1], [0, 0, 1, 1, 1, 1, 1]):
-        check_mask(who_sees_whom, types)
+def mask_of_a_batch_with_padding(seq2seq_mask):
+    check_mask(seq2seq_mask, [[0, 0, 0, 1, 1, 1, 1], [0, 0, 1, 1, 0, 0, 0]], [[1] * 7, [1, 1, 1, 1, 0, 0, 0]])
 
 
 # ---- one_ahead ---------------------------------------------------------------------------------------------
@@ -229,8 +321,6 @@ def bleu_without_a_hit(bleu_score):
 
 # ---- beam_step ---------------------------------------------------------------------------------------------
 
-END = 0
-
 
 def take_beam_step(texts, log_p, beams, end):
     """The expected step: (carried on, finished)."""
@@ -354,17 +444,162 @@ def steps_find_what_the_library_finds(beam_step):
         )
 
 
+# ---- mask_predict ------------------------------------------------------------------------------------------
+
+
+def fill_in_rounds(predict: Callable, length: int, steps: int, mask: int) -> list[int]:
+    """bertlab's own `mask_predict`, for one text."""
+    ids, p = [mask] * length, [0.0] * length
+    for step in range(steps):
+        count = length * (steps - step) // steps
+        hidden = sorted(range(length), key=lambda i: p[i])[:count]
+        for i in hidden:
+            ids[i] = mask
+        words, new = predict(list(ids))
+        for i in hidden:
+            ids[i], p[i] = words[i], new[i]
+    return ids
+
+
+class Guesses:
+    """What a model says in each round: (words, probabilities) of all tokens. It remembers what it was shown."""
+
+    def __init__(self, rounds: list[tuple[list[int], list[float]]]):
+        self.rounds, self.shown = rounds, []
+
+    def __call__(self, ids: list[int]) -> tuple[list[int], list[float]]:
+        ids = [int(i) for i in ids]
+        expect(
+            len(self.shown) < len(self.rounds),
+            f"You called predict more than {len(self.rounds)} times. It is called once in each of the `steps` rounds.",
+        )
+        self.shown.append(ids)
+        words, p = self.rounds[len(self.shown) - 1]
+        return list(words), list(p)
+
+
+MASK = 9
+ROUNDS = [
+    ([1, 2, 3, 4], [0.9, 0.2, 0.6, 0.3]),
+    ([5, 6, 7, 8], [0.1, 0.8, 0.1, 0.4]),
+    ([1, 6, 3, 2], [0.9, 0.9, 0.7, 0.5]),
+    ([4, 4, 4, 4], [0.9, 0.9, 0.9, 0.9]),
+]
+
+
+def check_rounds(mask_predict, rounds, length: int):
+    guesses, ready = Guesses(rounds), Guesses(rounds)
+    answer = mask_predict(guesses, length, len(rounds), MASK)
+    expected = fill_in_rounds(ready, length, len(rounds), MASK)
+    expect(isinstance(answer, list | Tensor), "Return the list of ids.")
+    answer = [int(word) for word in answer]
+    expect(len(answer) == length, f"A text of {length} tokens was wanted. Yours has {len(answer)}.")
+    expect(
+        guesses.shown and guesses.shown[0] == [MASK] * length,
+        "In the first round every token is [MASK].",
+    )
+    expect(
+        len(guesses.shown) == len(rounds),
+        f"predict is called once in each of the {len(rounds)} rounds. You called it {len(guesses.shown)} times.",
+    )
+    for number, (mine, right) in enumerate(zip(guesses.shown, ready.shown, strict=True), 1):
+        many, wanted = mine.count(MASK), right.count(MASK)
+        expect(
+            many != 0 or wanted == 0,
+            f"In round {number} nothing was hidden, so nothing can get better. Hide the least probable tokens again.",
+        )
+        expect(
+            many == wanted,
+            f"In round {number} of {len(rounds)}, {wanted} of {length} tokens are hidden, and you hid {many}. The "
+            "number is length * (steps - step) // steps, with step from 0.",
+        )
+        expect(
+            [i for i, word in enumerate(mine) if word == MASK] == [i for i, word in enumerate(right) if word == MASK],
+            f"In round {number} you hid other tokens than the least probable ones. Each token has the probability of "
+            "the round in which it was filled in.",
+        )
+        expect(
+            mine == right,
+            f"In round {number} predict should be shown {right}, and was shown {mine}. Only the hidden tokens take "
+            "the new words; the others keep theirs.",
+        )
+    expect(answer == expected, f"The text should be {expected}. Yours is {answer}. Only hidden tokens take new words.")
+
+
+def rounds_of_four(mask_predict):
+    check_rounds(mask_predict, ROUNDS, 4)
+
+
+def a_single_round(mask_predict):
+    check_rounds(mask_predict, ROUNDS[:1], 4)
+
+
+def rounds_that_do_not_divide(mask_predict):
+    p = random_numbers(3, 3, 5).sigmoid().tolist()
+    check_rounds(mask_predict, [([number] * 5, p[number]) for number in range(3)], 5)
+
+
+# ---- last_scores, write_together: find the bug -------------------------------------------------------------
+
+
+def scores_of_each_row(last_scores):
+    logits = random_numbers(4, 3, 5, 7)
+    real = torch.arange(5) < torch.tensor([[5], [3], [1]])
+    y = last_scores(logits, real)
+    expect(isinstance(y, Tensor) and y.shape == (3, 7), "Return the scores of one token for each row, (B, V).")
+    expect(
+        not is_close(y, logits[:, -1]),
+        "The first row is right. The other two are padded, and you returned the scores after their last [PAD]. Which "
+        "column holds the last real token of each row?",
+    )
+    expect(
+        not (is_close(y[1], logits[1, 3]) or is_close(y[2], logits[2, 1])),
+        "You took the token after the last real one. A row with n real tokens has its last one in column n - 1.",
+    )
+    expect(is_close(y, torch.stack([logits[0, 4], logits[1, 2], logits[2, 0]])), "Take column n - 1 of each row.")
+
+
+def texts_of_different_lengths(write_together):
+    best = {1: 4, 4: 5, 5: END, 2: 6, 6: 7, 7: 3, 3: END, END: 4}
+
+    def score_next(texts: list[list[int]]) -> Tensor:
+        return torch.stack([Table(best)([int(i) for i in ids]) for ids in texts])
+
+    answer = write_together(score_next, [[1], [2]], END, 6)
+    expect(
+        isinstance(answer, list) and len(answer) == 2 and all(isinstance(ids, list) for ids in answer),
+        "Return a list with the new ids of each text.",
+    )
+    answer = [[int(word) for word in ids] for ids in answer]
+    expect(
+        not any(END in ids for ids in answer),
+        "The first text has ended after two tokens and is written on: everything after its `end` should not be there. "
+        "The loop must remember which texts have ended.",
+    )
+    expect(
+        [len(ids) for ids in answer] != [2, 2],
+        "You stop all texts when the first one has ended. The second one has more to say.",
+    )
+    expect(answer == [[4, 5], [6, 7, 3]], f"The texts are [4, 5] and [6, 7, 3]. Yours are {answer[0]} and {answer[1]}.")
+
+
 EXERCISES = {
-    "who_sees_whom": Exercise(
-        "Say for each token of a row whom it may see: a list of 0 (source) and 1 (target) -> bool (T, T).",
+    "write_greedily": Exercise(
+        "Append the token with the highest score, again and again, until `end` or `most` tokens; return the new ids.",
         1,
-        5,
-        (mask_of_six_tokens, mask_of_other_lengths),
+        8,
+        (greedy_until_the_end, greedy_without_an_end, greedy_with_nothing_to_write),
+    ),
+    "seq2seq_mask": Exercise(
+        "Say for each token of each row whom it may see: types and real (B, T) -> bool (B, T, T).",
+        2,
+        10,
+        (mask_of_six_tokens, mask_of_a_batch_with_padding),
     ),
     "one_ahead": Exercise(
-        "Move the labels (B, T) so that at each token stands the label of the next one, -100 at the last.",
+        "Give each token the label of the next one: labels (B, T) -> (B, T), with -100 at the last token.",
         1,
-        5,
+        4,
         (shift_of_a_row, shift_of_a_batch),
     ),
     "bleu_score": Exercise(
@@ -379,5 +614,28 @@ EXERCISES = {
         20,
         (step_without_an_end, step_with_an_end, step_with_a_late_end, steps_find_what_the_library_finds),
     ),
+    "mask_predict": Exercise(
+        "Fill `length` [MASK] in `steps` rounds, hiding the least probable tokens again before each round.",
+        2,
+        12,
+        (a_single_round, rounds_of_four, rounds_that_do_not_divide),
+    ),
 }
-check = make_check(EXERCISES)
+BUGS = {
+    "last_scores": Exercise("Find the bug: the scores after the last token of each row.", 1, 5, (scores_of_each_row,)),
+    "write_together": Exercise("Find the bug: several texts are written at once.", 2, 6, (texts_of_different_lengths,)),
+}
+check = make_check(EXERCISES | BUGS)
+use = make_use(
+    check,
+    {
+        "write_greedily": search_greedily,
+        "seq2seq_mask": writing_mask,
+        "one_ahead": lambda labels: F.pad(labels[:, 1:], (0, 1), value=IGNORE),
+        "bleu_score": lambda predicted, expected: tasks.compute_bleu(
+            *([" ".join(words) for words in texts] for texts in (predicted, expected))
+        ),
+        "beam_step": take_beam_step,
+        "mask_predict": fill_in_rounds,
+    },
+)

@@ -23,6 +23,7 @@ from .finetuning import (
 )
 from .hub import read_hub_examples
 from .inputs import find_input_file, read_inputs
+from .intervals import bootstrap_scores
 from .metrics import (
     answer_f1,
     compute_bleu,

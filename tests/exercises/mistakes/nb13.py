@@ -2,61 +2,193 @@
 
 MISTAKES = [
     (
-        "who_sees_whom",
+        "write_greedily",
         """
-import torch
-def who_sees_whom(types):
-    return torch.ones(len(types), len(types)).bool()
+def write_greedily(score_next, ids, end, most):
+    ids = list(ids)
+    for _ in range(most):
+        word = int(score_next(ids).argmax())
+        if word == end:
+            break
+        ids.append(word)
+    return ids
 """,
-        "This is BERT's mask",
+        "begins with the ids that were passed",
     ),
     (
-        "who_sees_whom",
+        "write_greedily",
+        """
+def write_greedily(score_next, ids, end, most):
+    n = len(ids)
+    for _ in range(most):
+        word = int(score_next(ids).argmax())
+        if word == end:
+            break
+        ids.append(word)
+    return ids[n:]
+""",
+        "You changed the list that was passed",
+    ),
+    (
+        "write_greedily",
+        """
+def write_greedily(score_next, ids, end, most):
+    written = []
+    for _ in range(most):
+        word = int(score_next(ids).argmax())
+        if word == end:
+            break
+        written.append(word)
+    return written
+""",
+        "asked the same thing twice",
+    ),
+    (
+        "write_greedily",
+        """
+def write_greedily(score_next, ids, end, most):
+    written = []
+    for _ in range(most):
+        word = int(score_next(written or ids).argmax())
+        if word == end:
+            break
+        written.append(word)
+    return written
+""",
+        "without the ids that were passed",
+    ),
+    (
+        "write_greedily",
+        """
+def write_greedily(score_next, ids, end, most):
+    written = []
+    while end not in written and len(written) < most:
+        written.append(int(score_next(ids + written).argmax()))
+    return written
+""",
+        "`end` is in your list",
+    ),
+    (
+        "write_greedily",
+        """
+def write_greedily(score_next, ids, end, most):
+    written, word = [], None
+    while word != end:
+        word = int(score_next(ids + written).argmax())
+        written.append(word)
+    return written[:-1]
+""",
+        "does not stop",
+    ),
+    (
+        "write_greedily",
+        """
+def write_greedily(score_next, ids, end, most):
+    written = []
+    while len(ids) + len(written) < most:
+        word = int(score_next(ids + written).argmax())
+        if word == end:
+            break
+        written.append(word)
+    return written
+""",
+        "You stopped after 2 tokens instead of 4",
+    ),
+    (
+        "write_greedily",
+        """
+def write_greedily(score_next, ids, end, most):
+    written = []
+    for _ in range(most):
+        word = score_next(ids + written).argmax()
+        if word == end:
+            break
+        written.append(word)
+    return written
+""",
+        "whole numbers",
+    ),
+    (
+        "seq2seq_mask",
+        """
+def seq2seq_mask(types, real):
+    return real[:, None, :].expand(-1, types.size(1), -1)
+""",
+        "This is BERT's own mask",
+    ),
+    (
+        "seq2seq_mask",
         """
 import torch
-def who_sees_whom(types):
-    return torch.ones(len(types), len(types)).tril().bool()
+def seq2seq_mask(types, real):
+    T = types.size(1)
+    return torch.ones(T, T).bool().tril() & real[:, None, :]
 """,
         "read in both directions",
     ),
     (
-        "who_sees_whom",
+        "seq2seq_mask",
         """
 import torch
-def who_sees_whom(types):
-    source = torch.tensor(types) == 0
-    before = torch.ones(len(types), len(types)).tril().bool()
-    return source[:, None] | source[None, :] | before
+def seq2seq_mask(types, real):
+    source = types == 0
+    before = torch.ones(types.size(1), types.size(1)).bool().tril()
+    return source[:, None, :] | (~source[:, :, None] & before)
+""",
+        "Somebody sees the padding",
+    ),
+    (
+        "seq2seq_mask",
+        """
+import torch
+def seq2seq_mask(types, real):
+    source = types == 0
+    before = torch.ones(types.size(1), types.size(1)).bool().tril()
+    return (source[:, :, None] | source[:, None, :] | before) & real[:, None, :]
 """,
         "The source sees the target",
     ),
     (
-        "who_sees_whom",
+        "seq2seq_mask",
         """
-import torch
-def who_sees_whom(types):
-    source = torch.tensor(types) == 0
-    return source[None, :] | ~source[:, None]
+def seq2seq_mask(types, real):
+    source = types == 0
+    return (source[:, None, :] | ~source[:, :, None]) & real[:, None, :]
 """,
         "sees the one that it has to predict",
     ),
     (
-        "who_sees_whom",
+        "seq2seq_mask",
         """
-def who_sees_whom(types):
-    T = len(types)
-    return [[types[j] == 0 or (types[i] == 1 and j < i) for j in range(T)] for i in range(T)]
+import torch
+def seq2seq_mask(types, real):
+    source = types == 0
+    before = torch.ones(types.size(1), types.size(1)).bool().tril(-1)
+    return (source[:, None, :] | (~source[:, :, None] & before)) & real[:, None, :]
 """,
         "does not see itself",
     ),
     (
-        "who_sees_whom",
+        "seq2seq_mask",
         """
-def who_sees_whom(types):
-    T = len(types)
-    return [[types[i] == 0 or (types[j] == 1 and i <= j) for j in range(T)] for i in range(T)]
+import torch
+def seq2seq_mask(types, real):
+    source = types == 0
+    before = torch.ones(types.size(1), types.size(1)).bool().tril()
+    return ((source[:, None, :] | (~source[:, :, None] & before)) & real[:, None, :]).transpose(1, 2)
 """,
         "Rows and columns are swapped",
+    ),
+    (
+        "seq2seq_mask",
+        """
+import torch
+def seq2seq_mask(types, real):
+    source = types == 0
+    before = torch.ones(types.size(1), types.size(1)).bool().tril()
+    return source[0][None, :] | (~source[0][:, None] & before)
+""",
+        "need a mask of shape",
     ),
     (
         "one_ahead",
@@ -288,5 +420,72 @@ def beam_step(texts, log_p, beams, end):
     return [(p, [*ids, w]) for p, ids, w in every if w != end][:beams], finished
 """,
         "among the `beams` best of all",
+    ),
+    (
+        "mask_predict",
+        """
+def mask_predict(predict, length, steps, mask):
+    return predict([mask] * length)[0]
+""",
+        "You called it 1 times",
+    ),
+    (
+        "mask_predict",
+        """
+def mask_predict(predict, length, steps, mask):
+    ids = [mask] * length
+    for _ in range(steps):
+        ids, p = predict(ids)
+    return ids
+""",
+        "nothing was hidden",
+    ),
+    (
+        "mask_predict",
+        """
+def mask_predict(predict, length, steps, mask):
+    ids, p = [mask] * length, [0.0] * length
+    for step in range(steps):
+        count = length * (steps - step) // steps
+        for i in sorted(range(length), key=lambda i: -p[i])[:count]:
+            ids[i] = mask
+        ids, p = predict(ids)
+    return ids
+""",
+        "other tokens than the least probable",
+    ),
+    (
+        "mask_predict",
+        """
+def mask_predict(predict, length, steps, mask):
+    ids, p = [mask] * length, [0.0] * length
+    for step in range(steps):
+        count = length * (steps - step) // steps
+        hidden = sorted(range(length), key=lambda i: p[i])[:count]
+        for i in hidden:
+            ids[i] = mask
+        ids, new = predict(ids)
+        for i in hidden:
+            p[i] = new[i]
+    return ids
+""",
+        "Only the hidden tokens take",
+    ),
+    (
+        "mask_predict",
+        """
+def mask_predict(predict, length, steps, mask):
+    ids, p = [mask] * length, [0.0] * length
+    for step in range(steps):
+        count = length // (step + 1)
+        hidden = sorted(range(length), key=lambda i: p[i])[:count]
+        for i in hidden:
+            ids[i] = mask
+        words, new = predict(ids)
+        for i in hidden:
+            ids[i], p[i] = words[i], new[i]
+    return ids
+""",
+        "3 of 4 tokens are hidden, and you hid 2",
     ),
 ]

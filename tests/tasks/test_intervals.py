@@ -1,0 +1,46 @@
+"""The bootstrap of chrF and BLEU: sums of counts give the score, and samples are paired."""
+
+import numpy as np
+import pytest
+
+from bertlab.tasks import bootstrap_scores, compute_bleu, compute_chrf
+from bertlab.tasks.intervals import compute_bleu_of_counts, compute_chrf_of_counts, count_each_text
+from bertlab.tasks.words import split_words_and_punctuation
+
+SAID = ["jacob begat three sons .", "he went up to the city", "a", "the light was good , and it was day"]
+TRUE = ["jacob had three sons .", "he went to the city of david", "an end", "the light was good , and it was day"]
+
+
+def test_sums_of_counts_give_the_scores_of_the_corpus():
+    characters = [["".join(text.split()) for text in texts] for texts in (SAID, TRUE)]
+    words = [[split_words_and_punctuation(text) for text in texts] for texts in (SAID, TRUE)]
+    chrf = compute_chrf_of_counts(count_each_text(*characters, 6).sum(0))
+    bleu = compute_bleu_of_counts(count_each_text(*words, 4).sum(0))
+    assert chrf == pytest.approx(compute_chrf(SAID, TRUE))
+    assert bleu == pytest.approx(compute_bleu(SAID, TRUE))
+    assert compute_bleu_of_counts(count_each_text([["a"]], [["b"]], 4).sum(0)) == 0
+    assert compute_chrf_of_counts(count_each_text(["a"], ["b"], 6).sum(0)) == 0
+
+
+def test_each_sample_is_a_test_drawn_from_the_texts():
+    found = bootstrap_scores(SAID, TRUE, samples=50)
+    for r, row in enumerate(np.random.default_rng(0).multinomial(4, [0.25] * 4, size=50)[:10]):
+        drawn = [i for i, count in enumerate(row) for _ in range(count)]
+        said, true = [SAID[i] for i in drawn], [TRUE[i] for i in drawn]
+        assert found["chrf"][r] == pytest.approx(compute_chrf(said, true))
+        assert found["bleu"][r] == pytest.approx(compute_bleu(said, true))
+
+
+def test_two_results_are_paired():
+    """Texts that are equally good in both give a difference of exactly 0, however much each score varies."""
+    one, other = bootstrap_scores(SAID, TRUE, samples=200), bootstrap_scores(list(SAID), TRUE, samples=200)
+    assert np.ptp(one["chrf"]) > 10
+    assert (one["chrf"] == other["chrf"]).all()
+    assert bootstrap_scores(SAID, TRUE, samples=200, seed=1)["chrf"].tolist() != one["chrf"].tolist()
+
+
+def test_wrong_arguments_are_named():
+    with pytest.raises(ValueError, match="equally many"):
+        bootstrap_scores(SAID, TRUE[:2])
+    with pytest.raises(ValueError, match="samples is 0"):
+        bootstrap_scores(SAID, TRUE, samples=0)
