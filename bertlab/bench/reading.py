@@ -1,0 +1,295 @@
+"""Exams for a reader of silver questions: rules that it learned from, rules that it did not, and written questions.
+
+    python -m bertlab.bench.reading FOLDER FILE.json
+
+The rules are cut into two halves (`tasks.split_rules`). A model learns from one half, and is examined on questions of
+both, so that every question is answered by a model that knows its rule and by one that does not. Three loops train on
+the first half: bertlab's, the Trainer of transformers, and a plain loop. What is not in FOLDER yet is trained; then
+FILE.json gets the scores. Notebook 12 shows them.
+"""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice, repeat
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from .. import weights
+from ..batches import Batches
+from ..files import read_json, write_json
+from ..heads import SpanFinder
+from ..progress import quiet
+from ..tasks import (
+    BadRows,
+    Question,
+    Reading,
+    answer_by_overlap,
+    answer_f1,
+    count_row_tokens,
+    draw_questions,
+    exact_match,
+    find_best_threshold,
+    freeze_layers,
+    make_silver_questions,
+    parse_articles,
+    read_reading_test,
+    resample_interval,
+    split_rules,
+)
+from ..train import TrainConfig, train
+from ..weight_names import from_hf_names
+from ..wordpiece import WordPiece
+
+SEEDS, LOOPS = (0, 1, 2), ("bertlab", "Trainer", "plain loop")
+STEPS, BATCH_SIZE, RATE, FROZEN = 80, 16, 4e-4, 3
+SHORT = (0, 50)  # words of the summaries to learn from: a CPU is quick with them
+WORDS = (80, 200)  # words of the summaries to be examined on, as in the written test
+COUNT, DEV_COUNT = 120, 80  # questions of each silver exam, and of those that choose a threshold
+
+Exams = dict[str, list[Question]]
+
+
+# ---- The data --------------------------------------------------------------------------------------------------------
+
+
+def make_exams() -> tuple[list[list[Question]], Exams]:
+    """The questions to learn from, of each half of the rules; and the exams: "0" and "1" for the halves, "dev 0" and
+    "dev 1" to choose thresholds, "written"."""
+    data = make_silver_questions()
+    halves = split_rules(data.train)
+    to_learn = [draw_questions(data.train, rules, SHORT, len(data.train)) for rules in halves]
+    exams = {f"{half}": draw_questions(data.test, rules, WORDS, COUNT) for half, rules in enumerate(halves)}
+    exams |= {f"dev {half}": draw_questions(data.dev, rules, WORDS, DEV_COUNT) for half, rules in enumerate(halves)}
+    problems = BadRows("reading_test.json")
+    exams["written"] = parse_articles(read_reading_test()["data"], problems)
+    return to_learn, exams
+
+
+def cut_question(question: Question, words: int = 2) -> Question:
+    """The same question with its first words alone: "When was?"."""
+    return question._replace(question=" ".join(question.question.split()[:words]).rstrip("?") + "?")
+
+
+# ---- Training --------------------------------------------------------------------------------------------------------
+
+
+def train_ours(folder: Path, task: Reading, rows: Sequence[dict], steps: int, seed: int) -> nn.Module:
+    """A reader from the encoder in `folder`, by bertlab's loop."""
+    torch.manual_seed(seed)
+    model = weights.load(folder, SpanFinder, new_heads=True)
+    freeze_layers(model, FROZEN)
+    batches = Batches(rows, task.collate, BATCH_SIZE, seed=seed, lengths=count_row_tokens(rows))
+    train(model, batches, TrainConfig(steps=steps, learning_rate=RATE, seed=seed), watch=quiet)
+    return model
+
+
+def train_with_transformers(
+    folder: Path, task: Reading, rows: Sequence[dict], steps: int, seed: int, fit: Callable
+) -> nn.Module:
+    """The same with the model, the collator and, by `fit`, a loop of transformers; its weights in our model."""
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    torch.manual_seed(seed)
+    model = transformers.AutoModelForQuestionAnswering.from_pretrained(folder)
+    for part in (model.bert.embeddings, *model.bert.encoder.layer[:FROZEN]):
+        part.requires_grad_(False)
+    names = ("input_ids", "token_type_ids", "start_positions", "end_positions")
+    features = [{name: row[name] for name in names} | {"attention_mask": [1] * len(row["input_ids"])} for row in rows]
+    collator = transformers.DataCollatorWithPadding(transformers.AutoTokenizer.from_pretrained(folder))
+    fit(model.train(), features, collator, steps, seed)
+    ours = weights.load(folder, SpanFinder, new_heads=True)
+    ours.load_state_dict(from_hf_names(model.state_dict()))
+    return ours
+
+
+def fit_trainer(model: nn.Module, features: list[dict], collator: Callable, steps: int, seed: int) -> None:
+    """Train by the Trainer, with our optimizer's settings."""
+    import tempfile
+
+    from transformers import PrinterCallback, Trainer, TrainingArguments
+
+    with tempfile.TemporaryDirectory() as folder:
+        settings = TrainingArguments(
+            folder,
+            max_steps=steps,
+            per_device_train_batch_size=BATCH_SIZE,
+            learning_rate=RATE,
+            warmup_steps=0.1,
+            weight_decay=0.01,
+            adam_epsilon=1e-6,
+            train_sampling_strategy="group_by_length",
+            seed=seed,
+            save_strategy="no",
+            logging_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+            dataloader_pin_memory=False,
+        )
+        trainer = Trainer(model, settings, data_collator=collator, train_dataset=features)
+        trainer.remove_callback(PrinterCallback)
+        trainer.train()
+
+
+def fit_plainly(model: nn.Module, features: list[dict], collator: Callable, steps: int, seed: int) -> None:
+    """Train by a loop of a dozen lines."""
+    from transformers import get_linear_schedule_with_warmup
+
+    loader = torch.utils.data.DataLoader(features, BATCH_SIZE, shuffle=True, collate_fn=collator, drop_last=True)
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=RATE, weight_decay=0.01, eps=1e-6)
+    schedule = get_linear_schedule_with_warmup(optimizer, round(0.1 * steps), steps)
+    for batch in islice(chain.from_iterable(repeat(loader)), steps):
+        loss = model(**batch).loss
+        loss.backward()
+        nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+
+
+def train_reader(loop: str, folder: Path, task: Reading, rows: Sequence[dict], steps: int, seed: int) -> nn.Module:
+    """A reader from the encoder in `folder`, by one of the LOOPS."""
+    if loop == "bertlab":
+        return train_ours(folder, task, rows, steps, seed)
+    fit = {"Trainer": fit_trainer, "plain loop": fit_plainly}[loop]
+    return train_with_transformers(folder, task, rows, steps, seed, fit)
+
+
+# ---- Exams -----------------------------------------------------------------------------------------------------------
+
+
+def examine(model: nn.Module, task: Reading, questions: Sequence[Question]) -> dict[str, list]:
+    """For each question the `answer` of a model that must give one, its `f1`, and the `gap` by which no answer scores
+    higher."""
+    said = task.predict(model, questions, threshold=float("inf"))
+    answers = [one["answer"] for one in said]
+    f1 = [answer_f1(answer, task.get_answer(question)) for answer, question in zip(answers, questions, strict=True)]
+    return {"answer": answers, "f1": f1, "gap": [one["gap"] for one in said]}
+
+
+def list_runs() -> Iterator[tuple[str, int, int]]:
+    """(loop, half of the rules that it learns from, seed) of every run."""
+    for seed in SEEDS:
+        yield "bertlab", 0, seed
+        yield "bertlab", 1, seed
+        yield "Trainer", 0, seed
+        yield "plain loop", 0, seed
+
+
+def run_exams(model: nn.Module, task: Reading, exams: Exams, half: int, loop: str) -> dict[str, dict]:
+    """What `examine` gives for the exams that a run takes: transformers' loops only those of their own rules."""
+    names = exams if loop == "bertlab" else [f"dev {half}", f"{half}"]
+    found = {name: examine(model, task, exams[name]) for name in names if name != f"dev {1 - half}"}
+    if loop == "bertlab":
+        found["two words"] = examine(model, task, [cut_question(question) for question in exams[f"{half}"]])
+    return found
+
+
+# ---- The results -----------------------------------------------------------------------------------------------------
+
+
+def score_with_threshold(dev: Sequence[Question], dev_found: dict, test: Sequence[Question], found: dict) -> dict:
+    """Exact match and F1 of a reader that may say that there is no answer; `dev` chooses the threshold."""
+    threshold = find_best_threshold(dev, [{"gap": gap} for gap in dev_found["gap"]], dev_found["answer"])
+    said = ["" if gap > threshold else answer for answer, gap in zip(found["answer"], found["gap"], strict=True)]
+    return score(test, said)
+
+
+def score(questions: Sequence[Question], said: Sequence[str]) -> dict[str, float]:
+    """Mean exact match and F1."""
+    expected = [Reading.get_answer(question) for question in questions]
+    pairs = list(zip(said, expected, strict=True))
+    return {
+        "exact": round(float(np.mean([exact_match(answer, true) for answer, true in pairs])), 4),
+        "f1": round(float(np.mean([answer_f1(answer, true) for answer, true in pairs])), 4),
+    }
+
+
+def collect_results(exams: Exams, runs: dict[str, dict]) -> dict[str, Any]:
+    """The scores of the runs, by the name "LOOP HALF SEED". The F1 of an exam is that of the questions that have an
+    answer, from a reader that must give one; "exact" and "f1" are those of all questions, with a threshold."""
+    answerable = {name: [i for i, q in enumerate(some) if q.answers] for name, some in exams.items()}
+    answerable |= {f"two words {half}": answerable[f"{half}"] for half in (0, 1)}
+
+    def get_f1(run: str, exam: str, of: str = "") -> np.ndarray:
+        return np.array(runs[run][exam]["f1"])[answerable[of or exam]]
+
+    by_loop = {}
+    for loop in LOOPS:
+        names = [f"{loop} 0 {seed}" for seed in SEEDS if f"{loop} 0 {seed}" in runs]
+        with_threshold = [score_with_threshold(exams["dev 0"], runs[n]["dev 0"], exams["0"], runs[n]["0"])
+                          for n in names]  # fmt: skip
+        forced = [round(float(get_f1(name, "0").mean()), 4) for name in names]
+        by_loop[loop] = {"f1_answer": forced} | {k: [one[k] for one in with_threshold] for k in ("exact", "f1")}
+    values: dict[str, list[np.ndarray]] = {}  # exam -> for each seed the F1 of every question, of both halves
+    for seed in SEEDS:
+        first, second = (f"bertlab {half} {seed}" for half in (0, 1))
+        values.setdefault("seen", []).append(np.concatenate([get_f1(first, "0"), get_f1(second, "1")]))
+        values.setdefault("unseen", []).append(np.concatenate([get_f1(second, "0"), get_f1(first, "1")]))
+        values.setdefault("two words", []).append(
+            np.concatenate([get_f1(first, "two words", "0"), get_f1(second, "two words", "1")])
+        )
+        values.setdefault("written", []).append(np.concatenate([get_f1(first, "written"), get_f1(second, "written")]))
+    articles = {"written": [exams["written"][i].context for i in answerable["written"]] * 2}
+    summary = {name: summarise(seeds, articles.get(name)) for name, seeds in values.items()}
+    for name in ("unseen", "two words"):
+        summary[f"seen minus {name}"] = summarise([a - b for a, b in zip(values["seen"], values[name], strict=True)])
+    written = [score_with_threshold(exams[f"dev {half}"], run[f"dev {half}"], exams["written"], run["written"])
+               for half in (0, 1) for seed in SEEDS for run in [runs[f"bertlab {half} {seed}"]]]  # fmt: skip
+    return {
+        "questions": {name: [len(some), len(answerable[name])] for name, some in exams.items()},
+        "f1_answer": summary,
+        "written": {key: [one[key] for one in written] for key in ("exact", "f1")},
+        "loops": by_loop,
+        "baselines": score_baselines(exams),
+    }
+
+
+def summarise(seeds: Sequence[np.ndarray], groups: Sequence | None = None) -> dict[str, Any]:
+    """The mean for each seed, and the 95% interval of their mean over other questions (or groups of questions)."""
+    low, high = resample_interval(np.mean(seeds, axis=0), groups)
+    return {"seeds": [round(float(one.mean()), 4) for one in seeds], "interval": [round(low, 4), round(high, 4)]}
+
+
+def score_baselines(exams: Exams) -> dict[str, dict]:
+    """Word overlap, and no answer at all: of the silver exams together, and of the written one."""
+    groups = {"silver": [*exams["0"], *exams["1"]], "written": exams["written"]}
+    found: dict[str, dict] = {}
+    for name, questions in groups.items():
+        with_answer = [question for question in questions if question.answers]
+        guesses = [answer_by_overlap(question.question, question.context) for question in with_answer]
+        overlap = {"f1_answer": score(with_answer, guesses)["f1"]}
+        found[name] = {"word overlap": overlap, "no answer": score(questions, [""] * len(questions))}
+    return found
+
+
+def main(arguments: list[str]) -> None:
+    folder, file = Path(arguments[0]), Path(arguments[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    to_learn, exams = make_exams()
+    origin = weights.find_model_folder("minilm")
+    task = Reading(WordPiece.load(origin), length=320, no_answer=True)
+    rows = [task.make_rows(questions) for questions in to_learn]
+    runs = {}
+    for loop, half, seed in list_runs():
+        name = f"{loop} {half} {seed}"
+        kept = folder / f"{name.replace(' ', '-')}.json"
+        if not kept.exists():
+            print(name, flush=True)
+            model = train_reader(loop, origin, task, rows[half], STEPS, seed)
+            write_json(kept, run_exams(model, task, exams, half, loop))
+        runs[name] = read_json(kept)
+    settings = {"steps": STEPS, "batch_size": BATCH_SIZE, "learning_rate": RATE, "frozen": FROZEN, "seeds": list(SEEDS)}
+    sizes = {"learned_from": [len(questions) for questions in to_learn]}
+    command = {"command": "python -m bertlab.bench.reading FOLDER data/reading.json"}
+    write_json(file, command | settings | sizes | collect_results(exams, runs))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
