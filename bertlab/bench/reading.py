@@ -31,8 +31,6 @@ from ..tasks import (
     answer_f1,
     count_row_tokens,
     draw_questions,
-    exact_match,
-    find_best_threshold,
     freeze_layers,
     get_rule,
     make_silver_questions,
@@ -46,10 +44,10 @@ from ..weight_names import from_hf_names
 from ..wordpiece import WordPiece
 
 SEEDS, LOOPS = (0, 1, 2), ("bertlab", "Trainer", "plain loop")
-STEPS, BATCH_SIZE, RATE, FROZEN = 80, 16, 4e-4, 3
+STEPS, BATCH_SIZE, RATE, FROZEN = 60, 16, 4e-4, 3
 SHORT = 50  # most words of the summaries to learn from: a CPU is quick with them
 WORDS = (80, 200)  # words of the summaries to be examined on, as in the written test
-COUNT, DEV_COUNT = 120, 60  # questions of each silver exam, and of those that choose a threshold
+COUNT = 120  # questions of each silver exam, of which those with an answer count
 
 Exams = dict[str, list[Question]]
 
@@ -58,21 +56,19 @@ Exams = dict[str, list[Question]]
 
 
 def make_exams() -> tuple[list[list[Question]], Exams]:
-    """The questions to learn from, of each half of the rules; and the exams: "0" and "1" for the halves, "dev 0" and
-    "dev 1" to choose thresholds, "written"."""
+    """The questions to learn from, of each half of the rules; and the exams, of questions that have an answer: "0" and
+    "1" for the halves, and "written"."""
     data = make_silver_questions()
     halves = split_rules(data.train)
     short = [question for question in data.train if len(question.context.split()) <= SHORT]
     to_learn = [[question for question in short if get_rule(question) in rules] for rules in halves]
     exams = {f"{half}": draw_questions(data.test, rules, WORDS, COUNT) for half, rules in enumerate(halves)}
-    exams |= {f"dev {half}": draw_questions(data.dev, rules, WORDS, DEV_COUNT) for half, rules in enumerate(halves)}
-    problems = BadRows("reading_test.json")
-    exams["written"] = parse_articles(read_reading_test()["data"], problems)
-    return to_learn, exams
+    exams["written"] = parse_articles(read_reading_test()["data"], BadRows("reading_test.json"))
+    return to_learn, {name: [question for question in some if question.answers] for name, some in exams.items()}
 
 
 def cut_question(question: Question, words: int = 2) -> Question:
-    """The same question with its first words alone: "When was?"."""
+    """The same question with its first words alone, such as "When was?"."""
     return question._replace(question=" ".join(question.question.split()[:words]).rstrip("?") + "?")
 
 
@@ -166,15 +162,6 @@ def train_reader(loop: str, folder: Path, task: Reading, rows: Sequence[dict], s
 # ---- Exams -----------------------------------------------------------------------------------------------------------
 
 
-def examine(model: nn.Module, task: Reading, questions: Sequence[Question]) -> dict[str, list]:
-    """For each question the `answer` of a model that must give one, its `f1`, and the `gap` by which no answer scores
-    higher."""
-    said = task.predict(model, questions, threshold=float("inf"))
-    answers = [one["answer"] for one in said]
-    f1 = [answer_f1(answer, task.get_answer(question)) for answer, question in zip(answers, questions, strict=True)]
-    return {"answer": answers, "f1": f1, "gap": [one["gap"] for one in said]}
-
-
 def list_runs() -> Iterator[tuple[str, int, int]]:
     """(loop, half of the rules that it learns from, seed) of every run."""
     for seed in SEEDS:
@@ -184,91 +171,58 @@ def list_runs() -> Iterator[tuple[str, int, int]]:
         yield "plain loop", 0, seed
 
 
-def run_exams(model: nn.Module, task: Reading, exams: Exams, half: int, loop: str) -> dict[str, dict]:
-    """What `examine` gives for the exams that a run takes: transformers' loops only those of their own rules."""
-    names = exams if loop == "bertlab" else [f"dev {half}", f"{half}"]
-    found = {name: examine(model, task, exams[name]) for name in names if name != f"dev {1 - half}"}
-    if loop == "bertlab":
-        found["two words"] = examine(model, task, [cut_question(question) for question in exams[f"{half}"]])
-    return found
+def examine(model: nn.Module, task: Reading, questions: Sequence[Question]) -> list[float]:
+    """The F1 of each answer of a model that must give one."""
+    said = task.predict(model, questions, threshold=float("inf"))
+    expected = map(task.get_answer, questions)
+    return [round(answer_f1(one["answer"], true), 4) for one, true in zip(said, expected, strict=True)]
+
+
+def run_exams(model: nn.Module, task: Reading, exams: Exams, half: int, loop: str) -> dict[str, list[float]]:
+    """What `examine` gives for the exams that a run takes: transformers' loops only that of their own rules."""
+    if loop != "bertlab":
+        return {f"{half}": examine(model, task, exams[f"{half}"])}
+    two_words = [cut_question(question) for question in exams[f"{half}"]]
+    return {name: examine(model, task, some) for name, some in (exams | {"two words": two_words}).items()}
 
 
 # ---- The results -----------------------------------------------------------------------------------------------------
 
 
-def score_with_threshold(dev: Sequence[Question], dev_found: dict, test: Sequence[Question], found: dict) -> dict:
-    """Exact match and F1 of a reader that may say that there is no answer; `dev` chooses the threshold."""
-    threshold = find_best_threshold(dev, [{"gap": gap} for gap in dev_found["gap"]], dev_found["answer"])
-    said = ["" if gap > threshold else answer for answer, gap in zip(found["answer"], found["gap"], strict=True)]
-    return score(test, said)
-
-
-def score(questions: Sequence[Question], said: Sequence[str]) -> dict[str, float]:
-    """Mean exact match and F1."""
-    expected = [Reading.get_answer(question) for question in questions]
-    pairs = list(zip(said, expected, strict=True))
-    return {
-        "exact": round(float(np.mean([exact_match(answer, true) for answer, true in pairs])), 4),
-        "f1": round(float(np.mean([answer_f1(answer, true) for answer, true in pairs])), 4),
-    }
-
-
-def collect_results(exams: Exams, runs: dict[str, dict]) -> dict[str, Any]:
-    """The scores of the runs, by the name "LOOP HALF SEED". The F1 of an exam is that of the questions that have an
-    answer, from a reader that must give one; "exact" and "f1" are those of all questions, with a threshold."""
-    answerable = {name: [i for i, q in enumerate(some) if q.answers] for name, some in exams.items()}
-    answerable |= {f"two words {half}": answerable[f"{half}"] for half in (0, 1)}
-
-    def get_f1(run: str, exam: str, of: str = "") -> np.ndarray:
-        return np.array(runs[run][exam]["f1"])[answerable[of or exam]]
-
-    by_loop = {}
-    for loop in LOOPS:
-        names = [f"{loop} 0 {seed}" for seed in SEEDS if f"{loop} 0 {seed}" in runs]
-        with_threshold = [score_with_threshold(exams["dev 0"], runs[n]["dev 0"], exams["0"], runs[n]["0"])
-                          for n in names]  # fmt: skip
-        forced = [round(float(get_f1(name, "0").mean()), 4) for name in names]
-        by_loop[loop] = {"f1_answer": forced} | {k: [one[k] for one in with_threshold] for k in ("exact", "f1")}
-    values: dict[str, list[np.ndarray]] = {}  # exam -> for each seed the F1 of every question, of both halves
+def collect_results(exams: Exams, runs: dict[str, dict[str, list[float]]]) -> dict[str, Any]:
+    """The F1 of each exam for each seed, with the 95% interval over questions, and that of each loop on the first
+    half's own rules. `runs` are named "LOOP HALF SEED"."""
+    loops = {loop: [average(runs[f"{loop} 0 {seed}"]["0"]) for seed in SEEDS] for loop in LOOPS}
+    f1: dict[str, list[np.ndarray]] = {}  # exam -> for each seed the F1 of every question, of both halves
     for seed in SEEDS:
-        first, second = (f"bertlab {half} {seed}" for half in (0, 1))
-        values.setdefault("seen", []).append(np.concatenate([get_f1(first, "0"), get_f1(second, "1")]))
-        values.setdefault("unseen", []).append(np.concatenate([get_f1(second, "0"), get_f1(first, "1")]))
-        values.setdefault("two words", []).append(
-            np.concatenate([get_f1(first, "two words", "0"), get_f1(second, "two words", "1")])
-        )
-        values.setdefault("written", []).append(np.concatenate([get_f1(first, "written"), get_f1(second, "written")]))
-    articles = {"written": [exams["written"][i].context for i in answerable["written"]] * 2}
-    summary = {name: summarise(seeds, articles.get(name)) for name, seeds in values.items()}
-    for name in ("unseen", "two words"):
-        summary[f"seen minus {name}"] = summarise([a - b for a, b in zip(values["seen"], values[name], strict=True)])
-    written = [score_with_threshold(exams[f"dev {half}"], run[f"dev {half}"], exams["written"], run["written"])
-               for half in (0, 1) for seed in SEEDS for run in [runs[f"bertlab {half} {seed}"]]]  # fmt: skip
-    return {
-        "questions": {name: [len(some), len(answerable[name])] for name, some in exams.items()},
-        "f1_answer": summary,
-        "written": {key: [one[key] for one in written] for key in ("exact", "f1")},
-        "loops": by_loop,
-        "baselines": score_baselines(exams),
-    }
+        first, second = (runs[f"bertlab {half} {seed}"] for half in (0, 1))
+        for name, values in {
+            "known": first["0"] + second["1"],
+            "held out": second["0"] + first["1"],
+            "two words": first["two words"] + second["two words"],
+            "written": first["written"] + second["written"],
+        }.items():
+            f1.setdefault(name, []).append(np.array(values))
+    articles = [question.context for question in exams["written"]] * 2
+    summary = {name: summarise(seeds, articles if name == "written" else None) for name, seeds in f1.items()}
+    for name in ("held out", "two words"):
+        summary[f"known minus {name}"] = summarise([a - b for a, b in zip(f1["known"], f1[name], strict=True)])
+    silver, written = exams["0"] + exams["1"], exams["written"]
+    overlap = {name: average([answer_f1(answer_by_overlap(question.question, question.context),
+                                        Reading.get_answer(question)) for question in some])
+               for name, some in (("silver", silver), ("written", written))}  # fmt: skip
+    sizes = {name: len(some) for name, some in exams.items()}
+    return {"questions": sizes, "f1": summary, "loops": loops, "word_overlap": overlap}
+
+
+def average(values: Sequence[float]) -> float:
+    return round(float(np.mean(values)), 4)
 
 
 def summarise(seeds: Sequence[np.ndarray], groups: Sequence | None = None) -> dict[str, Any]:
     """The mean for each seed, and the 95% interval of their mean over other questions (or groups of questions)."""
-    low, high = resample_interval(np.mean(seeds, axis=0), groups)
-    return {"seeds": [round(float(one.mean()), 4) for one in seeds], "interval": [round(low, 4), round(high, 4)]}
-
-
-def score_baselines(exams: Exams) -> dict[str, dict]:
-    """Word overlap, and no answer at all: of the silver exams together, and of the written one."""
-    groups = {"silver": [*exams["0"], *exams["1"]], "written": exams["written"]}
-    found: dict[str, dict] = {}
-    for name, questions in groups.items():
-        with_answer = [question for question in questions if question.answers]
-        guesses = [answer_by_overlap(question.question, question.context) for question in with_answer]
-        overlap = {"f1_answer": score(with_answer, guesses)["f1"]}
-        found[name] = {"word overlap": overlap, "no answer": score(questions, [""] * len(questions))}
-    return found
+    interval = resample_interval(np.mean(seeds, axis=0), groups)
+    return {"seeds": [average(one) for one in seeds], "interval": [round(end, 4) for end in interval]}
 
 
 def main(arguments: list[str]) -> None:
@@ -276,7 +230,7 @@ def main(arguments: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     to_learn, exams = make_exams()
     origin = weights.find_model_folder("minilm")
-    task = Reading(WordPiece.load(origin), length=320, no_answer=True)
+    task = Reading(WordPiece.load(origin), length=320)
     rows = [task.make_rows(questions) for questions in to_learn]
     runs = {}
     for loop, half, seed in list_runs():
