@@ -1,80 +1,247 @@
-"""The exercises of notebook 12, reading: the best span, windows with stride, the F1 of an answer, and recall@k."""
+"""The exercises of notebook 12: a reader's head, loss, labels, windows and best span; the loss of a bi-encoder."""
 
+import math
 from itertools import pairwise
 
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
 from ..tasks import answer_f1
-from . import Exercise, expect, make_check
-from .comparing import as_number, is_close
+from . import Exercise, Hint, expect, make_check, make_use
+from .comparing import as_number, is_close, random_numbers
+from .reading_references import (
+    compute_in_batch_loss,
+    compute_recall,
+    compute_span_loss,
+    compute_span_scores,
+    cut_windows,
+    find_best_span,
+    find_labelled_tokens,
+)
+
+# ---- span_scores -----------------------------------------------------------------------------------------------------
+
+
+def make_layer() -> nn.Linear:
+    """A linear layer from 4 numbers to 2, with a bias that is not 0."""
+    layer = nn.Linear(4, 2).double().requires_grad_(False)
+    layer.weight.copy_(random_numbers(1, 2, 4))
+    layer.bias.copy_(torch.tensor([0.5, -1.0]))
+    return layer
+
+
+def scores_of_a_batch(span_scores):
+    hidden, layer = random_numbers(2, 3, 5, 4), make_layer()
+    try:
+        found = span_scores(hidden, layer)
+    except RuntimeError as error:
+        raise Hint(f"layer(hidden) has shape (B, T, 2), here (3, 5, 2). torch's error: {error}") from None
+    expect(
+        isinstance(found, tuple | list) and len(found) == 2, "Return two tensors, the start scores and the end scores."
+    )
+    shapes = [tuple(one.shape) if isinstance(one, Tensor) else None for one in found]
+    expect(
+        shapes != [(3, 5, 1), (3, 5, 1)],
+        "Each token has one start score: remove the last axis, so that (B, T, 1) becomes (B, T).",
+    )
+    both = layer(hidden)
+    expect(
+        shapes == [(3, 5), (3, 5)],
+        f"The start scores have shape (B, T), here (3, 5), and so have the end scores. Yours have {shapes[0]} and "
+        f"{shapes[1]}.",
+    )
+    start, end = found
+    expect(
+        not is_close(start, both[..., 1]) and not is_close(end, both[..., 0]),
+        "Start and end are exchanged. By convention the first output of the layer is the start.",
+    )
+    expect(
+        not is_close(torch.stack([start, end]), both.reshape(2, 3, 5)),
+        "The shape is right, but the scores of one token now belong to several. The two outputs of a token are "
+        "neighbours on the last axis: take them apart there.",
+    )
+    expect(
+        not is_close(start, both[..., 0].softmax(-1)) and not is_close(start, both.softmax(-1)[..., 0]),
+        "Return the scores themselves. The loss applies the softmax later.",
+    )
+    expect(
+        is_close(start, both[..., 0]) and is_close(end, both[..., 1]),
+        "The start scores are the first output of layer(hidden), and the end scores the second one.",
+    )
+
+
+# ---- span_loss -------------------------------------------------------------------------------------------------------
+
+
+def loss_of_a_batch(span_loss):
+    start, end = 2 * random_numbers(3, 4, 6), 2 * random_numbers(4, 4, 6)
+    first, last = torch.tensor([0, 2, 1, 5]), torch.tensor([0, 4, 1, 5])
+    loss = span_loss(start, end, first, last)
+    expect(
+        isinstance(loss, Tensor) and loss.ndim == 0,
+        "Return one number as a tensor without axes: the mean over the B rows.",
+    )
+    right = compute_span_loss(start, end, first, last)
+    both = (start.softmax(-1), end.softmax(-1))
+    for wrong, hint in (
+        (2 * right, "This is the sum of the two cross-entropies. Take their mean, so divide by 2."),
+        (F.cross_entropy(start, first), "Only the start is trained. Add the cross-entropy of the end."),
+        (F.cross_entropy(end, last), "Only the end is trained. Add the cross-entropy of the start."),
+        (
+            compute_span_loss(*both, first, last),
+            "F.cross_entropy applies the softmax itself. Give it the scores, not the probabilities.",
+        ),
+        (compute_span_loss(start, end, last, first), "The start belongs to `first`, and the end to `last`."),
+        (-right, "The sign is wrong: a loss is the negative logarithm of a probability, so it is above 0."),
+        (4 * right, "This is a sum over the rows. Take the mean over the rows."),
+    ):
+        expect(not is_close(loss, wrong), hint)
+    expect(is_close(loss, right), "The result is not the mean of the two cross-entropies.")
+
 
 # ---- best_span -------------------------------------------------------------------------------------------------------
 
 
-def find_best_span(start: list[float], end: list[float], longest: int) -> tuple[int, int]:
-    """The expected answer: compare all spans, which is slow."""
-    spans = [(i, j) for i in range(len(start)) for j in range(i, min(len(start), i + longest))]
-    return max(spans, key=lambda span: start[span[0]] + end[span[1]])
-
-
-def check_span(best_span, start: list[float], end: list[float], longest: int, hints: dict[tuple[int, int], str]):
-    answer = best_span(list(start), list(end), longest)
-    expect(isinstance(answer, tuple) and len(answer) == 2, "Return a pair (first token, last token).")
-    expect(answer not in hints, hints.get(answer, ""))
-    expected = find_best_span(start, end, longest)
+def check_span(
+    best_span, start: list[float], end: list[float], area: tuple[int, int], longest: int, hints: dict[tuple, str]
+):
+    answer = best_span(list(start), list(end), *area, longest)
+    expect(isinstance(answer, tuple) and len(answer) == 3, "Return a tuple of three: first token, last token, gap.")
+    i, j, gap = answer
+    expect((i, j) not in hints, hints.get((i, j), ""))
+    expected = find_best_span(start, end, *area, longest)
+    call = f"start {start}, end {end}, tokens {area[0]} to {area[1]}, longest {longest}"
+    expect((i, j) == expected[:2], f"For {call} the best span is {expected[:2]}, not {(i, j)}.")
+    gap, null, best = as_number(gap, "the gap as a number"), start[0] + end[0], start[i] + end[j]
     expect(
-        answer == expected,
-        f"For start {start}, end {end} and longest {longest} the best span is {expected}, not {answer}.",
+        not is_close(gap, best - null) or is_close(best, null),
+        "The sign of the gap is wrong: it is the score of no answer minus that of the best span.",
     )
+    expect(
+        not is_close(gap, null) or is_close(best, 0.0),
+        "This is the score of no answer. Subtract that of the best span.",
+    )
+    expect(is_close(gap, expected[2]), f"For {call} the gap is {expected[2]}, not {gap}.")
 
 
 def span_of_two_peaks(best_span):
-    check_span(best_span, [0.0, 3.0, 1.0, 0.0], [0.0, 0.0, 1.0, 4.0], 4, {
-        (1, 4): "The last token belongs to the span: it ends at 3, not after it.",
+    check_span(best_span, [0.5, 0.0, 3.0, 1.0, 0.0], [1.0, 0.0, 0.0, 1.0, 4.0], (1, 4), 4, {
+        (2, 5): "The last token belongs to the span: it ends at 4, not after it.",
     })  # fmt: skip
 
 
 def span_must_not_end_before_it_starts(best_span):
-    check_span(best_span, [1.0, 0.0, 0.0, 5.0], [0.0, 6.0, 0.0, 1.0], 4, {
-        (3, 1): "This span ends before it starts. Compare only spans with end >= start.",
-        (3, 3): "You chose the best start first. 1 + 6 for (0, 1) is more than 5 + 1 for (3, 3): compare the sums.",
+    check_span(best_span, [0.0, 1.0, 0.0, 0.0, 5.0], [0.0, 0.0, 6.0, 0.0, 1.0], (1, 4), 4, {
+        (4, 2): "This span ends before it starts. Compare only spans whose end is not before their start.",
+        (4, 4): "You chose the best start first. 1 + 6 for (1, 2) is more than 5 + 1 for (4, 4): compare the sums.",
     })  # fmt: skip
 
 
 def span_of_one_token(best_span):
-    check_span(best_span, [0.0, 5.0, 0.0], [0.0, 5.0, 1.0], 3, {
-        (1, 2): "A span of one token is allowed: the end may equal the start.",
+    check_span(best_span, [0.0, 0.0, 5.0, 0.0], [0.0, 0.0, 5.0, 1.0], (1, 3), 3, {
+        (2, 3): "A span of one token is allowed: the end may equal the start.",
     })  # fmt: skip
 
 
 def span_must_not_be_too_long(best_span):
-    check_span(best_span, [5.0, 0.0, 0.0, 2.0], [0.0, 1.0, 2.0, 5.0], 3, {
-        (0, 3): "With longest = 3 a span of 4 tokens is too long.",
-        (0, 1): "A span of exactly 3 tokens is allowed: (0, 2) scores 5 + 2.",
+    check_span(best_span, [0.0, 5.0, 0.0, 0.0, 2.0], [0.0, 0.0, 1.0, 2.0, 5.0], (1, 4), 3, {
+        (1, 4): "With longest = 3 a span of 4 tokens is too long.",
+        (1, 2): "A span of exactly 3 tokens is allowed: (1, 3) scores 5 + 2.",
+    })  # fmt: skip
+
+
+def span_lies_in_the_text(best_span):
+    check_span(best_span, [9.0, 8.0, 0.0, 1.0, 0.0], [9.0, 8.0, 0.0, 2.0, 9.0], (2, 3), 3, {
+        (0, 0): "Token 0 is [CLS]. It stands for no answer and is compared through the gap: the span itself lies "
+        "between `first` and `last`.",
+        (1, 1): "Token 1 belongs to the question. An answer lies between the tokens `first` and `last`.",
+        (3, 4): "Token 4 is not part of the text any more: `last` is the last token that may be in a span.",
     })  # fmt: skip
 
 
 def span_of_scores_below_zero(best_span):
-    check_span(best_span, [-4.0, -3.0, -9.0], [-9.0, -2.0, -5.0], 2, {
+    check_span(best_span, [-1.0, -4.0, -3.0, -9.0], [-1.0, -9.0, -2.0, -5.0], (1, 3), 2, {
         (0, 0): "All scores may be below zero: do not start the search with a best sum of 0.",
+        (1, 1): "All scores may be below zero: do not start the search with a best sum of 0.",
     })  # fmt: skip
+
+
+# ---- label_answer ----------------------------------------------------------------------------------------------------
+
+
+def check_label(label_answer, offsets: list[tuple[int, int]], begin: int, end: int, expected, hints: dict):
+    answer = label_answer(list(offsets), begin, end)
+    answer = tuple(answer) if isinstance(answer, list) else answer
+    expect(answer not in hints, hints.get(answer, ""))
+    expect(
+        answer == expected,
+        f"For the offsets {offsets} and the characters {begin} to {end} the tokens are {expected}, not {answer}.",
+    )
+
+
+def label_of_whole_tokens(label_answer):
+    offsets = [(0, 2), (3, 9), (10, 12), (13, 14), (15, 18), (19, 23)]  # it opened on 4 May 1912
+    check_label(label_answer, offsets, 13, 23, (3, 5), {
+        (3, 6): "The second number is the last token of the answer, not the one after it.",
+        (13, 22): "Return the numbers of tokens, not of characters.",
+        (13, 23): "Return the numbers of tokens, not of characters.",
+        None: "Tokens 3 to 5 hold this answer. Note that `end` is the character after the last one.",
+    })  # fmt: skip
+    check_label(label_answer, offsets, 13, 14, (3, 3), {
+        (3, 4): "The answer is token 3 alone. Token 4 begins after it and shares no character with it.",
+    })  # fmt: skip
+
+
+def label_of_neighbours(label_answer):
+    offsets = [(0, 4), (4, 6), (6, 9), (9, 10), (10, 14)]  # pieces without a space between them
+    check_label(label_answer, offsets, 4, 9, (1, 2), {
+        (0, 2): "Token 0 ends at character 4, where the answer begins. It shares no character with the answer, so "
+        "compare with > and not with >=.",
+        (1, 3): "Token 3 begins at character 9, where the answer ends. It shares no character with the answer, so "
+        "compare with < and not with <=.",
+        (0, 3): "Tokens 0 and 3 only touch the answer. Compare with < and > and not with <= and >=.",
+    })  # fmt: skip
+
+
+def label_inside_a_token(label_answer):
+    offsets = [(0, 3), (4, 9), (10, 15)]  # the 1950s began
+    check_label(label_answer, offsets, 4, 8, (1, 1), {
+        None: "The answer ends inside token 1, for example 1950 in 1950s. A token that shares any character with the "
+        "answer belongs to it.",
+        (1, 2): "Token 2 shares no character with the answer.",
+    })  # fmt: skip
+    check_label(label_answer, [(0, 6), (6, 9), (10, 15)], 3, 8, (0, 1), {
+        (1, 1): "The answer begins inside token 0. A token that shares any character with the answer belongs to it.",
+        None: "The answer begins inside token 0. A token that shares any character with the answer belongs to it.",
+    })  # fmt: skip
+
+
+def label_of_no_token(label_answer):
+    try:
+        answer = label_answer([(0, 3), (4, 9)], 10, 14)
+    except (IndexError, ValueError) as error:
+        raise Hint(f"No token shares a character with this answer: return None. Python's error: {error}") from None
+    expect(answer is None, f"No token shares a character with this answer: return None, not {answer}.")
 
 
 # ---- windows ---------------------------------------------------------------------------------------------------------
 
 
-def check_windows(windows, tokens: int, room: int, stride: int, expected: list[tuple[int, int]]):
-    answer = [tuple(window) for window in windows(tokens, room, stride)]
-    call = f"windows({tokens}, {room}, {stride})"
-    covered = {token for start, end in answer for token in range(start, end)}
-    expect(all(end - start <= room for start, end in answer), f"{call}: a window holds at most {room} tokens.")
+def check_windows(windows, tokens: int, room: int, overlap: int):
+    expected, answer = cut_windows(tokens, room, overlap), [tuple(one) for one in windows(tokens, room, overlap)]
+    call = f"windows({tokens}, {room}, {overlap})"
+    covered = {token for begin, end in answer for token in range(begin, end)}
+    expect(all(end - begin <= room for begin, end in answer), f"{call}: a window holds at most {room} tokens.")
     expect(all(end <= tokens for _, end in answer), f"{call}: the last window ends where the text ends, at {tokens}.")
     missing = sorted(set(range(tokens)) - covered)
-    expect(not missing, f"{call}: token {missing[0] if missing else ''} is in no window. Is the last window missing?")
-    steps = [b - a for (a, _), (b, _) in pairwise(answer)]
+    steps = {after - before for (before, _), (after, _) in pairwise(answer)}
     expect(
-        set(steps) != {room - stride} or room == 2 * stride,
-        f"{call}: the stride is how many tokens later the next window starts, not by how many tokens two windows "
-        "overlap.",
+        steps != {overlap} or room == 2 * overlap,
+        f"{call}: your windows begin {overlap} tokens after each other. The overlap is how many tokens two windows "
+        f"share, so the next one begins {room} - {overlap} tokens later.",
     )
+    expect(not missing, f"{call}: token {missing[0] if missing else ''} is in no window. Is the last window missing?")
     expect(
         len(answer) <= len(expected),
         f"{call}: the window {answer[len(expected) :][:1]} holds only tokens that the one before it holds, too. Stop "
@@ -84,125 +251,171 @@ def check_windows(windows, tokens: int, room: int, stride: int, expected: list[t
 
 
 def one_window_is_enough(windows):
-    check_windows(windows, 5, 8, 4, [(0, 5)])
+    check_windows(windows, 5, 8, 4)
+    check_windows(windows, 8, 8, 4)
 
 
 def windows_overlap(windows):
-    check_windows(windows, 20, 8, 3, [(0, 8), (3, 11), (6, 14), (9, 17), (12, 20)])
+    check_windows(windows, 20, 8, 5)
 
 
 def last_window_is_short(windows):
-    check_windows(windows, 21, 8, 6, [(0, 8), (6, 14), (12, 20), (18, 21)])
+    check_windows(windows, 21, 8, 2)
 
 
-def no_window_for_nothing(windows):
-    check_windows(windows, 16, 8, 4, [(0, 8), (4, 12), (8, 16)])
-    check_windows(windows, 8, 8, 4, [(0, 8)])
+def windows_side_by_side(windows):
+    check_windows(windows, 16, 8, 0)
 
 
-# ---- f1 --------------------------------------------------------------------------------------------------------------
+# ---- in_batch_loss ---------------------------------------------------------------------------------------------------
 
 
-def check_answer_f1(f1, predicted: str, correct: list[str], hints: dict[float, str]):
-    answer = as_number(f1(predicted, list(correct)), "a number from 0 to 1")
-    for wrong, hint in hints.items():
-        expect(not is_close(answer, wrong), hint)
-    expected = answer_f1(predicted, correct)
-    expect(is_close(answer, expected), f"f1({predicted!r}, {correct}) is {expected:.3f}, not {answer:.3f}.")
-
-
-def f1_of_a_part(f1):
-    check_answer_f1(f1, "the North Sea coast", ["North Sea"], {
-        2 / 3: "Articles do not count: compare what `normalize_answer` leaves.",
-        1.0: "This is the recall. F1 needs the precision, too: 2 common / (predicted words + correct words).",
-        0.5: "Divide twice the number of common words by the sum of both lengths.",
-    })  # fmt: skip
-
-
-def f1_counts_a_word_as_often_as_it_occurs(f1):
-    check_answer_f1(f1, "New York New York", ["New York"], {
-        1.0: "You compared sets. A word that is predicted twice and occurs once in the correct answer is one common "
-        "word.",
-    })  # fmt: skip
-
-
-def f1_of_the_best_correct_answer(f1):
-    check_answer_f1(f1, "1912", ["from 1912 to 1913", "1912"], {
-        0.4: "There are several correct answers: take the one that fits best, not the first.",
-        0.7: "There are several correct answers: take the best F1, not the mean.",
-    })  # fmt: skip
-
-
-def f1_without_an_answer(f1):
-    check_answer_f1(f1, "", [], {0.0: "No answer was predicted, and none is correct: F1 is 1."})
-    check_answer_f1(f1, "Paris", [], {1.0: "There is no correct answer, but one was predicted: F1 is 0."})
-    check_answer_f1(f1, "", ["Paris"], {1.0: "There is a correct answer, but none was predicted: F1 is 0."})
-
-
-# ---- recall ----------------------------------------------------------------------------------------------------------
-
-
-def check_recall(recall, scores: list[list[float]], correct: list[int], k: int, share: float, hints: dict[float, str]):
-    answer = as_number(recall([list(row) for row in scores], list(correct), k), "one number: the share of rows")
-    for wrong, hint in hints.items():
-        expect(not is_close(answer, wrong), hint)
+def loss_of_pairs(in_batch_loss):
+    said, replies = random_numbers(5, 4, 3), 2 * random_numbers(6, 4, 3) + 0.5
+    none = torch.zeros(4, 4, dtype=torch.bool)
+    loss = in_batch_loss(said, replies, none)
+    expect(isinstance(loss, Tensor) and loss.ndim == 0, "Return one number as a tensor without axes.")
+    a, b, rows = F.normalize(said, dim=-1), F.normalize(replies, dim=-1), torch.arange(4)
+    for wrong, hint in (
+        (F.cross_entropy(20 * said @ replies.T, rows), "These are dot products. Bring each vector to length 1 first."),
+        (F.cross_entropy(said @ replies.T, rows), "These are dot products. Bring each vector to length 1 first."),
+        (F.cross_entropy(a @ b.T, rows), "The factor 20 is missing. Cosines lie between -1 and 1, too close together."),
+        (F.cross_entropy(a @ b.T / 20, rows), "Multiply the cosines by 20, do not divide."),
+        (
+            F.cross_entropy(20 * b @ a.T, rows),
+            "Here each reply chooses among the texts. Each text must choose among the replies: rows are texts.",
+        ),
+        (
+            F.cross_entropy(20 * a @ b.T, torch.zeros(4, dtype=torch.long)),
+            "All rows have reply 0 as the right one. The right reply of row i is reply i.",
+        ),
+        (-20 * (a * b).sum(-1).mean(), "Nothing pushes wrong replies away. Compare each text with all P replies."),
+    ):
+        expect(not is_close(loss, wrong), hint)
     expect(
-        is_close(answer, share),
-        f"For the scores {scores}, the correct candidates {correct} and k = {k} the share is {share:.2f}, not "
-        f"{answer:.2f}.",
+        is_close(loss, compute_in_batch_loss(said, replies, none)),
+        "The result is not the cross-entropy of 20 times the cosines, with reply i as the right one of row i.",
     )
 
 
-def recall_at_one(recall):
-    check_recall(recall, [[0.1, 0.9, 0.3], [0.8, 0.2, 0.5], [0.4, 0.1, 0.2], [0.3, 0.2, 0.9]], [1, 2, 0, 2], 1, 0.75, {
-        3.0: "This is a count. Divide it by the number of rows.",
-        0.0: "The highest score ranks first, not the lowest.",
-    })  # fmt: skip
+def loss_leaves_out_what_fits(in_batch_loss):
+    said, replies = random_numbers(7, 4, 3), random_numbers(8, 4, 3)
+    replies[2], replies[1] = said[0] + 0.1, said[3] - 0.1  # so that they matter
+    fits = torch.zeros(4, 4, dtype=torch.bool)
+    fits[0, 2] = fits[3, 1] = True
+    loss, right = in_batch_loss(said, replies, fits), compute_in_batch_loss(said, replies, fits)
+    logits, rows = 20 * F.normalize(said, dim=-1) @ F.normalize(replies, dim=-1).T, torch.arange(4)
+    expect(not is_close(loss, F.cross_entropy(logits, rows)), "`also_fits` has no effect.")
+    expect(
+        not is_close(loss, F.cross_entropy(logits.masked_fill(fits, 0.0), rows)),
+        "A score of 0 still takes part in the softmax, because exp(0) is 1. Only -inf leaves a reply out.",
+    )
+    expect(
+        not is_close(loss, F.cross_entropy(logits.masked_fill(~fits, -math.inf), rows))
+        and not bool(loss.isinf() | loss.isnan()),
+        "You left out the wrong replies and kept the others. `also_fits` is True for what must be left out.",
+    )
+    expect(
+        is_close(loss, right), "A reply that also fits must not count among the wrong ones: give it a score of -inf."
+    )
 
 
-def recall_at_two(recall):
-    check_recall(recall, [[0.1, 0.9, 0.3], [0.8, 0.2, 0.5], [0.4, 0.1, 0.2], [0.3, 0.2, 0.9]], [0, 2, 1, 0], 2, 0.5, {
-        0.0: "With k = 2 the second rank counts, too.",
-        1.0: "Check whether you count ranks from 0 or from 1: with k = 2 the third candidate is not among the first "
-        "two.",
-    })  # fmt: skip
+# ---- word_f1, recall_at: find the bug --------------------------------------------------------------------------------
 
 
-def recall_with_ties(recall):
-    check_recall(recall, [[0.5, 0.5, 0.5, 0.5], [0.2, 0.9, 0.9, 0.1]], [0, 1], 1, 0.0, {
-        1.0: "You counted ties as hits, so a model that gives every candidate the same score would always be correct. "
-        "Among equal scores the correct one ranks last.",
-        0.5: "You counted a tie as a hit for the candidate that is first in the list. Among equal scores the correct "
-        "one ranks last.",
-    })  # fmt: skip
-    check_recall(recall, [[0.2, 0.9, 0.9, 0.1]], [1], 2, 1.0, {})
+def check_word_f1(word_f1, said: str, right: str, hint: str):
+    value = as_number(word_f1(said, right), "a number from 0 to 1")
+    expected = answer_f1(said, [right])
+    expect(is_close(value, expected), f"word_f1({said!r}, {right!r}) is {expected:.2f}, not {value:.2f}. {hint}")
+
+
+def f1_of_answers(word_f1):
+    check_word_f1(word_f1, "the North Sea coast", "North Sea", "It is 2 * common / (words said + words right).")
+    check_word_f1(word_f1, "Paris", "London", "The two share no word.")
+    check_word_f1(
+        word_f1,
+        "New York New York",
+        "New York",
+        "Half of the four words are too many, and yet nothing is deducted. How often does each word count?",
+    )
+    check_word_f1(word_f1, "a cat and a cat", "cat", "How often does each word count?")
+
+
+def check_recall(recall_at, scores: list[list[float]], right: list[int], k: int, hint: str = ""):
+    value = as_number(recall_at([list(row) for row in scores], list(right), k), "one number: the share of rows")
+    expected = compute_recall(scores, right, k)
+    call = f"recall_at({scores}, {right}, {k})"
+    expect(is_close(value, expected), f"{call} is {expected:.2f}, not {value:.2f}. {hint}".rstrip())
+
+
+def recall_of_rows(recall_at):
+    scores = [[0.1, 0.9, 0.3], [0.8, 0.2, 0.5], [0.4, 0.1, 0.2], [0.3, 0.2, 0.9]]
+    check_recall(recall_at, scores, [1, 2, 0, 2], 1, "The highest score ranks first.")
+    check_recall(recall_at, scores, [0, 2, 1, 0], 2)
+
+
+def recall_with_ties(recall_at):
+    expect(
+        as_number(recall_at([[0.5] * 4], [0], 1)) != 0,
+        "Four equal scores now count as a miss. The right one of four equals would be first in one case of four.",
+    )
+    check_recall(
+        recall_at, [[0.5] * 4], [0], 1,
+        "A model that gives every candidate the same score has found nothing, so it must be at chance.",
+    )  # fmt: skip
+    check_recall(recall_at, [[0.2, 0.9, 0.9, 0.1]], [1], 1, "Two equals share the first place.")
+    check_recall(
+        recall_at, [[0.5, 0.9, 0.5, 0.5]], [0], 2, "Three equals share the places 2 to 4, and one of these counts."
+    )
+    check_recall(recall_at, [[0.2, 0.9, 0.9, 0.1]], [1], 2, "Both places of the two equals count.")
 
 
 EXERCISES = {
+    "span_scores": Exercise("Two scores for each token, from one linear layer.", 1, 4, (scores_of_a_batch,)),
+    "span_loss": Exercise("The mean of the cross-entropies of the right start and end.", 1, 5, (loss_of_a_batch,)),
     "best_span": Exercise(
-        "Find the first and the last token of the span with the highest sum of scores.",
+        "The span with the highest sum of scores, and by how much no answer scores higher.",
         2,
-        10,
+        12,
         (span_of_two_peaks, span_must_not_end_before_it_starts, span_of_one_token, span_must_not_be_too_long,
-         span_of_scores_below_zero),
+         span_lies_in_the_text, span_of_scores_below_zero),
+    ),
+    "label_answer": Exercise(
+        "From the characters of an answer to its first and last token.",
+        2,
+        8,
+        (label_of_whole_tokens, label_of_neighbours, label_inside_a_token, label_of_no_token),
     ),
     "windows": Exercise(
         "Cut a text of so many tokens into windows that overlap.",
         2,
         8,
-        (one_window_is_enough, windows_overlap, last_window_is_short, no_window_for_nothing),
+        (one_window_is_enough, windows_overlap, last_window_is_short, windows_side_by_side),
     ),
-    "f1": Exercise(
-        "F1 of the words of an answer against the right answer that fits best.",
+    "in_batch_loss": Exercise(
+        "Each text of a batch must prefer its own reply to those of all others.",
         2,
         10,
-        (f1_of_a_part, f1_counts_a_word_as_often_as_it_occurs, f1_of_the_best_correct_answer, f1_without_an_answer),
-    ),
-    "recall": Exercise(
-        "The share of rows whose right candidate is among the k with the highest scores, ties against it.",
-        1,
-        6,
-        (recall_at_one, recall_at_two, recall_with_ties),
+        (loss_of_pairs, loss_leaves_out_what_fits),
     ),
 }  # fmt: skip
-check = make_check(EXERCISES)
+BUGS = {
+    "word_f1": Exercise("Find the bug: the words that two answers share.", 1, 6, (f1_of_answers,)),
+    "recall_at": Exercise(
+        "Find the bug: is the right one among the first k?", 2, 8, (recall_of_rows, recall_with_ties)
+    ),
+}
+check = make_check(EXERCISES | BUGS)
+use = make_use(
+    check,
+    {
+        "span_scores": compute_span_scores,
+        "span_loss": compute_span_loss,
+        "best_span": find_best_span,
+        "label_answer": find_labelled_tokens,
+        "windows": cut_windows,
+        "in_batch_loss": compute_in_batch_loss,
+        "word_f1": lambda said, right: answer_f1(said, [right]),
+        "recall_at": compute_recall,
+    },
+)

@@ -36,6 +36,7 @@ from .metrics import (
     measure_calibration,
     normalize_answer,
     recall_at,
+    resample_interval,
     score_entities,
     to_iob1,
     to_iob2,
@@ -74,11 +75,11 @@ from .reading import (
     find_best_threshold,
 )
 from .regression import Regression, ScoredText, read_scored_texts
-from .replies import ReplyChoice, find_rank
+from .replies import ReplyChoice, ReplyMatching, find_rank
 from .report import format_scores, gather_seeds, read_recorded_runs
 from .rows import PaddingCollate, count_row_tokens, run_model
 from .silver.names import collect_known_names, list_open_articles, make_silver_names, tag_names
-from .silver.questions import make_silver_questions
+from .silver.questions import draw_questions, get_rule, make_silver_questions, split_rules
 from .squad import Question, parse_articles, read_questions
 from .tables import BadRows, BadRowsError
 from .tagging import TaggedSentence, Tagging, read_tagged_sentences, tag_by_dictionary

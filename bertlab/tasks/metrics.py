@@ -138,6 +138,30 @@ def recall_at(k: int, ranks: Sequence[int]) -> float:
     return sum(rank < k for rank in ranks) / len(ranks)
 
 
+def resample_interval(
+    values: Sequence[float], groups: Sequence | None = None, draws: int = 2000
+) -> tuple[float, float]:
+    """The 95% interval of the mean of `values` by the bootstrap (Efron 1979), always with the same random numbers.
+
+    Values with the same entry in `groups` belong together, such as the questions on one article: they are drawn
+    together. Raises ValueError for no values, or groups that are not as many.
+    """
+    values = check_array(values, "values", "N")
+    draws = check_number(draws, "draws", least=1, whole=True)
+    groups = range(len(values)) if groups is None else groups
+    if len(groups) != len(values) or not len(values):
+        raise ValueError(f"{len(groups)} groups for {len(values)} values: there must be as many, and at least one")
+    sums: dict = {}
+    for value, group in zip(values.tolist(), groups, strict=True):
+        total, count = sums.get(group, (0.0, 0))
+        sums[group] = (total + value, count + 1)
+    table = np.array(list(sums.values()))  # (groups, 2): sum and number of the values
+    chosen = np.random.default_rng(0).integers(len(table), size=(draws, len(table)))
+    means = table[:, 0][chosen].sum(1) / table[:, 1][chosen].sum(1)
+    low, high = np.percentile(means, [2.5, 97.5]).tolist()
+    return low, high
+
+
 def count_ngrams(items: Sequence, n: int) -> Counter:
     """How often each run of n neighbouring items occurs, as {tuple of n items: count}."""
     check_kind(items, Sequence, "items", "a text or a list")

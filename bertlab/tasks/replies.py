@@ -17,7 +17,6 @@ from ..progress import watch_items
 from ..wordpiece import WordPiece
 from .base import Task
 from .classification import Classification, LabelledText
-from .metrics import recall_at
 from .report import draw_calibration_report
 from .rows import PaddingCollate, encode_texts
 from .tables import get_field, get_text_field, parse_json, parse_text, split_input
@@ -39,6 +38,7 @@ class ReplyChoice(Task):
         """In training each right reply is seen with `wrong` random ones; it is judged among `candidates`."""
         super().__init__(tokenizer, length)
         self.wrong, self.candidates = wrong, candidates
+        self.origin: nn.Module | None = None  # the encoder before it learned, as a baseline
         self.classification = Classification(tokenizer, self.labels, length)
         self.pool: list[dict] = []  # the rows that `collate` draws wrong replies from
         self.collate = self.add_wrong_replies
@@ -48,6 +48,7 @@ class ReplyChoice(Task):
         return (ReplyMatching if plan.bi_encoder else cls)(tokenizer, plan.length or cls.default_length)
 
     def load_model(self, folder: Path) -> nn.Module:
+        self.origin = weights.load(folder, BiEncoder)
         return weights.load(folder, Classifier, num_labels=2, new_heads=True, problem_type=Classification.problem_type)
 
     read_file = staticmethod(read_text_pairs)
@@ -169,30 +170,39 @@ class ReplyChoice(Task):
         return predictions
 
     def score(self, examples: Sequence[TextPair], predictions: Sequence[dict]) -> dict[str, float]:
-        """The share of examples whose right reply comes first, and among the first five, of the candidates."""
-        ranks = [prediction["rank"] for prediction in predictions]
-        return {"recall@1": recall_at(1, ranks), "recall@5": recall_at(5, ranks)}
+        """The share of examples whose right reply comes first, and among the first five, of the candidates. One that
+        others tie with counts as often as it would be there by chance."""
+        worst = np.array([prediction["rank"] for prediction in predictions])
+        ties = np.array([prediction.get("ties", 0) for prediction in predictions])
+        return {f"recall@{k}": float(((k - worst + ties) / (ties + 1)).clip(0, 1).mean()) for k in (1, 5)}
 
     def score_baselines(self, train: Sequence[TextPair], test: Sequence[TextPair]) -> dict[str, dict[str, float]]:
-        """Chance, the reply that shares most words with what was said, and the nearest by TF-IDF."""
+        """Chance; the reply that shares most words with what was said; the nearest by TF-IDF; what the reply alone
+        gives away, to a logistic regression on its words; and the encoder that `load_model` read, by the cosines of its
+        vectors, before it has learned anything here."""
         from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
 
-        candidates = self.list_candidates(test)
         vectors = TfidfVectorizer(token_pattern=WORD).fit([e.source for e in train] + [e.target for e in train])
-        by_words, by_tfidf = [], []
-        for example, replies in zip(test, candidates, strict=True):
+        replies_of_train, others = [example.target for example in train], sorted({example.target for example in train})
+        alone = make_pipeline(TfidfVectorizer(token_pattern=WORD), LogisticRegression())
+        alone.fit(replies_of_train + others, [1] * len(replies_of_train) + [0] * len(others))
+        places: dict[str, list[dict]] = {"shared words": [], "TF-IDF": [], "the reply alone": []}
+        for example, replies in zip(test, self.list_candidates(test), strict=True):
             said, right = set(split_words_and_punctuation(example.source.lower())), replies.index(example.target)
             bags = [set(split_words_and_punctuation(reply.lower())) for reply in replies]
             overlap = np.array([len(said & bag) / len(said | bag) for bag in bags])
-            by_words.append(find_place(overlap, right))
             products = (vectors.transform([example.source]) @ vectors.transform(replies).T).toarray()[0]
-            by_tfidf.append(find_place(products, right))
+            for name, scores in zip(places, (overlap, products, alone.decision_function(replies)), strict=True):
+                places[name].append(find_place(scores, right))
         k = self.candidates
-        return {
-            "chance": {"recall@1": 1 / k, "recall@5": min(1.0, 5 / k)},
-            "shared words": self.score(test, by_words),
-            "TF-IDF": self.score(test, by_tfidf),
-        }
+        found = {"chance": {"recall@1": 1 / k, "recall@5": min(1.0, 5 / k)}}
+        found |= {name: self.score(test, some) for name, some in places.items()}
+        if self.origin is not None:
+            matching = ReplyMatching(self.tokenizer, self.length, self.candidates)
+            found["the encoder before"] = self.score(test, matching.predict(self.origin, test))
+        return found
 
     @classmethod
     def draw_report(cls, rows: Sequence[dict], most: int = 12):
@@ -204,8 +214,7 @@ class ReplyChoice(Task):
 
 
 class ReplyMatching(ReplyChoice):
-    """The same with a `BiEncoder`: the vectors of a thousand replies are computed once, whatever is said. Among equal
-    ones the right reply counts as first as often as it would be by chance."""
+    """The same with a `BiEncoder`: the vectors of a thousand replies are computed once, whatever is said."""
 
     head = BiEncoder
     labels = ()
@@ -214,7 +223,6 @@ class ReplyMatching(ReplyChoice):
         super().__init__(tokenizer, length, candidates=candidates)
         self.pad = PaddingCollate(tokenizer.pad_id)
         self.collate = self.join_pairs
-        self.origin: nn.Module | None = None  # the encoder before it learned
 
     def load_model(self, folder: Path) -> nn.Module:
         self.origin = weights.load(folder, BiEncoder)
@@ -247,28 +255,6 @@ class ReplyMatching(ReplyChoice):
         logits = [BiEncoder.SCALE * np.stack([vectors[reply] for reply in replies]) @ vectors[text]
                   for text, replies in zip(said, lists, strict=True)]  # fmt: skip
         return [np.exp(own - own.max()) / np.exp(own - own.max()).sum() for own in logits]
-
-    def score(self, examples: Sequence[TextPair], predictions: Sequence[dict]) -> dict[str, float]:
-        worst, ties = (np.array([prediction[name] for prediction in predictions]) for name in ("rank", "ties"))
-        return {f"recall@{k}": float(((k - worst + ties) / (ties + 1)).clip(0, 1).mean()) for k in (1, 5)}
-
-    def score_baselines(self, train: Sequence[TextPair], test: Sequence[TextPair]) -> dict[str, dict[str, float]]:
-        """Those of `ReplyChoice`; what the reply alone gives away, to a logistic regression on its words; and the
-        encoder as it was before, by its cosines."""
-        from sklearn.feature_extraction.text import TfidfVectorizer
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.pipeline import make_pipeline
-
-        scores = super().score_baselines(train, test)
-        right, others = [example.target for example in train], sorted({example.target for example in train})
-        alone = make_pipeline(TfidfVectorizer(token_pattern=WORD), LogisticRegression())
-        alone.fit(right + others, [1] * len(right) + [0] * len(others))
-        places = [find_place(alone.decision_function(replies), replies.index(example.target))
-                  for example, replies in zip(test, self.list_candidates(test), strict=True)]  # fmt: skip
-        scores["the reply alone"] = self.score(test, places)
-        if self.origin is not None:
-            scores["the encoder before"] = self.score(test, self.predict(self.origin, test))
-        return scores
 
 
 def group_replies(examples: Sequence[TextPair]) -> dict[str, set[str]]:

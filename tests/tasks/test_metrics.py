@@ -19,6 +19,7 @@ from bertlab.tasks import (
     measure_calibration,
     normalize_answer,
     recall_at,
+    resample_interval,
     score_entities,
     to_iob1,
     to_iob2,
@@ -221,3 +222,19 @@ def test_correlations_are_those_of_scipy():
     assert spearman(x, y) == pytest.approx(stats.spearmanr(x, y).statistic)
     assert spearman(x, y) == pytest.approx(np.corrcoef(stats.rankdata(x), stats.rankdata(y))[0, 1])
     assert score_numbers(x, y)["mae"] == pytest.approx(np.abs(x - y).mean())
+
+
+def test_resampled_interval():
+    values = [0.0, 1.0] * 50
+    low, high = resample_interval(values)
+    assert (low, high) == resample_interval(values)
+    assert 0.39 < low < 0.43  # 0.5 - 1.96 * 0.05
+    assert 0.57 < high < 0.61
+    wide = resample_interval(values, [i // 20 for i in range(100)])  # each group has the same mean
+    assert wide == (0.5, 0.5)
+    apart = resample_interval(sorted(values), [i // 10 for i in range(100)])  # ten groups, all 0 or all 1
+    assert apart[1] - apart[0] > 2 * (high - low)
+    with pytest.raises(ValueError, match="3 groups for 2 values"):
+        resample_interval([1.0, 2.0], [1, 2, 3])
+    with pytest.raises(ValueError, match="0 groups for 0 values"):
+        resample_interval([])

@@ -5,8 +5,8 @@ A rule finds a fact, which is the answer, in a sentence about the article's subj
 
 import random
 import re
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from ... import sources
@@ -228,3 +228,31 @@ def make_silver_questions() -> Split:
                      for kind, question, answers in drafts]  # fmt: skip
     sides = split_examples(examples, lambda example: example[0])
     return Split(*([question for _, question in side] for side in sides))
+
+
+# ---- Choosing among them ---------------------------------------------------------------------------------------------
+
+
+def get_rule(question: Question) -> str:
+    """The kind of the rule that made a silver question: "prize" for "wiki-12-prize" and for "wiki-12-no prize"."""
+    return question.id.split("-", 2)[2].removeprefix("no ")
+
+
+def split_rules(questions: Sequence[Question]) -> tuple[set[str], set[str]]:
+    """The rules of these questions in two halves: every second one of the rules in order of frequency."""
+    rules = [rule for rule, _ in sorted(Counter(map(get_rule, questions)).items(), key=lambda one: (-one[1], one[0]))]
+    return set(rules[::2]), set(rules[1::2])
+
+
+def draw_questions(
+    questions: Sequence[Question], rules: Collection[str], words: tuple[int, int], count: int
+) -> list[Question]:
+    """At most `count` questions of these rules, always the same ones: one on each of some random contexts that have
+    between `words[0]` and `words[1]` words."""
+    of_context: dict[str, list[Question]] = defaultdict(list)
+    for question in questions:
+        if get_rule(question) in rules and words[0] <= len(question.context.split()) <= words[1]:
+            of_context[question.context].append(question)
+    rng = random.Random(0)
+    drawn = [rng.choice(some) for some in of_context.values()]
+    return rng.sample(drawn, min(count, len(drawn)))

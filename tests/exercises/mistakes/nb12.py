@@ -2,180 +2,302 @@
 
 MISTAKES = [
     (
+        "span_scores",
+        """
+def span_scores(hidden, layer):
+    B, T, D = hidden.shape
+    start, end = layer(hidden).reshape(2, B, T)
+    return start, end
+""",
+        "now belong to several",
+    ),
+    (
+        "span_scores",
+        """
+def span_scores(hidden, layer):
+    end, start = layer(hidden).unbind(-1)
+    return start, end
+""",
+        "Start and end are exchanged",
+    ),
+    (
+        "span_scores",
+        """
+def span_scores(hidden, layer):
+    start, end = layer(hidden).softmax(1).unbind(-1)
+    return start, end
+""",
+        "The loss applies the softmax later",
+    ),
+    (
+        "span_scores",
+        """
+def span_scores(hidden, layer):
+    start, end = layer(hidden).split(1, -1)
+    return start, end
+""",
+        "remove the last axis",
+    ),
+    (
+        "span_scores",
+        """
+def span_scores(hidden, layer):
+    start, end = layer(hidden).chunk(2, 1)
+    return start, end
+""",
+        "Yours have (3, 3, 2)",
+    ),
+    (
+        "span_loss",
+        """
+import torch.nn.functional as F
+def span_loss(start, end, first, last):
+    return F.cross_entropy(start, first) + F.cross_entropy(end, last)
+""",
+        "divide by 2",
+    ),
+    (
+        "span_loss",
+        """
+import torch.nn.functional as F
+def span_loss(start, end, first, last):
+    return (F.cross_entropy(start.softmax(-1), first) + F.cross_entropy(end.softmax(-1), last)) / 2
+""",
+        "applies the softmax itself",
+    ),
+    (
+        "span_loss",
+        """
+import torch
+def span_loss(start, end, first, last):
+    rows = torch.arange(len(first))
+    p = start.softmax(-1)[rows, first].log() + end.softmax(-1)[rows, last].log()
+    return p.mean() / 2
+""",
+        "The sign is wrong",
+    ),
+    (
+        "span_loss",
+        """
+import torch.nn.functional as F
+def span_loss(start, end, first, last):
+    return (F.cross_entropy(start, last) + F.cross_entropy(end, first)) / 2
+""",
+        "The start belongs to `first`",
+    ),
+    (
         "best_span",
         """
-def best_span(start, end, longest):
-    return start.index(max(start)), end.index(max(end))
+def best_span(start, end, first, last, longest):
+    i = max(range(first, last + 1), key=lambda t: start[t])
+    j = max(range(first, last + 1), key=lambda t: end[t])
+    return i, j, start[0] + end[0] - start[i] - end[j]
 """,
         "ends before it starts",
     ),
     (
         "best_span",
         """
-def best_span(start, end, longest):
-    first = start.index(max(start))
-    last = max(range(first, min(len(end), first + longest)), key=lambda j: end[j])
-    return first, last
+def best_span(start, end, first, last, longest):
+    i = max(range(first, last + 1), key=lambda t: start[t])
+    j = max(range(i, min(last + 1, i + longest)), key=lambda t: end[t])
+    return i, j, start[0] + end[0] - start[i] - end[j]
 """,
         "chose the best start first",
     ),
     (
         "best_span",
         """
-def best_span(start, end, longest):
-    spans = [(i, j) for i in range(len(start)) for j in range(i + 1, min(len(start), i + longest))]
-    return max(spans, key=lambda span: start[span[0]] + end[span[1]])
+def best_span(start, end, first, last, longest):
+    spans = [(i, j) for i in range(first, last + 1) for j in range(i + 1, min(last + 1, i + longest))]
+    i, j = max(spans, key=lambda span: start[span[0]] + end[span[1]])
+    return i, j, start[0] + end[0] - start[i] - end[j]
 """,
         "one token is allowed",
     ),
     (
         "best_span",
         """
-def best_span(start, end, longest):
-    spans = [(i, j) for i in range(len(start)) for j in range(i, len(start))]
-    return max(spans, key=lambda span: start[span[0]] + end[span[1]])
+def best_span(start, end, first, last, longest):
+    spans = [(i, j) for i in range(first, last + 1) for j in range(i, last + 1)]
+    i, j = max(spans, key=lambda span: start[span[0]] + end[span[1]])
+    return i, j, start[0] + end[0] - start[i] - end[j]
 """,
         "too long",
     ),
     (
         "best_span",
         """
-def best_span(start, end, longest):
-    best, found = 0, (0, 0)
-    for i in range(len(start)):
-        for j in range(i, min(len(start), i + longest)):
+def best_span(start, end, first, last, longest):
+    spans = [(i, j) for i in range(len(start)) for j in range(i, min(len(start), i + longest))]
+    i, j = max(spans, key=lambda span: start[span[0]] + end[span[1]])
+    return i, j, start[0] + end[0] - start[i] - end[j]
+""",
+        "stands for no answer",
+    ),
+    (
+        "best_span",
+        """
+def best_span(start, end, first, last, longest):
+    best, found = 0, (first, first)
+    for i in range(first, last + 1):
+        for j in range(i, min(last + 1, i + longest)):
             if start[i] + end[j] > best:
                 best, found = start[i] + end[j], (i, j)
-    return found
+    return *found, start[0] + end[0] - best
 """,
         "below zero",
     ),
     (
+        "best_span",
+        """
+def best_span(start, end, first, last, longest):
+    spans = [(i, j) for i in range(first, last + 1) for j in range(i, min(last + 1, i + longest))]
+    i, j = max(spans, key=lambda span: start[span[0]] + end[span[1]])
+    return i, j, start[i] + end[j] - start[0] - end[0]
+""",
+        "The sign of the gap is wrong",
+    ),
+    (
+        "label_answer",
+        """
+def label_answer(offsets, begin, end):
+    inside = [t for t, (a, b) in enumerate(offsets) if a < end and b > begin]
+    return (inside[0], inside[-1] + 1) if inside else None
+""",
+        "not the one after it",
+    ),
+    (
+        "label_answer",
+        """
+def label_answer(offsets, begin, end):
+    inside = [t for t, (a, b) in enumerate(offsets) if a <= end and b >= begin]
+    return (inside[0], inside[-1]) if inside else None
+""",
+        "only touch the answer",
+    ),
+    (
+        "label_answer",
+        """
+def label_answer(offsets, begin, end):
+    inside = [t for t, (a, b) in enumerate(offsets) if a >= begin and b <= end]
+    return (inside[0], inside[-1]) if inside else None
+""",
+        "1950 in 1950s",
+    ),
+    (
+        "label_answer",
+        """
+def label_answer(offsets, begin, end):
+    inside = [t for t, (a, b) in enumerate(offsets) if a < end and b > begin]
+    return inside[0], inside[-1]
+""",
+        "return None",
+    ),
+    (
         "windows",
         """
-def windows(tokens, room, stride):
-    return [(start, start + room) for start in range(0, tokens - room + 1, stride)] or [(0, tokens)]
+def windows(tokens, room, overlap):
+    return [(begin, begin + room) for begin in range(0, tokens - room + 1, room - overlap)] or [(0, tokens)]
 """,
         "Is the last window missing?",
     ),
     (
         "windows",
         """
-def windows(tokens, room, stride):
-    found, start = [], 0
+def windows(tokens, room, overlap):
+    found, begin = [], 0
     while True:
-        found.append((start, min(tokens, start + room)))
-        if start + room >= tokens:
+        found.append((begin, min(tokens, begin + room)))
+        if begin + room >= tokens:
             return found
-        start += room - stride
+        begin += overlap
 """,
-        "not by how many tokens two windows overlap",
+        "The overlap is how many tokens two windows share",
     ),
     (
         "windows",
         """
-def windows(tokens, room, stride):
-    return [(start, min(tokens, start + room)) for start in range(0, tokens, stride)]
+def windows(tokens, room, overlap):
+    return [(begin, min(tokens, begin + room)) for begin in range(0, tokens, room - overlap)]
 """,
         "Stop when a window reaches the end",
     ),
     (
         "windows",
         """
-def windows(tokens, room, stride):
-    found, start = [], 0
+def windows(tokens, room, overlap):
+    found, begin = [], 0
     while True:
-        found.append((start, start + room))
-        if start + room >= tokens:
+        found.append((begin, begin + room))
+        if begin + room >= tokens:
             return found
-        start += stride
+        begin += room - overlap
 """,
         "ends where the text ends",
     ),
     (
-        "f1",
+        "in_batch_loss",
         """
-from bertlab.tasks import normalize_answer
-def f1(said, right):
-    def one(true):
-        a, b = set(normalize_answer(said).split()), set(normalize_answer(true).split())
-        return 2 * len(a & b) / (len(a) + len(b)) if a and b else float(a == b)
-    return max(one(true) for true in right or [""])
+import torch
+import torch.nn.functional as F
+def in_batch_loss(said, replies, also_fits):
+    logits = (20 * said @ replies.T).masked_fill(also_fits, -torch.inf)
+    return F.cross_entropy(logits, torch.arange(len(said)))
 """,
-        "You compared sets",
+        "Bring each vector to length 1",
     ),
     (
-        "f1",
+        "in_batch_loss",
         """
-from collections import Counter
-def f1(said, right):
-    def one(true):
-        a, b = said.lower().split(), true.lower().split()
-        common = sum((Counter(a) & Counter(b)).values())
-        return 2 * common / (len(a) + len(b)) if a and b else float(a == b)
-    return max(one(true) for true in right or [""])
+import torch
+import torch.nn.functional as F
+def in_batch_loss(said, replies, also_fits):
+    logits = 20 * F.normalize(replies, dim=-1) @ F.normalize(said, dim=-1).T
+    return F.cross_entropy(logits.masked_fill(also_fits, -torch.inf), torch.arange(len(said)))
 """,
-        "Articles do not count",
+        "each reply chooses among the texts",
     ),
     (
-        "f1",
+        "in_batch_loss",
         """
-from collections import Counter
-from bertlab.tasks import normalize_answer
-def f1(said, right):
-    a, b = normalize_answer(said).split(), normalize_answer((right or [""])[0]).split()
-    common = sum((Counter(a) & Counter(b)).values())
-    return 2 * common / (len(a) + len(b)) if a and b else float(a == b)
+import torch
+import torch.nn.functional as F
+def in_batch_loss(said, replies, also_fits):
+    logits = F.normalize(said, dim=-1) @ F.normalize(replies, dim=-1).T
+    return F.cross_entropy(logits.masked_fill(also_fits, -torch.inf), torch.arange(len(said)))
 """,
-        "not the first",
+        "The factor 20 is missing",
     ),
     (
-        "f1",
+        "in_batch_loss",
         """
-from collections import Counter
-from bertlab.tasks import normalize_answer
-def f1(said, right):
-    def one(true):
-        a, b = normalize_answer(said).split(), normalize_answer(true).split()
-        common = sum((Counter(a) & Counter(b)).values())
-        return 2 * common / (len(a) + len(b)) if a and b else 0.0
-    return max(one(true) for true in right or [""])
+import torch
+import torch.nn.functional as F
+def in_batch_loss(said, replies, also_fits):
+    logits = 20 * F.normalize(said, dim=-1) @ F.normalize(replies, dim=-1).T
+    return F.cross_entropy(logits.masked_fill(also_fits, 0), torch.arange(len(said)))
 """,
-        "none is correct: F1 is 1",
+        "exp(0) is 1",
     ),
     (
-        "recall",
+        "in_batch_loss",
         """
-def recall(scores, right, k):
-    hits = 0
-    for row, at in zip(scores, right):
-        hits += sum(score > row[at] for score in row) < k
-    return hits / len(scores)
+import torch.nn.functional as F
+def in_batch_loss(said, replies, also_fits):
+    return 1 - F.cosine_similarity(said, replies, dim=-1).mean()
 """,
-        "gives every candidate the same score",
+        "not the cross-entropy of 20 times the cosines",
     ),
     (
-        "recall",
+        "in_batch_loss",
         """
-def recall(scores, right, k):
-    hits = 0
-    for row, at in zip(scores, right):
-        order = sorted(range(len(row)), key=lambda i: -row[i])
-        hits += at in order[:k]
-    return hits / len(scores)
+import torch
+import torch.nn.functional as F
+def in_batch_loss(said, replies, also_fits):
+    logits = 20 * F.normalize(said, dim=-1) @ F.normalize(replies, dim=-1).T
+    return F.cross_entropy(logits, torch.arange(len(said)))
 """,
-        "You counted ties as hits",
-    ),
-    (
-        "recall",
-        """
-def recall(scores, right, k):
-    hits = 0
-    for row, at in zip(scores, right):
-        order = sorted(range(len(row)), key=lambda i: row[i])
-        hits += at in order[:k]
-    return hits / len(scores)
-""",
-        "not the lowest",
+        "`also_fits` has no effect",
     ),
 ]
