@@ -1,4 +1,4 @@
-"""Baselines for pre-training: the most frequent word and the bigram, evaluated on the same batches as the model."""
+"""Baselines for pre-training: the most frequent word, the bigram, and both neighbours, on the batches of the model."""
 
 from collections.abc import Callable
 
@@ -77,6 +77,52 @@ class Bigram:
         times = np.where(self.pairs[index] == pairs, self.times[index], 0) if len(self.pairs) else 0
         kinds = np.maximum(self.kinds[before], 1)  # for a word without followers: the unigram probability
         return (times + kinds * self.unigram[labels]) / (self.followed[before] + kinds), self.best[before] == labels
+
+
+class TwoSidedBigram:
+    """The baseline that knows the words on both sides of a masked one, by tables of bigrams:
+
+    P(w | b, a) is proportional to P(w | b) P(w | a) / P(w) for the word b before and the word a after. This is exact
+    where the two neighbours are independent of each other given w, and otherwise counts some evidence twice. The tables
+    are smoothed as in `Bigram`. Of a neighbour that is masked or special nothing is known, and P(w) takes its place.
+
+    unigram     (V,) P(w)
+    after_word  (V, V) P(w | b) in row b
+    before_word (V, V) P(w | a) in row a
+    """
+
+    def __init__(self, text: EncodedCorpus, vocab_size: int):
+        check_kind(text, EncodedCorpus, "text")
+        counts = text.count_ids(vocab_size) + 0.5
+        self.unigram = counts / counts.sum()
+        inside = np.ones(len(text.ids), bool)
+        inside[text.sentences[text.documents[:-1]]] = False
+        pairs = text.ids[:-1].astype(np.int64) * vocab_size + text.ids[1:]
+        times = np.bincount(pairs[inside[1:]], minlength=vocab_size**2).reshape(vocab_size, vocab_size)
+        self.after_word, self.before_word = self.smooth(times), self.smooth(times.T)
+
+    def smooth(self, times: np.ndarray) -> np.ndarray:
+        """Rows of counts as probabilities (Witten and Bell 1991); a row without counts is the unigram's."""
+        kinds = np.maximum((times > 0).sum(1, keepdims=True), 1)
+        return (times + kinds * self.unigram) / (times.sum(1, keepdims=True) + kinds)
+
+    def predict(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        """The probabilities of all words between the words `before` and `after`, both (M,): (M, V)."""
+        p = self.after_word[before] * self.before_word[after] / self.unigram
+        return p / p.sum(1, keepdims=True)
+
+    def score(self, batches: Batches) -> dict[str, float]:
+        """MLM loss (nats) and accuracy on the batches that the model is evaluated on."""
+        loss = correct = count = 0.0
+        for number in range(len(batches)):
+            batch = batches[number]
+            ids, labels = batch["input_ids"].numpy(), batch["labels"].numpy()
+            rows, columns = np.nonzero(labels != IGNORE)  # never the first or the last token of a row
+            p = self.predict(ids[rows, columns - 1], ids[rows, columns + 1])
+            words = labels[rows, columns]
+            loss -= np.log(p[np.arange(len(words)), words]).sum()
+            correct, count = correct + (p.argmax(1) == words).sum(), count + len(words)
+        return {"mlm_loss": float(loss / count), "mlm_accuracy": float(correct / count)}
 
 
 def score_baseline(guess: Guess, batches: Batches) -> dict[str, float]:

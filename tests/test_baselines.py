@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from bertlab.baselines import Bigram, fit_unigram, score_baseline, score_pretraining
+from bertlab.baselines import Bigram, TwoSidedBigram, fit_unigram, score_baseline, score_pretraining
 from bertlab.batches import Batches
 from bertlab.corpus import EncodedCorpus
 from bertlab.heads import Output
@@ -46,6 +46,29 @@ def test_bigram_is_the_unigram_after_a_mask():
     text = encode_as_sentences([5, 6, 5, 7])
     labels = np.arange(8)
     assert Bigram(text, 8)(np.full(8, 4), labels)[0] == pytest.approx(fit_unigram(text, 8)(labels, labels)[0])
+
+
+def test_two_sided_bigram_by_hand():
+    text = encode_as_sentences([5, 6, 5, 7, 5, 6], [7, 7])
+    both, before, unigram = TwoSidedBigram(text, 8), Bigram(text, 8), fit_unigram(text, 8)
+    words = np.arange(8)
+    for word in range(8):  # the first table is the bigram's
+        assert both.after_word[word] == pytest.approx(before(np.full(8, word), words)[0])
+    # Before 5: 6 and 7 once each, two kinds. Unigram of 6: (2 + .5) / 12.
+    assert both.before_word[5, 6] == pytest.approx((1 + 2 * 2.5 / 12) / 4)
+    p = unigram(words, words)[0]
+    joint = both.after_word[5] * both.before_word[5] / p
+    assert both.predict(np.array([5]), np.array([5]))[0] == pytest.approx(joint / joint.sum())
+    assert both.predict(np.array([4]), np.array([4]))[0] == pytest.approx(p)  # between two masked words
+    assert both.predict(np.array([5]), np.array([4]))[0] == pytest.approx(both.after_word[5])
+
+
+def test_two_sided_bigram_reads_both_neighbours():
+    both = TwoSidedBigram(encode_as_sentences([5, 6, 5, 7, 5, 6], [7, 7]), 8)
+    batch = {"input_ids": torch.tensor([[2, 5, 4, 7, 3]]), "labels": torch.tensor([[-100, -100, 5, -100, -100]])}
+    p = both.predict(np.array([5]), np.array([7]))[0]
+    scores = both.score(Batches([0], lambda rows, rng: batch, 1, shuffle=False))
+    assert scores == pytest.approx({"mlm_loss": -math.log(p[5]), "mlm_accuracy": float(p.argmax() == 5)})
 
 
 def test_score_baseline_reads_the_previous_word():

@@ -1,83 +1,159 @@
-"""The exercises of notebook 07, MLM: check a masked batch, the loss, counting multiplications, whole words."""
+"""The exercises of notebook 07, MLM: masking, the loss of the masked positions, the MLM head, whole words."""
 
 import math
 import random
+from types import SimpleNamespace
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from . import Exercise, Hint, expect, make_check
+from . import Exercise, Hint, expect, make_check, make_use
 from .comparing import as_number, is_close, random_numbers
 
-# ---- audit -----------------------------------------------------------------------------------------------
+# ---- mask_tokens -----------------------------------------------------------------------------------------
 
-SPECIAL = {0, 1, 2, 3, 4}  # [PAD] [UNK] [CLS] [SEP] [MASK]
-IDS = torch.tensor([[2, 10, 11, 12, 13, 3], [2, 20, 21, 22, 3, 0]])
-NONE = torch.full_like(IDS, -100)
-
-
-def replace_values(tensor: Tensor, values: dict[tuple[int, int], int]) -> Tensor:
-    """A copy with some numbers changed: (row, column) -> number."""
-    copy = tensor.clone()
-    for index, value in values.items():
-        copy[index] = value
-    return copy
+SPECIAL = np.arange(105) < 5  # [PAD] [UNK] [CLS] [SEP] [MASK]; the words are 5 to 104
+MASK = 4
 
 
-def run_audit(audit, hidden: dict, labels: dict) -> set:
-    """The faults that the learner's function finds in a batch. Raises Hint unless they are a set of the three names."""
-    ids, special = IDS.clone(), set(SPECIAL)
-    answer = audit(ids, replace_values(IDS, hidden), replace_values(NONE, labels), special)
-    expect(isinstance(answer, set | frozenset), f"Return a set of strings, like {{'label'}}. Yours is {answer!r}.")
-    expect(answer <= {"special", "label", "silent"}, f"The names are special, label and silent. Yours are {answer!r}.")
-    expect(bool((ids == IDS).all()), "Your function changes the ids that it is given. It should only read them.")
-    return set(answer)
+def make_ids() -> np.ndarray:
+    """400 rows of [CLS], 30 words and [SEP]; in every fourth row [PAD] takes the place of the last eight."""
+    ids = np.random.default_rng(0).integers(5, 105, (400, 32))
+    ids[:, 0], ids[:, -1] = 2, 3
+    ids[::4, 24:], ids[::4, 23] = 0, 3
+    return ids
 
 
-def a_good_batch(audit):
-    answer = run_audit(audit, {(0, 1): 4, (0, 3): 99}, {(0, 1): 10, (0, 3): 12, (1, 2): 21})
+IDS = make_ids()
+WORDS = ~SPECIAL[IDS]
+
+
+def compute_masked_tokens(ids, special, mask_id, rng, rate=0.15, mask=0.8, random=0.1):
+    """Hide tokens as BERT does: ids (B, T) to what the model reads and the labels, both (B, T)."""
+    chosen = (rng.random(ids.shape) < rate) & ~special[ids]
+    dice = rng.random(ids.shape)
+    other = rng.choice(np.flatnonzero(~special), ids.shape)
+    new = np.where(dice < mask, mask_id, np.where(dice < mask + random, other, ids))
+    return np.where(chosen, new, ids), np.where(chosen, ids, -100)
+
+
+def run_mask_tokens(mask_tokens, seed: int = 0, **settings: float) -> tuple[np.ndarray, np.ndarray]:
+    """What the model reads, and the labels. Raises Hint unless they are two whole-number arrays of the right shape."""
+    ids = IDS.copy()
+    answer = mask_tokens(ids, SPECIAL, MASK, np.random.default_rng(seed), **settings)
+    expect(isinstance(answer, tuple) and len(answer) == 2, "Return two arrays: what the model reads, and the labels.")
+    hidden, labels = map(np.asarray, answer)
     expect(
-        "label" not in answer,
-        "You report a wrong label in a good batch. A label must be the original token, from ids. The token in hidden "
-        "may be [MASK], a random word, or the same word.",
+        hidden.shape == labels.shape == ids.shape, "Both arrays have the shape of ids. Positions are never left out."
     )
     expect(
-        "silent" not in answer,
-        "You report a silent change in a good batch. A token may differ from the original if it has a label, and -100 "
-        "is not a label.",
+        all(np.issubdtype(array.dtype, np.integer) for array in (hidden, labels)),
+        "Ids and labels are whole numbers. Do not put nan or None where there is no label: put -100.",
     )
-    expect("special" not in answer, "You report a label at a special token where there is none: -100 is not a label.")
+    expect((ids == IDS).all(), "Your function changes the ids that it is given. Work on a copy: ids.copy().")
+    return hidden, labels
 
 
-def a_special_label(audit):
-    for index, name in (((0, 0), "[CLS]"), ((0, 5), "[SEP]"), ((1, 5), "[PAD]")):
-        answer = run_audit(audit, {index: 4}, {index: int(IDS[index])})
-        expect(
-            "special" in answer,
-            f"{name} was masked and has a label: this is 'special'. Look in ids; in hidden it is already [MASK].",
-        )
+def labels_are_the_text(mask_tokens):
+    hidden, labels = run_mask_tokens(mask_tokens)
+    asked = labels != -100
+    expect(asked.any(), "There is no label, so the model would learn nothing.")
+    expect(not asked.all(), "Every position has a label. Those that are not chosen get -100.")
     expect(
-        run_audit(audit, {(0, 2): 4}, {(0, 2): 11}) == set(), "A masked word is [MASK] in hidden. This is not a fault."
+        not (labels[asked] == MASK).any(),
+        "A label is the id of [MASK]: you took it after hiding. A label is the word that was there before.",
     )
-
-
-def a_wrong_label(audit):
-    expect("label" in run_audit(audit, {(0, 2): 4}, {(0, 2): 4}), "A label is the id of [MASK]: this is 'label'.")
     expect(
-        "label" in run_audit(audit, {(1, 1): 77}, {(1, 1): 77}),
-        "A label is the random word that was put in, not the original word: this is 'label'.",
+        (labels[asked] == IDS[asked]).all(),
+        "Some labels are not the original word. A label comes from ids, and not from what replaces the word.",
     )
-    expect("label" in run_audit(audit, {(0, 1): 4}, {(0, 1): 0}), "A label of 0 is a label: only -100 is ignored.")
+    expect(
+        (hidden[~asked] == IDS[~asked]).all(),
+        "Some tokens are changed but have no label. Every token that you replace must be one of the chosen ones.",
+    )
 
 
-def a_silent_change(audit):
-    expect("silent" in run_audit(audit, {(0, 2): 4}, {}), "A word was masked and has no label: this is 'silent'.")
-    faults = run_audit(audit, {(0, 2): 4, (0, 0): 4}, {(0, 0): 2, (1, 1): 7})
-    expect(faults == {"silent", "special", "label"}, f"This batch has all three faults. You found {sorted(faults)}.")
+def special_tokens_stay(mask_tokens):
+    _, labels = run_mask_tokens(mask_tokens)
+    asked = labels != -100
+    names = {0: "[PAD]", 2: "[CLS]", 3: "[SEP]"}
+    found = [name for id_, name in names.items() if asked[id_ == IDS].any()]
+    expect(
+        not found,
+        f"You chose {' and '.join(found)}. A model can predict them without reading: leave out where special[ids].",
+    )
+
+
+def share_of_the_words(mask_tokens):
+    for rate in (0.15, 0.4):
+        _, labels = run_mask_tokens(mask_tokens, rate=rate)
+        share = (labels != -100)[WORDS].mean()
+        expect(abs(share - (1 - rate)) > 0.02, f"You chose {share:.0%} of the words: the comparison is the wrong way.")
+        expect(abs(share - 0.15) > 0.02 or rate == 0.15, "You chose 15% of the words, but rate is 0.4. Use the rate.")
+        expect(abs(share - rate) < 0.02, f"The rate is {rate:.0%} of the words, and you chose {share:.1%} of them.")
+
+
+def three_replacements(mask_tokens):
+    hidden, labels = run_mask_tokens(mask_tokens)
+    asked = labels != -100
+    masked, same = (hidden == MASK)[asked].mean(), (hidden == IDS)[asked].mean()
+    other = 1 - masked - same
+    shares = f"{masked:.0%} of the chosen words became [MASK], {other:.0%} another word, and {same:.0%} stayed"
+    expect(other > 0.001 or same > 0.001, "Every chosen word became [MASK]. A tenth should become a random word.")
+    expect(
+        not (abs(masked - 0.72) < 0.025 and same > 0.14),
+        f"{shares}. You threw the dice twice, and the second throw undid some of the first. One random number per word "
+        "decides among the three cases.",
+    )
+    expect(
+        not (abs(masked - 0.8) < 0.03 and other < 0.045),
+        f"{shares}. You threw the dice again for the words that are left, and took a tenth of a fifth. Compare the "
+        "same random number with 0.8 and with 0.9.",
+    )
+    expect(
+        not (abs(masked - 0.8) < 0.03 and same < 0.03), f"{shares}. The last tenth should stay as it is in the text."
+    )
+    expect(
+        abs(masked - 0.8) < 0.03 and abs(other - 0.1) < 0.03,
+        f"{shares}. The shares should be 80%, 10% and 10% of the chosen words.",
+    )
+
+
+def random_words(mask_tokens):
+    hidden, labels = run_mask_tokens(mask_tokens, rate=0.5, mask=0.0, random=1.0)
+    asked = labels != -100
+    drawn = hidden[asked]
+    expect(not SPECIAL[drawn].any(), "A special token was drawn as a random word. Draw among the others only.")
+    kinds = len(np.unique(drawn))
+    expect(
+        kinds > 1,
+        "All random words are the same one. Every position needs a draw of its own: rng.choice(words, shape).",
+    )
+    expect(kinds > 90, f"Only {kinds} of the 100 words were drawn in thousands of draws. Draw among all of them.")
+    hidden, labels = run_mask_tokens(mask_tokens, mask=1.0, random=0.0)
+    expect((hidden[labels != -100] == MASK).all(), "With mask=1 every chosen word becomes [MASK]. Use the arguments.")
+
+
+def only_the_given_randomness(mask_tokens):
+    (first, _), (again, _), (other, _) = (run_mask_tokens(mask_tokens, seed) for seed in (1, 1, 2))
+    expect(
+        (first == again).all(),
+        "The same rng gave another answer. Take all random numbers from rng, so that a run can be repeated.",
+    )
+    expect(
+        (first != other).any(),
+        "Another rng gave the same answer. Do not make a generator of your own: BERT sees new masks in every epoch.",
+    )
 
 
 # ---- masked_loss -----------------------------------------------------------------------------------------
+
+
+def compute_masked_loss(logits, labels):
+    """Mean cross-entropy in nats of logits (..., V) over the labels (...) that are not -100."""
+    return F.cross_entropy(logits.flatten(0, -2), labels.flatten(), ignore_index=-100)
 
 
 def as_loss(answer: object) -> float:
@@ -135,6 +211,18 @@ def loss_of_several(masked_loss):
     )
 
 
+def loss_of_a_list(masked_loss):
+    logits, labels = random_numbers(2, 5, 7), torch.tensor([2, 0, -100, 6, 3])
+    try:
+        value = as_loss(masked_loss(logits, labels))
+    except (IndexError, RuntimeError, ValueError) as error:
+        raise Hint(
+            "Your function fails where logits is (N, V) and labels is (N,), as when the chosen positions were picked "
+            f"out before. logits[labels != -100] works for any number of axes. The error: {error}"
+        ) from None
+    expect(is_close(value, float(F.cross_entropy(logits, labels))), "For logits (5, 7) and labels (5,) it is wrong.")
+
+
 def loss_of_large_scores(masked_loss):
     logits = torch.tensor([[[1000.0, 0.0], [0.0, 0.0]]])
     value = as_loss(masked_loss(logits, torch.tensor([[0, 1]])))
@@ -145,37 +233,97 @@ def loss_of_large_scores(masked_loss):
     )
 
 
-# ---- multiplications -------------------------------------------------------------------------------------
+# ---- mlm_head --------------------------------------------------------------------------------------------
 
 
-def run_multiplications(multiplications, *sizes: int) -> tuple[int, int]:
-    """The two numbers. Raises Hint unless they are whole numbers."""
-    answer = multiplications(*sizes)
-    expect(isinstance(answer, tuple) and len(answer) == 2, "Return two numbers: for all positions, and for the labels.")
-    expect(all(isinstance(n, int) for n in answer), "Return whole numbers: no division is needed here.")
-    return answer
+def make_head() -> tuple[SimpleNamespace, Tensor]:
+    """A head of width 8 for 12 words whose numbers are all different from 0 and 1; and the word embeddings (12, 8)."""
+    dense, norm = nn.Linear(8, 8), nn.LayerNorm(8, eps=1e-12)
+    with torch.no_grad():
+        for number, weight in enumerate((dense.weight, dense.bias, norm.weight, norm.bias)):
+            weight.copy_(random_numbers(10 + number, *weight.shape))
+    head = SimpleNamespace(dense=dense.requires_grad_(False), norm=norm.requires_grad_(False))
+    head.bias = random_numbers(20, 12).float()
+    return head, random_numbers(21, 12, 8).float()
 
 
-def a_small_head(multiplications):
-    # tokens 10, labels 2, width 3, vocabulary 7: a token takes 3 * 3 + 3 * 7 = 30
-    whole, part = run_multiplications(multiplications, 10, 2, 3, 7)
-    expect(whole != 210, "The layer before the decoder is missing: D numbers in, D numbers out.")
-    expect(whole != 90, "The decoder is missing: D numbers in, V scores out.")
-    expect(whole != 600, "You counted multiplications and additions. Count the multiplications only.")
-    expect(whole == 300, f"10 tokens of width 3 and 7 words take 10 * (3 * 3 + 3 * 7) = 300; yours is {whole}.")
-    expect(part != 8 * 30, "The second number is for the positions with a label, and yours is for those without.")
-    expect(part == 60, f"2 labels take 2 * 30 = 60; yours is {part}.")
+def compute_mlm_head(x, head, words):
+    """The MLM head: vectors x (..., D) to scores for every word (..., V), by the word embeddings (V, D)."""
+    return F.linear(head.norm(F.gelu(head.dense(x))), words, head.bias)
 
 
-def the_head_of_bert_base(multiplications):
-    whole, part = run_multiplications(multiplications, 32 * 128, 615, 768, 30522)
-    expect((whole, part) == (98_429_829_120, 14_778_892_800), f"For bert-base your numbers are {whole:,} and {part:,}.")
+def head_of_a_batch(mlm_head):
+    head, words = make_head()
+    x = random_numbers(22, 2, 3, 8).float()
+    try:
+        y = mlm_head(x, head, words)
+    except RuntimeError as error:
+        raise Hint(
+            "The shapes do not fit. A vector (D,) times words.T, which is (D, V), gives V scores. "
+            f"torch's error: {error}"
+        ) from None
+    expect(isinstance(y, Tensor), "Return a tensor of scores.")
+    expect(
+        y.shape == (2, 3, 12),
+        f"There are 12 words, so the scores of a batch (2, 3, 8) are (2, 3, 12). Yours are {tuple(y.shape)}.",
+    )
+    dense, norm, bias = head.dense, head.norm, head.bias
+    for wrong, hint in (
+        (norm(F.gelu(dense(x))) @ words.T, "The bias is missing: every word has a number of its own in head.bias."),
+        (x @ words.T + bias, "You compared the encoder's vector itself. It goes through dense, GELU and norm first."),
+        (norm(dense(x)) @ words.T + bias, "The nonlinearity between dense and norm is missing: F.gelu."),
+        (norm(F.relu(dense(x))) @ words.T + bias, "This is ReLU. BERT's head has GELU, as its layers do: F.gelu."),
+        (F.gelu(dense(x)) @ words.T + bias, "The LayerNorm after GELU is missing: head.norm."),
+        (F.gelu(norm(dense(x))) @ words.T + bias, "The order is dense, GELU, LayerNorm. You normalised before GELU."),
+        (F.gelu(dense(norm(x))) @ words.T + bias, "The order is dense, GELU, LayerNorm. You normalised first."),
+        (
+            norm(x + F.gelu(dense(x))) @ words.T + bias,
+            "There is no residual connection in the head: do not add x.",
+        ),
+        (
+            (norm(F.gelu(dense(x))) @ words.T + bias).softmax(-1),
+            "You took the softmax. The head gives scores, and the loss takes the softmax of them.",
+        ),
+        (
+            (norm(F.gelu(dense(x))) @ words.T + bias).log_softmax(-1),
+            "You took the log-softmax. The head gives scores, and the loss takes the softmax of them.",
+        ),
+    ):
+        expect(not is_close(y, wrong), hint)
+    expect(is_close(y, compute_mlm_head(x, head, words)), "The scores are not norm(GELU(dense(x))) @ words.T + bias.")
+
+
+def head_of_chosen_vectors(mlm_head):
+    head, words = make_head()
+    x = random_numbers(23, 5, 8).float()
+    expect(
+        is_close(mlm_head(x, head, words), compute_mlm_head(x, head, words)),
+        "For five vectors without a batch axis, (5, 8), the scores are wrong. Use no fixed number of axes.",
+    )
 
 
 # ---- choose_whole_words ----------------------------------------------------------------------------------
 
 TOKENS = ["[CLS]", "the", "un", "##right", "##eous", "man", "be", "##lieve", "##th", "not", ".", "[SEP]"]
-WORDS = [{1}, {2, 3, 4}, {5}, {6, 7, 8}, {9}, {10}]
+WHOLE_WORDS = [{1}, {2, 3, 4}, {5}, {6, 7, 8}, {9}, {10}]
+
+
+def choose_words_to_budget(tokens, budget, draw):
+    """Positions of the tokens to hide: all pieces of a word or none, at most `budget` of them."""
+    words: list[list[int]] = []
+    for t, token in enumerate(tokens):
+        if token in ("[CLS]", "[SEP]", "[PAD]"):
+            continue
+        if token.startswith("##") and words:
+            words[-1].append(t)
+        else:
+            words.append([t])
+    draw.shuffle(words)
+    chosen: list[int] = []
+    for word in words:
+        if len(chosen) + len(word) <= budget:
+            chosen += word
+    return chosen
 
 
 def run_choose_whole_words(choose_whole_words, tokens: list[str], budget: int, seed: int) -> set[int]:
@@ -193,7 +341,7 @@ def pieces_stay_together(choose_whole_words):
     for seed in range(30):
         chosen = run_choose_whole_words(choose_whole_words, TOKENS, 4, seed)
         expect(not chosen & {0, 11}, "You chose [CLS] or [SEP]. They are not words.")
-        for word in WORDS:
+        for word in WHOLE_WORDS:
             if chosen & word:
                 expect(
                     word <= chosen,
@@ -222,7 +370,7 @@ def budget_is_kept(choose_whole_words):
 
 def every_word_can_be_chosen(choose_whole_words):
     many = [run_choose_whole_words(choose_whole_words, TOKENS, 3, seed) for seed in range(400)]
-    rates = [sum(word <= chosen for chosen in many) / 400 for word in WORDS]
+    rates = [sum(word <= chosen for chosen in many) / 400 for word in WHOLE_WORDS]
     expect(min(rates) > 0, "Some words are never chosen. Shuffle the words with draw.shuffle.")
     single = [rates[i] for i in (0, 2, 4, 5)]
     expect(
@@ -244,24 +392,70 @@ def only_special(choose_whole_words):
     expect(not chosen, "There is no word in [CLS] [SEP] [PAD], but you chose one.")
 
 
+# ---- replace_chosen, tie_decoder: find the bug -----------------------------------------------------------
+
+
+def replaced_words(replace_chosen):
+    chosen = WORDS & (np.random.default_rng(5).random(IDS.shape) < 0.5)
+    hidden = replace_chosen(IDS.copy(), chosen, MASK, np.arange(5, 105), np.random.default_rng(6))
+    expect(isinstance(hidden, np.ndarray) and hidden.shape == IDS.shape, "Return the ids that the model reads, (B, T).")
+    expect((hidden[~chosen] == IDS[~chosen]).all(), "A token that was not chosen is changed.")
+    masked, same = (hidden == MASK)[chosen].mean(), (hidden == IDS)[chosen].mean()
+    shares = f"{masked:.1%} [MASK], {1 - masked - same:.1%} another word, {same:.1%} as they were"
+    expect(
+        abs(masked - 0.8) < 0.02,
+        f"The chosen words are {shares}. What happens to a word that is a [MASK] already when the second line runs?",
+    )
+    expect(abs(same - 0.1) < 0.02, f"The chosen words are {shares}. The shares should be 80, 10 and 10.")
+
+
+def decoder_is_tied(tie_decoder):
+    embedding, decoder = nn.Embedding(12, 8), nn.Linear(8, 12)
+    with torch.no_grad():
+        embedding.weight.copy_(random_numbers(30, 12, 8))
+    tie_decoder(decoder, embedding)
+    expect(is_close(decoder.weight, embedding.weight), "The decoder does not hold the word embeddings.")
+    both = {id(weight): weight for part in (embedding, decoder) for weight in part.parameters()}.values()
+    optimizer = torch.optim.SGD(list(both), lr=0.1)
+    F.cross_entropy(decoder(embedding(torch.tensor([1, 2]))), torch.tensor([3, 4])).backward()
+    optimizer.step()
+    expect(
+        is_close(decoder.weight, embedding.weight),
+        "They are equal at first, but after one step of training they differ. Are they one tensor, or two with the "
+        "same numbers?",
+    )
+    expect(
+        decoder.weight is embedding.weight,
+        "They share their memory but are two Parameters: each gets a part of the gradient, and the optimizer keeps two "
+        "states. Make them one Parameter.",
+    )
+
+
 EXERCISES = {
-    "audit": Exercise(
-        "Name the faults of a masked batch: special, label, silent.",
-        2,
-        10,
-        (a_good_batch, a_special_label, a_wrong_label, a_silent_change),
+    "mask_tokens": Exercise(
+        "Choose words, replace them 80/10/10, and make the labels.",
+        3,
+        15,
+        (
+            labels_are_the_text,
+            special_tokens_stay,
+            share_of_the_words,
+            three_replacements,
+            random_words,
+            only_the_given_randomness,
+        ),
     ),
     "masked_loss": Exercise(
         "Mean cross-entropy in nats at the positions with a label, without a loop.",
         2,
         8,
-        (loss_of_one_label, loss_of_several, loss_of_large_scores),
+        (loss_of_one_label, loss_of_several, loss_of_a_list, loss_of_large_scores),
     ),
-    "multiplications": Exercise(
-        "Count the multiplications of the masked-word head at all positions, and at the labels.",
-        1,
-        4,
-        (a_small_head, the_head_of_bert_base),
+    "mlm_head": Exercise(
+        "Vectors to scores for every word: dense, GELU, LayerNorm, and the word embeddings.",
+        2,
+        8,
+        (head_of_a_batch, head_of_chosen_vectors),
     ),
     "choose_whole_words": Exercise(
         "Choose positions to hide, all pieces of a word or none, within a budget of pieces.",
@@ -270,4 +464,17 @@ EXERCISES = {
         (pieces_stay_together, budget_is_kept, every_word_can_be_chosen, only_special),
     ),
 }
-check = make_check(EXERCISES)
+BUGS = {
+    "replace_chosen": Exercise("Find the bug: 80/10/10.", 1, 5, (replaced_words,)),
+    "tie_decoder": Exercise("Find the bug: tied weights.", 1, 5, (decoder_is_tied,)),
+}
+check = make_check(EXERCISES | BUGS)
+use = make_use(
+    check,
+    {
+        "mask_tokens": compute_masked_tokens,
+        "masked_loss": compute_masked_loss,
+        "mlm_head": compute_mlm_head,
+        "choose_whole_words": choose_words_to_budget,
+    },
+)
