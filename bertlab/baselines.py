@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .arguments import check_kind
+from .arguments import check_kind, check_number
 from .batches import IGNORE, Batches
 from .corpus import EncodedCorpus
 from .heads import Output
@@ -89,10 +89,13 @@ class TwoSidedBigram:
     unigram     (V,) P(w)
     after_word  (V, V) P(w | b) in row b
     before_word (V, V) P(w | a) in row a
+
+    Raises ValueError for a vocabulary of more than 10,000, whose tables would take gigabytes.
     """
 
     def __init__(self, text: EncodedCorpus, vocab_size: int):
         check_kind(text, EncodedCorpus, "text")
+        vocab_size = check_number(vocab_size, "vocab_size", least=1, most=10_000, whole=True)
         counts = text.count_ids(vocab_size) + 0.5
         self.unigram = counts / counts.sum()
         inside = np.ones(len(text.ids), bool)

@@ -162,6 +162,7 @@ def make_calls() -> dict:
         "learning_rate_at": (optim.learning_rate_at, {"step": 3, "config": train.TrainConfig()}),
         "fit_unigram": (baselines.fit_unigram, {"text": p["encoded"], "vocab_size": len(V)}),
         "Bigram": (baselines.Bigram, {"text": p["encoded"], "vocab_size": len(V)}),
+        "TwoSidedBigram": (baselines.TwoSidedBigram, {"text": p["encoded"], "vocab_size": len(V)}),
         "load": (weights.load, {"where": "folder", "kind": heads.Pretraining, "num_labels": None, "dtype": None}),
         "save": (weights.save, {"model": P, "folder": "other", "tokenizer": V, "dtype": torch.float16, "labels": None}),
         "find_model_folder": (weights.find_model_folder, {"where": "folder"}),

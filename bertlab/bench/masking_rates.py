@@ -54,7 +54,7 @@ class Study:
 @dataclass(frozen=True)
 class Way:
     """A way to make the batches. The corruption rate is the share of the words that are hidden in what the model reads,
-    the prediction rate the share that its loss asks for (Wettig et al. 2023, section 5).
+    the prediction rate the share that its loss asks for (Wettig et al. 2023).
 
     Where `predicted` is below `corrupted`, some hidden words have no label. Where it is above, each row is read as
     several copies in which other words are hidden, so that a step costs more. `plain` is a BERT with random weights
