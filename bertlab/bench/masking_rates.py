@@ -31,23 +31,27 @@ from ..progress import quiet
 from ..train import TrainConfig, evaluate, train
 from ..vocabulary import learn_vocabulary
 from ..wordpiece import WordPiece
-from .word_probe import ProbeData, make_probe_data, probe_model, score_probe_baselines
+from .joined_words import JoinedWords, choose_pairs, join_words, make_joined_words, probe_model, score_probe_baselines
 
 
 @dataclass(frozen=True)
 class Study:
     """What all runs share. The defaults are those of data/masking.json; the tests take less."""
 
-    text: str = "wiki"
-    vocab_size: int = 2000
-    length: int = 32  # tokens of a row
-    hidden_size: int = 128
+    text: str = "kjv"
+    vocab_size: int = 1000
+    length: int = 16  # tokens of a row
+    hidden_size: int = 64
     steps: int = 1200
-    plain_steps: int = 3600  # of the runs that look for the end of the plateau
+    plain_steps: int = 2400  # of the runs that look for the end of the plateau
     batch_size: int = 64
-    learning_rate: float = 4e-3  # Muon's, at the peak
+    learning_rate: float = 3e-3  # Muon's, at the peak
     exam_rows: int = 1500
-    probe_lines: tuple[int, int, int] = (1500, 500, 1000)  # to fit, to choose the penalty, to test
+    pairs: int = 20  # of joined words, whose frequency in the training text is within the next two numbers
+    least: int = 400
+    most: int = 6000
+    fit: int = 300  # occurrences of each word for the probe, and to choose its penalty
+    choose: int = 100
     seeds: tuple[int, ...] = (0, 1, 2)
 
 
@@ -122,27 +126,33 @@ class Inputs(NamedTuple):
     text: EncodedCorpus
     rows: list[Row]
     exams: dict[str, Batches]
-    probe: ProbeData
+    joined: JoinedWords
 
 
 def make_inputs(study: Study) -> Inputs:
-    """The text, its vocabulary and rows, the exams on held-out documents, and the tagged lines."""
+    """The text with its joined words, its vocabulary and rows, the exams on held-out documents, and the occurrences of
+    the joined words."""
     training, held_out = split_documents(sources.documents(study.text))
     tokenizer = learn_vocabulary((sentence for document in training for sentence in document), study.vocab_size)
     text, test = encode_documents(training, tokenizer), encode_documents(held_out, tokenizer)
-    rows, test_rows = (list_full_rows(part, study.length) for part in (text, test))
+    pairs = choose_pairs(text, tokenizer, study.pairs, study.least, study.most)
+    full, full_test = (cut_full_rows(part, tokenizer, study.length) for part in (text, test))
+    rows, test_rows = ([(row, [], -1) for row in join_words(part[:, 1:-1], pairs)] for part in (full, full_test))
     exams = {}
     for name, (mask, random) in EXAMS.items():
         collate = PretrainingCollate(tokenizer, Masking(0.15, mask, random))
         exams[name] = thin_batches(Batches(test_rows, collate, 128, seed=1, shuffle=False), study.exam_rows)
-    return Inputs(tokenizer, text, rows, exams, make_probe_data(tokenizer, study.length, study.probe_lines))
+    joined = make_joined_words(pairs, full, full_test, study.fit, study.choose)
+    return Inputs(tokenizer, replace(text, ids=join_words(text.ids, pairs)), rows, exams, joined)
 
 
-def list_full_rows(text: EncodedCorpus, length: int) -> list[Row]:
-    """The text cut into rows of `length` tokens with [CLS] and [SEP]. What is left of a document is dropped, so that no
-    row needs padding."""
+def cut_full_rows(text: EncodedCorpus, tokenizer: WordPiece, length: int) -> np.ndarray:
+    """The text cut into rows of `length` tokens with [CLS] and [SEP]: (N, T). What is left of a document is dropped, so
+    that no row needs padding."""
     rows = pair_rows(text, length, seed=0, pairs="none", short=0.0)
-    return [rows[int(number)] for number in np.flatnonzero(rows.lengths == length)]
+    full = np.array([rows[int(number)][0] for number in np.flatnonzero(rows.lengths == length)], np.int64)
+    ends = ((0, 0), (tokenizer.cls_id, tokenizer.sep_id))
+    return np.pad(full, ((0, 0), (1, 1)), constant_values=ends)
 
 
 def make_model(study: Study, inputs: Inputs, way: Way, seed: int) -> Pretraining:
@@ -151,6 +161,7 @@ def make_model(study: Study, inputs: Inputs, way: Way, seed: int) -> Pretraining
         vocab_size=len(inputs.tokenizer), hidden_size=study.hidden_size, num_hidden_layers=2, num_attention_heads=4,
         intermediate_size=4 * study.hidden_size, max_position_embeddings=study.length, hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0, pad_token_id=inputs.tokenizer.pad_id,
+        initializer_range=0.02 if way.plain else 0.03,
     )  # fmt: skip
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -165,7 +176,7 @@ def make_model(study: Study, inputs: Inputs, way: Way, seed: int) -> Pretraining
 
 
 def run_way(study: Study, inputs: Inputs, name: str, seed: int) -> dict[str, Any]:
-    """Train a model, and return its curve, its scores in the exams, and the accuracies of the probe."""
+    """Train a model, and return its curve, its scores in the exams, and the shares that its probes part rightly."""
     way = (WAYS | PLAIN_WAYS)[name]
     model, started = make_model(study, inputs, way, seed), time.perf_counter()
     steps = study.plain_steps if way.plain else study.steps
@@ -181,7 +192,7 @@ def run_way(study: Study, inputs: Inputs, name: str, seed: int) -> dict[str, Any
     return {"way": name, "seed": seed, "steps": steps, "seconds": round(seconds),
             "curve": [[row["step"], round(row["mlm_loss"], 3)] for row in log if "mlm_loss" in row],
             "exams": {exam: {key: round(value, 4) for key, value in scores.items()} for exam, scores in exams.items()},
-            "probe": {} if way.plain else probe_model(model.bert, inputs.probe)}  # fmt: skip
+            "probe": {} if way.plain else probe_model(model.bert, inputs.joined)}  # fmt: skip
 
 
 def score_baselines(study: Study, inputs: Inputs) -> dict[str, Any]:
@@ -191,9 +202,10 @@ def score_baselines(study: Study, inputs: Inputs) -> dict[str, Any]:
     scores = {name: score_baseline(guess, exam) for name, guess in guesses.items()}
     scores["both neighbours"] = TwoSidedBigram(text, V).score(exam)
     rounded = {name: {key: round(value, 4) for key, value in row.items()} for name, row in scores.items()}
-    untrained = [probe_model(make_model(study, inputs, WAYS["20% hidden, 20% predicted"], seed).bert, inputs.probe)
+    untrained = [probe_model(make_model(study, inputs, WAYS["20% hidden, 20% predicted"], seed).bert, inputs.joined)
                  for seed in study.seeds]  # fmt: skip
-    return {"exam": rounded, "probe": score_probe_baselines(inputs.probe), "untrained": untrained}
+    pairs = [[inputs.tokenizer.vocab[number] for number in pair] for pair in inputs.joined.pairs.tolist()]
+    return {"exam": rounded, "pairs": pairs, "probe": score_probe_baselines(inputs.joined), "untrained": untrained}
 
 
 def list_runs(study: Study) -> list[tuple[str, int]]:
@@ -203,7 +215,7 @@ def list_runs(study: Study) -> list[tuple[str, int]]:
 
 
 def run_study(file: Path, study: Study, only: str = "", seeds: Sequence[int] = ()) -> dict[str, Any]:
-    """Train what is missing in the file, and add it. `only` selects ways by a part of the name."""
+    """Train what is missing in the file, and add it. `only` selects by a part of the name: ways, or "baselines"."""
     settings = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(study).items()}
     kept = read_json(file) if file.exists() else {"runs": []}
     if kept.get("settings", settings) != settings:
@@ -211,7 +223,7 @@ def run_study(file: Path, study: Study, only: str = "", seeds: Sequence[int] = (
     inputs = make_inputs(study)
     kept |= {"command": "python -m bertlab.bench.masking_rates data/masking.json", "settings": settings,
              "made": f"torch {torch.__version__.partition('+')[0]} on one CPU thread"}  # fmt: skip
-    if "baselines" not in kept:
+    if "baselines" not in kept and only in "baselines":
         kept["baselines"] = score_baselines(study, inputs)
         write_json(file, kept)
     done = {(run["way"], run["seed"]) for run in kept["runs"]}
@@ -226,7 +238,7 @@ def run_study(file: Path, study: Study, only: str = "", seeds: Sequence[int] = (
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("file", type=Path, help="the record that is made or gone on with")
-    parser.add_argument("--only", default="", help="only the ways whose name has this part")
+    parser.add_argument("--only", default="", help="only the ways whose name has this part, or baselines")
     parser.add_argument("--seeds", type=int, nargs="*", default=(), help="only these seeds")
     options = parser.parse_args(arguments)
     run_study(options.file, Study(), options.only, options.seeds)

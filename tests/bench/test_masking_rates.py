@@ -6,11 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from bertlab.bench import masking_rates, word_probe
+from bertlab.bench import masking_rates
+from bertlab.bench.joined_words import (
+    choose_pairs,
+    find_occurrences,
+    make_joined_words,
+    part_words,
+    score_probe_baselines,
+)
 from bertlab.bench.masking_rates import PLAIN_WAYS, WAYS, SplitCollate, Study, Way, list_runs, run_study
-from bertlab.bench.word_probe import encode_lines, make_probe_data, probe_vectors
-from bertlab.tasks.base import Split
-from bertlab.tasks.tagging import TaggedSentence
+from bertlab.corpus import EncodedCorpus
+from bertlab.wordpiece import WordPiece
 
 from .examples import TOKENIZER, write_random_text
 
@@ -49,38 +55,48 @@ def test_equal_rates_are_those_of_the_collate():
     assert ((hidden == 4) == (labels != -100)).all()
 
 
-SENTENCES = [TaggedSentence(["w1", "w2", "W3"], ["A", "B", "A"]), TaggedSentence(["w2", "w2"], ["A", "B"])]
+ROWS_OF_TEXT = np.array([[2, 5, 6, 7, 3], [2, 6, 8, 5, 3], [2, 7, 9, 9, 3]])
+PAIRS = np.array([[5, 6], [9, 7]])
 
 
-def test_lines_are_cut_and_words_placed():
-    lines = encode_lines(SENTENCES, TOKENIZER, 4, ["A", "B"])
-    assert lines.ids.tolist() == [[2, 6, 7, 3], [2, 7, 7, 3]]
-    assert lines.places.tolist() == [[0, 1], [0, 2], [1, 1], [1, 2]]
-    assert lines.tags.tolist() == [0, 1, 0, 1]
-    assert lines.words[0] == ("", "w1", "w2")
-    assert lines.mask.all()
+def test_joined_words_are_found_with_what_they_were():
+    found = find_occurrences(ROWS_OF_TEXT, PAIRS)
+    assert found.column.tolist() == [1, 2, 3, 1, 3, 1, 2, 3]
+    assert found.pair.tolist() == [0, 0, 1, 0, 0, 1, 1, 1]
+    assert found.second.tolist() == [False, True, True, True, False, True, False, False]
+    assert found.ids[0].tolist() == found.ids[2].tolist() == [2, 5, 5, 9, 3]
+    assert ROWS_OF_TEXT[0].tolist() == [2, 5, 6, 7, 3]
 
 
-def test_probe_finds_what_is_in_the_vectors(monkeypatch):
-    monkeypatch.setattr(word_probe, "load_parts_of_speech", lambda: Split(SENTENCES * 20, SENTENCES, SENTENCES))
-    data = make_probe_data(TOKENIZER, 16, (40, 2, 2))
-    assert data.ambiguous.tolist() == [False, True, False, True, True]
-    told = [torch.eye(2)[lines.tags] for lines in (data.fit, data.choose, data.test)]
-    assert probe_vectors(told, data) == {"all": 1.0, "ambiguous": 1.0}
-    nothing = [torch.ones(len(lines.tags), 2) for lines in (data.fit, data.choose, data.test)]
-    assert probe_vectors(nothing, data) == {"all": 0.6, "ambiguous": 0.3333}
-    found = word_probe.score_probe_baselines(data)
-    assert found["words to test"] == {"all": 5, "ambiguous": 3}
-    assert found["commonest tag"]["all"] == 0.6
-    assert found["commonest tag of each word"]["all"] == 0.8
-    assert found["regression on the word and its neighbours"]["all"] == 1.0
+def test_pairs_are_words_of_nearly_the_same_frequency():
+    tokenizer = WordPiece(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "dog", "sat", "##s", "a", "ran"])
+    ids = np.repeat([5, 6, 7, 8, 9, 10, 11], [90, 20, 19, 9, 50, 50, 8])
+    text = EncodedCorpus(ids, np.array([0, len(ids)]), np.array([0, 1]))
+    assert choose_pairs(text, tokenizer, 5, 5, 40).tolist() == [[6, 7], [8, 11]]
+    assert choose_pairs(text, tokenizer, 1, 5, 40).tolist() == [[6, 7]]
+
+
+def test_probe_finds_what_is_in_the_vectors():
+    rng = np.random.default_rng(0)
+    rows = rng.choice([5, 6, 9, 7, 11], (400, 5))
+    data = make_joined_words(PAIRS, rows, rows[:100], 40, 20)
+    assert len(data.fit.pair) == 2 * 2 * 40
+    assert len(data.choose.pair) == 2 * 2 * 20
+    parts = (data.fit, data.choose, data.test)
+    assert part_words(data, *(np.stack([found.second, found.pair], 1) for found in parts)) == 1.0
+    assert part_words(data, *(rng.random((len(found.pair), 2)) for found in parts)) < 0.6
+    found = score_probe_baselines(data)
+    assert found["occurrences to test"] == len(data.test.pair)
+    assert 0.5 <= found["the commoner word"] < 0.6
+    rows[:, 2] = np.where(rows[:, 1] == 6, 12, 13)  # now the token after the first one tells what it was
+    told = make_joined_words(PAIRS[:1], rows[:, :3], rows[:, :3], 40, 20)
+    assert score_probe_baselines(told)["regression on four neighbours"] > 0.7
 
 
 @pytest.fixture
-def tiny(tmp_path, monkeypatch) -> Study:
-    monkeypatch.setattr(word_probe, "load_parts_of_speech", lambda: Split(SENTENCES * 4, SENTENCES, SENTENCES))
+def tiny(tmp_path) -> Study:
     return Study(text=write_random_text(tmp_path, 60), vocab_size=60, length=8, hidden_size=16, steps=2, plain_steps=3,
-                 batch_size=4, exam_rows=20, probe_lines=(8, 2, 2), seeds=(0,))  # fmt: skip
+                 batch_size=4, exam_rows=20, pairs=2, least=20, most=1000, fit=10, choose=5, seeds=(0,))  # fmt: skip
 
 
 def test_a_tiny_study(tiny, tmp_path, monkeypatch):
@@ -90,7 +106,8 @@ def test_a_tiny_study(tiny, tmp_path, monkeypatch):
     found = run_study(file, tiny)
     assert {(run["way"], run["seed"]) for run in found["runs"]} == set(list_runs(tiny))
     assert len(found["runs"]) == len(WAYS) + len(PLAIN_WAYS)
-    run = found["runs"][0]
+    assert set(found["baselines"]["exam"]) == {"frequencies", "word before", "both neighbours"}
+    run = next(run for run in found["runs"] if run["way"] == "40% hidden, 20% predicted")
     assert run["curve"][0][0] == 0
     assert run["curve"][-1][0] == 2
     assert set(run["exams"]) == {"at [MASK]", "as it was", "random word"}
