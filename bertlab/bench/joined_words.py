@@ -11,11 +11,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..corpus import EncodedCorpus
 from ..model import Bert
 from ..wordpiece import WordPiece
 
-STRENGTHS = (0.03, 0.3, 3.0)  # scikit-learn's C, from which each probe chooses by occurrences of its own
+# Frequent words of the King James Bible, two of a kind in each pair, so that they occur in similar places.
+PAIRS = (
+    ("king", "house"), ("children", "people"), ("land", "earth"), ("day", "hand"), ("father", "city"),
+    ("judah", "jerusalem"), ("moses", "jesus"), ("fire", "blood"), ("priest", "servant"), ("eyes", "hands"),
+    ("mouth", "voice"), ("flesh", "water"), ("gave", "took"), ("went", "came"), ("heard", "saw"),
+    ("mother", "daughter"), ("priests", "kings"), ("days", "years"), ("sons", "brethren"), ("sword", "life"),
+)  # fmt: skip
+# scikit-learn's C, from which each probe chooses by occurrences of its own; and the regression on words.
+STRENGTHS, WORD_STRENGTHS = (0.01, 0.1, 1.0), (0.3, 1.0, 3.0, 10.0)
 NEIGHBOURS = (-2, -1, 1, 2)  # the tokens that the regression on neighbours reads
 
 
@@ -43,15 +50,12 @@ class JoinedWords:
     test: Occurrences
 
 
-def choose_pairs(text: EncodedCorpus, tokenizer: WordPiece, count: int, least: int, most: int) -> np.ndarray:
-    """Pairs of words of nearly the same frequency, evenly spread from `most` occurrences in the text to `least`:
-    (P, 2). A word is a token of three letters or more."""
-    counts = text.count_ids(len(tokenizer))
-    words = [number for number, token in enumerate(tokenizer.vocab)
-             if token.isalpha() and len(token) > 2 and least <= counts[number] <= most]  # fmt: skip
-    words.sort(key=lambda number: -counts[number])
-    pairs = np.array(words[: len(words) // 2 * 2]).reshape(-1, 2)
-    return pairs[np.linspace(0, len(pairs) - 1, min(count, len(pairs))).astype(int)]
+def find_pairs(tokenizer: WordPiece, pairs: Sequence[tuple[str, str]]) -> np.ndarray:
+    """The ids of pairs of words: (P, 2). Raises ValueError for a word that is not one token."""
+    words = {word for pair in pairs for word in pair}
+    if missing := sorted(words - set(tokenizer.vocab)):
+        raise ValueError(f"not in the vocabulary: {', '.join(missing)}")
+    return np.array([tokenizer.convert_tokens_to_ids(list(pair)) for pair in pairs])
 
 
 def join_words(ids: np.ndarray, pairs: np.ndarray) -> np.ndarray:
@@ -100,7 +104,9 @@ def read_vectors(bert: Bert, found: Occurrences) -> list[np.ndarray]:
     return [torch.cat(parts).numpy() for parts in states]
 
 
-def part_words(data: JoinedWords, fit: Sequence, choose: Sequence, test: Sequence) -> float:
+def part_words(
+    data: JoinedWords, fit: Sequence, choose: Sequence, test: Sequence, strengths: Sequence[float] = STRENGTHS
+) -> float:
     """Fit a logistic regression for each pair on what is known of its occurrences, and return the share of all held-out
     occurrences that are parted rightly. The three are (N, F), dense or sparse."""
     from sklearn.linear_model import LogisticRegression
@@ -109,7 +115,7 @@ def part_words(data: JoinedWords, fit: Sequence, choose: Sequence, test: Sequenc
     for number in range(len(data.pairs)):
         inside = [part.pair == number for part in (data.fit, data.choose, data.test)]
         x, y = fit[inside[0]], data.fit.second[inside[0]]
-        models = [LogisticRegression(C=strength, max_iter=300).fit(x, y) for strength in STRENGTHS]
+        models = [LogisticRegression(C=strength, max_iter=2000).fit(x, y) for strength in strengths]
         best = max(models, key=lambda model: model.score(choose[inside[1]], data.choose.second[inside[1]]))
         if inside[2].any():
             right += (best.predict(test[inside[2]]) == data.test.second[inside[2]]).sum()
@@ -142,5 +148,5 @@ def score_probe_baselines(data: JoinedWords) -> dict[str, float]:
     return {
         "occurrences to test": len(data.test.pair),
         "the commoner word": round(float((commoner[data.test.pair] == data.test.second).mean()), 4),
-        "regression on four neighbours": part_words(data, *map(encoder.transform, around)),
+        "regression on four neighbours": part_words(data, *map(encoder.transform, around), WORD_STRENGTHS),
     }

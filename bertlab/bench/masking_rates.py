@@ -7,6 +7,7 @@ masking and a seed. Every way reads the same text in the same number of steps; s
 """
 
 import argparse
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -31,7 +32,15 @@ from ..progress import quiet
 from ..train import TrainConfig, evaluate, train
 from ..vocabulary import learn_vocabulary
 from ..wordpiece import WordPiece
-from .joined_words import JoinedWords, choose_pairs, join_words, make_joined_words, probe_model, score_probe_baselines
+from .joined_words import (
+    PAIRS,
+    JoinedWords,
+    find_pairs,
+    join_words,
+    make_joined_words,
+    probe_model,
+    score_probe_baselines,
+)
 
 
 @dataclass(frozen=True)
@@ -47,11 +56,9 @@ class Study:
     batch_size: int = 64
     learning_rate: float = 3e-3  # Muon's, at the peak
     exam_rows: int = 1500
-    pairs: int = 20  # of joined words, whose frequency in the training text is within the next two numbers
-    least: int = 400
-    most: int = 6000
-    fit: int = 300  # occurrences of each word for the probe, and to choose its penalty
-    choose: int = 100
+    pairs: tuple[tuple[str, str], ...] = PAIRS  # of joined words
+    fit: int = 200  # occurrences of each word for the probe, and to choose its penalty
+    choose: int = 50
     seeds: tuple[int, ...] = (0, 1, 2)
 
 
@@ -135,7 +142,7 @@ def make_inputs(study: Study) -> Inputs:
     training, held_out = split_documents(sources.documents(study.text))
     tokenizer = learn_vocabulary((sentence for document in training for sentence in document), study.vocab_size)
     text, test = encode_documents(training, tokenizer), encode_documents(held_out, tokenizer)
-    pairs = choose_pairs(text, tokenizer, study.pairs, study.least, study.most)
+    pairs = find_pairs(tokenizer, study.pairs)
     full, full_test = (cut_full_rows(part, tokenizer, study.length) for part in (text, test))
     rows, test_rows = ([(row, [], -1) for row in join_words(part[:, 1:-1], pairs)] for part in (full, full_test))
     exams = {}
@@ -204,8 +211,7 @@ def score_baselines(study: Study, inputs: Inputs) -> dict[str, Any]:
     rounded = {name: {key: round(value, 4) for key, value in row.items()} for name, row in scores.items()}
     untrained = [probe_model(make_model(study, inputs, WAYS["20% hidden, 20% predicted"], seed).bert, inputs.joined)
                  for seed in study.seeds]  # fmt: skip
-    pairs = [[inputs.tokenizer.vocab[number] for number in pair] for pair in inputs.joined.pairs.tolist()]
-    return {"exam": rounded, "pairs": pairs, "probe": score_probe_baselines(inputs.joined), "untrained": untrained}
+    return {"exam": rounded, "probe": score_probe_baselines(inputs.joined), "untrained": untrained}
 
 
 def list_runs(study: Study) -> list[tuple[str, int]]:
@@ -216,7 +222,7 @@ def list_runs(study: Study) -> list[tuple[str, int]]:
 
 def run_study(file: Path, study: Study, only: str = "", seeds: Sequence[int] = ()) -> dict[str, Any]:
     """Train what is missing in the file, and add it. `only` selects by a part of the name: ways, or "baselines"."""
-    settings = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(study).items()}
+    settings = json.loads(json.dumps(asdict(study)))  # with lists for tuples, as in the file
     kept = read_json(file) if file.exists() else {"runs": []}
     if kept.get("settings", settings) != settings:
         raise ValueError(f"{file} was made with other settings: {kept['settings']}")

@@ -8,15 +8,13 @@ import torch
 
 from bertlab.bench import masking_rates
 from bertlab.bench.joined_words import (
-    choose_pairs,
     find_occurrences,
+    find_pairs,
     make_joined_words,
     part_words,
     score_probe_baselines,
 )
 from bertlab.bench.masking_rates import PLAIN_WAYS, WAYS, SplitCollate, Study, Way, list_runs, run_study
-from bertlab.corpus import EncodedCorpus
-from bertlab.wordpiece import WordPiece
 
 from .examples import TOKENIZER, write_random_text
 
@@ -68,12 +66,10 @@ def test_joined_words_are_found_with_what_they_were():
     assert ROWS_OF_TEXT[0].tolist() == [2, 5, 6, 7, 3]
 
 
-def test_pairs_are_words_of_nearly_the_same_frequency():
-    tokenizer = WordPiece(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "dog", "sat", "##s", "a", "ran"])
-    ids = np.repeat([5, 6, 7, 8, 9, 10, 11], [90, 20, 19, 9, 50, 50, 8])
-    text = EncodedCorpus(ids, np.array([0, len(ids)]), np.array([0, 1]))
-    assert choose_pairs(text, tokenizer, 5, 5, 40).tolist() == [[6, 7], [8, 11]]
-    assert choose_pairs(text, tokenizer, 1, 5, 40).tolist() == [[6, 7]]
+def test_pairs_are_tokens():
+    assert find_pairs(TOKENIZER, [("w0", "w1"), ("w4", "w2")]).tolist() == [[5, 6], [9, 7]]
+    with pytest.raises(ValueError, match="not in the vocabulary: cat"):
+        find_pairs(TOKENIZER, [("w0", "cat")])
 
 
 def test_probe_finds_what_is_in_the_vectors():
@@ -96,7 +92,8 @@ def test_probe_finds_what_is_in_the_vectors():
 @pytest.fixture
 def tiny(tmp_path) -> Study:
     return Study(text=write_random_text(tmp_path, 60), vocab_size=60, length=8, hidden_size=16, steps=2, plain_steps=3,
-                 batch_size=4, exam_rows=20, pairs=2, least=20, most=1000, fit=10, choose=5, seeds=(0,))  # fmt: skip
+                 batch_size=4, exam_rows=20, pairs=(("cat", "dog"), ("sat", "ran")), fit=10, choose=5,
+                 seeds=(0,))  # fmt: skip
 
 
 def test_a_tiny_study(tiny, tmp_path, monkeypatch):
