@@ -63,8 +63,6 @@ def list_trials() -> Iterator[Trial]:
         for method, sizes in (("fine-tuned, [CLS]", SIZES), ("fine-tuned, mean", (200, 800))):
             for size in sizes:
                 yield Trial("curve", method, size, seed, RATE, FROZEN, STEPS[size])
-    for method in SIMPLE:
-        yield Trial("curve", method, len(load_sentiment().train), 0)
 
 
 class MeanClassifier(Classifier):
