@@ -53,6 +53,7 @@ _MODULES = [
     "masked_writing",
     "batches",
     "optim",
+    "data_checks",
     "checks",
     "checkpoint",
     "run_folder",

@@ -9,21 +9,21 @@ works in eval mode or on a copy, and restores the random state.
 import copy
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import zip_longest
 
 import torch
 from torch import Tensor, nn
 
 from .batches import IGNORE
+from .data_checks import Batch, CheckError
+from .data_checks import check_ignored as check_ignored
+from .data_checks import check_masking as check_masking
+from .data_checks import check_reload as check_reload
+from .data_checks import check_word_labels as check_word_labels
 from .model import eval_mode
+from .suggestions import suggest_name
 
-Batch = Mapping[str, Tensor]
 LABELS = ("labels", "next_sentence_label", "start_positions", "end_positions")
 FILLED = {"attention_mask": 0, "token_type_ids": 0, "labels": IGNORE}  # of added padding
-
-
-class CheckError(AssertionError):
-    """A check found something that should not be so."""
 
 
 # ---- Outputs ---------------------------------------------------------------------------------------------------------
@@ -35,18 +35,19 @@ def check_padding(model: nn.Module, batch: Batch, more: int = 7, pad_id: int = 0
     `batch` has `input_ids` (B, T), and `attention_mask` if some of it is padding already. Returns the largest
     difference. Found by it: a mask that is missing, inverted, or not handed on, and a mean over padding.
     """
-    ids = batch["input_ids"]
+    if more < 1:
+        raise ValueError(f"more is {more}: without added padding there is nothing to compare")
+    ids = get_ids(batch)
     inputs = {"attention_mask": torch.ones_like(ids), **drop_labels(batch)}
     wider = {name: widen(tensor, more, pad_id if name == "input_ids" else FILLED.get(name, 0))
              if tensor.shape[:2] == ids.shape else tensor for name, tensor in inputs.items()}  # fmt: skip
     before, after = run(model, inputs), run(model, wider)
-    worst, real = 0.0, inputs["attention_mask"].bool()
+    pairs, real = [], inputs["attention_mask"].bool()
     for name, tensor in before.items():
-        other = after[name]
-        if tensor.shape[:2] == ids.shape:
-            tensor, other = tensor[real], other[:, : ids.size(1)][real]
-        worst = max(worst, float((tensor - other).abs().max()))
-    if worst > tolerance:
+        of_tokens = tensor.shape[:2] == ids.shape
+        pairs.append((tensor[real], after[name][:, : ids.size(1)][real]) if of_tokens else (tensor, after[name]))
+    worst = measure_difference(pairs)
+    if not worst <= tolerance:
         raise CheckError(f"{more} tokens of padding change the outputs by {worst:.2g}: is the attention mask missing, "
                          "inverted, or not handed on? Does something average over padding?")  # fmt: skip
     return worst
@@ -57,13 +58,15 @@ def check_batch(model: nn.Module, batch: Batch, tolerance: float = 1e-4) -> floa
 
     Found by it: batch normalisation, a reshape or a softmax over the wrong axis, state that is carried from row to row.
     """
-    inputs = drop_labels(batch)
-    together, worst = run(model, inputs), 0.0
-    for i in range(len(inputs["input_ids"])):
+    inputs, rows = drop_labels(batch), len(get_ids(batch))
+    if rows < 2:
+        raise ValueError("a batch of one row has no rows beside it: give several")
+    together, pairs = run(model, inputs), []
+    for i in range(rows):
         alone = run(model, {name: tensor[i : i + 1] for name, tensor in inputs.items()})
-        for name, tensor in together.items():
-            worst = max(worst, float((tensor[i] - alone[name][0]).abs().max()))
-    if worst > tolerance:
+        pairs += [(tensor[i], alone[name][0]) for name, tensor in together.items()]
+    worst = measure_difference(pairs)
+    if not worst <= tolerance:
         raise CheckError(f"a row's outputs change by {worst:.2g} with the rows beside it: is a reshape, a softmax or a "
                          "normalisation over the wrong axis?")  # fmt: skip
     return worst
@@ -76,9 +79,12 @@ def check_start(model: nn.Module, batch: Batch, classes: int | Sequence[int], to
     a sum where a mean was meant. Far below: labels that can be seen in the input, or that are nearly all the same. A
     model that starts from frequencies of words lies below on purpose.
     """
-    expected = sum(math.log(number) for number in ([classes] if isinstance(classes, int) else classes))
+    numbers = [classes] if isinstance(classes, int) else list(classes)
+    if not numbers or min(numbers) < 2:
+        raise ValueError(f"classes is {classes}: there are at least two to guess among")
+    expected = sum(map(math.log, numbers))
     with eval_mode(model):
-        loss = float(model(**batch).loss)
+        loss = float(compute_loss(model, batch))
     if not abs(loss - expected) <= tolerance * expected:
         raise CheckError(f"the first loss is {loss:.3f}; guessing among the classes gives {expected:.3f}: above it, do "
                          "weights start too large, or is a sum taken for a mean? Below it, is the answer in the input?"
@@ -93,12 +99,14 @@ def check_overfit(model: nn.Module, batch: Batch, steps: int = 100, rate: float 
     """A copy of the model must learn one small batch by heart: after `steps` of Adam, a loss below `share` of the
     first. Returns that share. Found by it: labels that do not belong to the rows, a part that is cut off from the loss,
     a rate or a sign that is wrong. It takes some seconds."""
+    if steps < 2:
+        raise ValueError(f"steps is {steps}: nothing can be learned in them")
     learner = copy.deepcopy(model).eval()  # without dropout
     optimizer = torch.optim.Adam([part for part in learner.parameters() if part.requires_grad], lr=rate)
     losses = []
     with torch.random.fork_rng([]):
         for _ in range(steps):
-            loss = learner(**batch).loss
+            loss = compute_loss(learner, batch)
             losses.append(float(loss.detach()))
             optimizer.zero_grad()
             loss.backward()
@@ -115,7 +123,7 @@ def check_gradients(model: nn.Module, batch: Batch, unused: Iterable[str] = ()) 
     that it reaches. Found by it: `detach`, `no_grad`, or numpy in the middle of a model; a head that is not used."""
     learner, unused = copy.deepcopy(model).eval(), tuple(unused)
     with torch.random.fork_rng([]):
-        learner(**batch).loss.backward()
+        compute_loss(learner, batch).backward()
     wanted = {name: part for name, part in learner.named_parameters() if part.requires_grad}
     reached = [name for name, part in wanted.items() if part.grad is not None and bool(part.grad.abs().max() > 0)]
     lost = [name for name in wanted if name not in reached and not name.startswith(unused or ("\0",))]
@@ -133,7 +141,7 @@ def check_tied(model: nn.Module, first: str, second: str) -> None:
     parts = dict(model.named_parameters(remove_duplicate=False))
     for name in (first, second):
         if name not in parts:
-            raise KeyError(f"the model has no parameter {name!r}")
+            raise ValueError(f"the model has no parameter {name!r}{suggest_name(name, parts)}")
     if parts[first] is not parts[second]:
         same = parts[first].shape == parts[second].shape and torch.equal(parts[first], parts[second])
         now = "equal now, but training will part them" if same else "different"
@@ -161,10 +169,12 @@ def check_classes(model: nn.Module, batch: Batch, name: str = "labels") -> list[
     """Every class must teach: where all labels `batch[name]` that are given are one class, the loss must be finite
     and have a gradient. Returns the classes. Found by it: an `ignore_index` that is a class."""
     classes = batch[name][batch[name] != IGNORE].unique().tolist()
+    if not classes:
+        raise ValueError(f"no {name} are given in the batch: there is no class to look at")
     for number in classes:
         learner = copy.deepcopy(model).eval()
         with torch.random.fork_rng([]):
-            loss = learner(**{**batch, name: batch[name].masked_fill(batch[name] != IGNORE, number)}).loss
+            loss = compute_loss(learner, {**batch, name: batch[name].masked_fill(batch[name] != IGNORE, number)})
             loss.backward()
         gradients = [part.grad for part in learner.parameters() if part.grad is not None]
         if not loss.isfinite() or not any(bool(gradient.abs().max() > 0) for gradient in gradients):
@@ -188,11 +198,11 @@ def check_accumulation(
         raise ValueError("all parts have the same number of labels: every average would pass")
     whole, accumulated = copy.deepcopy(model).eval(), copy.deepcopy(model).eval()
     with torch.random.fork_rng([]):
-        whole(**batch).loss.backward()
+        compute_loss(whole, batch).backward()
         backward(accumulated, pieces)
     pairs = [(a.grad, torch.zeros_like(a) if b.grad is None else b.grad) for a, b in
              zip(whole.parameters(), accumulated.parameters(), strict=True) if a.grad is not None]  # fmt: skip
-    worst = max(float((a - b).abs().max()) for a, b in pairs) / max(float(a.abs().max()) for a, _ in pairs)
+    worst = measure_difference(pairs) / max(float(a.abs().max()) for a, _ in pairs)
     if not worst <= tolerance:
         raise CheckError(f"the gradients of {parts} parts differ from those of the whole batch by {worst:.2g} of the "
                          "largest: divide by the labels of all parts, not part by part")  # fmt: skip
@@ -219,6 +229,8 @@ def check_norms(model: nn.Module) -> int:
     """Before training, each LayerNorm must scale by 1 and shift by 0. Returns how many there are. Found by it: an
     initialisation that draws all parameters alike."""
     norms = {name: part for name, part in model.named_modules() if isinstance(part, nn.LayerNorm)}
+    if not norms:
+        raise ValueError("the model has no nn.LayerNorm: there is nothing to look at")
     wrong = [name for name, part in norms.items() if bool((part.weight != 1).any()) or bool((part.bias != 0).any())]
     if wrong:
         raise CheckError(f"{shorten(wrong)}: a fresh LayerNorm has weights 1 and biases 0")
@@ -252,76 +264,7 @@ def check_resume(
                              f"{float((a - b).detach().abs().max()):.2g}: what does the checkpoint lack?")  # fmt: skip
 
 
-# ---- Data ------------------------------------------------------------------------------------------------------------
-
-
-def check_masking(
-    batches: Iterable[Batch],
-    mask_id: int,
-    special_ids: Sequence[int],
-    vocab_size: int,
-    share: float = 0.15,
-    replaced: tuple[float, float] = (0.8, 0.1),
-) -> dict[str, float]:
-    """Masked batches must have the rates of the recipe, within four standard deviations.
-
-    Of the tokens that are not among `special_ids`, `share` must have a label; of these, `replaced[0]` must be the mask,
-    `replaced[1]` a word drawn from the whole vocabulary, and the others as they were. No special token may have a
-    label, and no token without a label may be a mask. Returns the measured rates. Give it some 10,000 tokens. Found by
-    it: the second 10% taken of all instead of what is left, and padding that is predicted.
-    """
-    counts = dict.fromkeys(("tokens", "labelled", "mask", "other", "kept"), 0)
-    for batch in batches:
-        ids, labels = batch["input_ids"], batch["labels"]
-        given = labels != IGNORE
-        before = torch.where(given, labels, ids)  # as the text was
-        special = torch.isin(before, torch.tensor(special_ids))
-        if bool((given & special).any()):
-            raise CheckError("a special token or padding has a label: it would be learned")
-        if bool(((ids == mask_id) & ~given).any()):
-            raise CheckError("there is a mask without a label: the word under it is lost")
-        if bool((before[given] >= vocab_size).any()):
-            raise CheckError(f"a label is not in the vocabulary of {vocab_size:,}")
-        masked, kept = ids[given] == mask_id, ids[given] == before[given]
-        counts["tokens"] += int((~special).sum())
-        for name, found in (("labelled", given), ("mask", masked), ("kept", kept), ("other", ~masked & ~kept)):
-            counts[name] += int(found.sum())
-    chance = replaced[1] / vocab_size  # a random word may be the right one
-    expected = {
-        "labelled": (share, "tokens"),
-        "mask": (replaced[0], "labelled"),
-        "other": (replaced[1] - chance, "labelled"),
-        "kept": (1 - sum(replaced) + chance, "labelled"),
-    }
-    rates = {}
-    for name, (rate, of) in expected.items():
-        if not counts[of]:
-            raise CheckError("no token has a label" if counts["tokens"] else "there are no tokens")
-        rates[name] = counts[name] / counts[of]
-        allowed = 4 * math.sqrt(rate * (1 - rate) / counts[of]) + 1 / counts[of]
-        if abs(rates[name] - rate) > allowed:
-            raise CheckError(f"{name}: {rates[name]:.4f} of {counts[of]:,} {of}, expected {rate:.4f} +- {allowed:.4f}")
-    return rates
-
-
-def check_word_labels(labels: Sequence[int], word_ids: Sequence[int | None], word_labels: Sequence[int]) -> int:
-    """The first piece of each word must have the word's label, and everything else -100.
-
-    `word_ids[i]` is the number of the word that token i is a piece of, None for [CLS], [SEP] and padding: as the fast
-    tokenizers of transformers give them. Returns how many words have a label, which is fewer than there are where the
-    row was cut. Found by it: labels shifted by [CLS], and labels that were copied to every piece.
-    """
-    if len(labels) != len(word_ids):
-        raise CheckError(f"{len(labels)} labels for {len(word_ids)} tokens")
-    seen: set[int] = set()
-    for i, (label, word) in enumerate(zip(labels, word_ids, strict=True)):
-        wanted = IGNORE if word is None or word in seen else word_labels[word]
-        if label != wanted:
-            piece = "a further" if word in seen else "the first"
-            what = "a special token" if word is None else f"{piece} piece of word {word}"
-            raise CheckError(f"token {i}, {what}, has the label {label}; it must be {wanted}")
-        seen.update(() if word is None else (word,))
-    return len(seen)
+# ---- Collate ---------------------------------------------------------------------------------------------------------
 
 
 def check_collate(
@@ -334,39 +277,13 @@ def check_collate(
     length = collate(list(rows[:1]))["input_ids"].size(1)
     if collate(list(rows))["input_ids"].size(1) == length:
         raise ValueError("no row is longer than the first one: nothing is padded")
-    worst = 0.0
-    for name, tensor in alone.items():
-        other = together[name][:1, :length] if tensor.shape[1:2] == (length,) else together[name][:1]
-        worst = max(worst, float((tensor - other).abs().max()))
-    if worst > tolerance:
+    pairs = [(tensor, together[name][:1, :length] if tensor.shape[1:2] == (length,) else together[name][:1])
+             for name, tensor in alone.items()]  # fmt: skip
+    worst = measure_difference(pairs)
+    if not worst <= tolerance:
         raise CheckError(f"collated with longer rows, the first row's outputs change by {worst:.2g}: does the collate "
                          "function return an attention_mask, with 0 at padding?")  # fmt: skip
     return worst
-
-
-def check_ignored(compute_loss: Callable[[Tensor, Tensor, Tensor], Tensor], classes: int = 9) -> None:
-    """`compute_loss(logits (N, C), labels (N,), weights (N,))` must be the mean over the labels of weight 1, however
-    many of weight 0 there are. Found by it: a mean that is taken before the weights."""
-    generator = torch.Generator().manual_seed(0)
-    logits, labels = torch.randn(8, classes, generator=generator), torch.arange(8) % classes
-    weights = torch.tensor([1.0] * 5 + [0.0] * 3)
-    expected = float(nn.functional.cross_entropy(logits[:5], labels[:5]))
-    for count in (5, 6, 8):
-        loss = compute_loss(logits[:count], labels[:count], weights[:count])
-        if not abs(float(loss.mean()) - expected) < 1e-4:
-            raise CheckError(f"with {count - 5} labels of weight 0 beside 5 of weight 1 the loss is "
-                             f"{float(loss.mean()):.3f}; without them it is {expected:.3f}")  # fmt: skip
-
-
-def check_reload(before: Callable[[str], list], after: Callable[[str], list], texts: Iterable[str]) -> int:
-    """A tokenizer that was saved and loaded must cut every text as before. Returns how many texts were compared; give
-    some with capitals, accents and Chinese. Found by it: settings that are not in the vocabulary's file."""
-    count = 0
-    for count, text in enumerate(texts, 1):  # noqa: B007
-        for a, b in zip_longest(before(text), after(text)):
-            if a != b:
-                raise CheckError(f"{a!r} became {b!r} after loading, in {text!r:.60}: which setting is not saved?")
-    return count
 
 
 # ---- Parts -----------------------------------------------------------------------------------------------------------
@@ -377,12 +294,33 @@ def run(model: nn.Module, inputs: Batch) -> dict[str, Tensor]:
     with eval_mode(model):
         output = model(**inputs)
     fields = output if isinstance(output, Mapping) else getattr(output, "__dict__", {"output": output})
-    rows = len(inputs["input_ids"])
+    rows = len(get_ids(inputs))
     found = {name: value for name, value in fields.items() if isinstance(value, Tensor) and value.dim() and
              len(value) == rows}  # fmt: skip
     if not found:
         raise CheckError(f"the model gives no tensor of {rows} rows without labels: a {type(output).__name__}")
     return found
+
+
+def compute_loss(model: nn.Module, batch: Batch) -> Tensor:
+    """The loss of a batch. Raises ValueError for a model that gives none."""
+    loss = getattr(model(**batch), "loss", None)
+    if loss is None:
+        raise ValueError(f"the model gives no `loss` for a batch of {', '.join(batch)}: are its labels missing?")
+    return loss
+
+
+def measure_difference(pairs: Iterable[tuple[Tensor, Tensor]]) -> float:
+    """The largest difference between two tensors of a pair; nan if there is a nan, which `max` would lose."""
+    found = [float((a - b).detach().abs().max()) for a, b in pairs]
+    return math.nan if any(map(math.isnan, found)) else max(found)
+
+
+def get_ids(batch: Batch) -> Tensor:
+    """The token ids of a batch (B, T). Raises ValueError if it has none."""
+    if "input_ids" not in batch:
+        raise ValueError(f"the batch has no input_ids, but {', '.join(batch) or 'nothing'}")
+    return batch["input_ids"]
 
 
 def drop_labels(batch: Batch) -> dict[str, Tensor]:

@@ -160,7 +160,7 @@ def test_an_untied_output_layer_is_found():
         model.cls.predictions.decoder.weight += 1
     with pytest.raises(CheckError, match="two parameters, different"):
         check_tied(model, *names)
-    with pytest.raises(KeyError, match="nothing"):
+    with pytest.raises(ValueError, match="no parameter 'nothing'"):
         check_tied(model, names[0], "nothing")
 
 
@@ -394,3 +394,57 @@ def test_a_tokenizer_that_was_loaded_otherwise_is_found(tmp_path):
         check_reload(tokenizer.tokenize, WordPiece(tokenizer.vocab).tokenize, ["rose", "a Rose"])
     with pytest.raises(CheckError, match="became None"):
         check_reload(str.split, lambda text: text.split()[:-1], ["one two"])
+
+
+# ---- Checks that could not fail --------------------------------------------------------------------------------------
+
+
+class Ruined(Broken):
+    """Gives nan: a difference of nan is no small one."""
+
+    def forward(self, *arguments, **batch):
+        output = super().forward(*arguments, **batch)
+        return Output(loss=output.loss, logits=output.logits * float("nan"))
+
+
+def test_nan_is_a_difference():
+    batch = make_batch(3)
+    for check in (check_padding, check_batch):
+        with pytest.raises(CheckError, match="nan"):
+            check(Ruined(), batch)
+    rows = [[2, 7, 3], [2, 7, 8, 9, 3]]
+
+    def collate(some):
+        size = max(map(len, some))
+        mask = [[1] * len(row) + [0] * (size - len(row)) for row in some]
+        ids = [row + [0] * (size - len(row)) for row in some]
+        return {"input_ids": torch.tensor(ids), "attention_mask": torch.tensor(mask)}
+
+    assert check_collate(Broken(), collate, rows) < 1e-4
+    with pytest.raises(CheckError, match="nan"):
+        check_collate(Ruined(), collate, rows)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda model, batch: check_padding(model, batch, more=0), "more is 0"),
+        (lambda model, batch: check_padding(model, {}), "no input_ids, but nothing"),
+        (lambda model, batch: check_batch(model, {k: v[:1] for k, v in batch.items()}), "one row"),
+        (lambda model, batch: check_start(model, batch, 1), "at least two"),
+        (lambda model, batch: check_start(model, {"input_ids": batch["input_ids"]}, 3), "gives no `loss`"),
+        (lambda model, batch: check_overfit(model, batch, steps=0), "steps is 0"),
+        (lambda model, batch: check_gradients(model, {"input_ids": batch["input_ids"]}), "gives no `loss`"),
+        (lambda model, batch: check_norms(nn.Linear(2, 2)), "no nn.LayerNorm"),
+        (lambda model, batch: check_classes(model, batch | {"labels": torch.full((4,), IGNORE)}), "no class"),
+        (lambda model, batch: check_reload(str.split, str.split, []), "no text"),
+    ],
+)
+def test_what_cannot_be_checked_is_an_error(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(Broken(), make_batch(3))
+
+
+def test_a_piece_of_a_word_without_a_label_is_found():
+    with pytest.raises(CheckError, match="a piece of word 2, and labels for 2 words"):
+        check_word_labels([IGNORE, 5], [None, 2], [5, 6])
