@@ -15,9 +15,9 @@ def drop(x: Tensor, p: float) -> Tensor:
     generator of torch decides, and for one seed drops the same entries whatever the type of x. On another device this
     is `F.dropout`.
     """
-    if p == 0 or x.device.type != "cpu":
+    dropped = round(p * LEVELS) if 0 < p < 1 else 0  # of the LEVELS; PyTorch refuses a p outside of 0 to 1
+    if x.device.type != "cpu" or not 0 < dropped < LEVELS:
         return F.dropout(x, p)
-    dropped = min(round(p * LEVELS), LEVELS - 1)
     numbers = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None).view(torch.int16)
     keep = numbers[: x.numel()].view(x.shape) >= dropped - LEVELS // 2
     return x * keep * (LEVELS / (LEVELS - dropped))

@@ -282,7 +282,8 @@ class SpanFinder(nn.Module):
 def find_labelled_positions(labels: Tensor) -> Tensor:
     """Find the positions that the heads need: (B, T) -> (B, Q), [CLS] first, then each label in order.
 
-    Q is at most one more than the largest number of labels in a row; shorter rows are filled with unused positions.
+    Q is at most one more than the largest number of labels in a row, or that `round_up` to a multiple of 4; shorter
+    rows are filled with unused positions.
     """
     needed = labels != IGNORE
     needed[:, 0] = True

@@ -228,7 +228,8 @@ class Bert(nn.Module):
         for layer in self.layers[:-1]:
             x = layer(x, mask)
         if at is None or self.layers[-1].attention.maps is not None:  # `attention_maps` is open: it gets the whole map
-            return gather_tokens(self.layers[-1](x, mask), at)[:, :tokens]
+            x = self.layers[-1](x, mask)
+            return x[:, :tokens] if at is None else gather_tokens(x, at)
         if mask is not None and mask.size(2) > 1:
             mask = gather_tokens(mask[:, 0], at)[:, None]  # (B, 1, Q, T)
         return self.layers[-1](x, mask, at)

@@ -65,7 +65,11 @@ def test_one_seed_drops_the_same_entries_in_any_type_and_others_with_another_see
 def test_nothing_and_everything():
     x = torch.randn(3, 4)
     assert torch.equal(drop(x, 0.0), x)
+    assert torch.equal(drop(x, 1.0), torch.zeros_like(x))
     assert torch.isfinite(drop(x, 0.999999)).all()
+    for p in (-0.1, 1.1):
+        with pytest.raises(ValueError, match="dropout probability"):
+            drop(x, p)
     assert drop(torch.empty(0, 4), 0.1).shape == (0, 4)
 
 
