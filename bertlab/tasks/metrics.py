@@ -3,7 +3,6 @@
 scikit-learn and scipy compute what they have; the rest follows the definition that its docstring cites.
 """
 
-import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -177,31 +176,53 @@ def count_matching_ngrams(pairs: Sequence[tuple[Sequence, Sequence]], n: int) ->
     return matching, sum(a.total() for a, _ in counts), sum(b.total() for _, b in counts)
 
 
+def count_each_text(predicted: Sequence[Sequence], expected: Sequence[Sequence], order: int) -> np.ndarray:
+    """(N, O, 3): the matching, predicted and expected n-grams of each of N texts, for n from 1 to O = `order`."""
+    pairs = list(zip(predicted, expected, strict=True))
+    return np.array([[count_matching_ngrams([pair], n) for n in range(1, order + 1)] for pair in pairs], float)
+
+
+def count_characters(predicted: Sequence[str], expected: Sequence[str], order: int = 6) -> np.ndarray:
+    """(N, O, 3): the n-grams of characters, without spaces, that chrF counts."""
+    return count_each_text(*(["".join(text.split()) for text in texts] for texts in (predicted, expected)), order)
+
+
+def count_words(predicted: Sequence[str], expected: Sequence[str], order: int = 4) -> np.ndarray:
+    """(N, O, 3): the n-grams of words and punctuation that BLEU counts."""
+    return count_each_text(*(list(map(split_words_and_punctuation, texts)) for texts in (predicted, expected)), order)
+
+
+def compute_chrf_of_counts(counts: np.ndarray, beta: float = 2.0) -> np.ndarray:
+    """chrF of counts (..., O, 3) that are summed over the texts of a corpus."""
+    matching, predicted, expected = np.moveaxis(counts, -1, 0)
+    exists = (predicted > 0) & (expected > 0)
+    orders = np.maximum(exists.sum(-1), 1)
+    precision = np.where(exists, matching / np.maximum(predicted, 1), 0).sum(-1) / orders
+    recall = np.where(exists, matching / np.maximum(expected, 1), 0).sum(-1) / orders
+    return 100 * (1 + beta**2) * precision * recall / np.maximum(beta**2 * precision + recall, 1e-12)
+
+
+def compute_bleu_of_counts(counts: np.ndarray) -> np.ndarray:
+    """BLEU of counts (..., O, 3) that are summed over the texts of a corpus: 0 if no n-gram of some n matches."""
+    matching, predicted, expected = np.moveaxis(counts, -1, 0)
+    with np.errstate(divide="ignore"):
+        log_precision = np.log(matching / np.maximum(predicted, 1)).mean(-1)
+    penalty = np.minimum(0.0, 1 - expected[..., 0] / np.maximum(predicted[..., 0], 1))
+    return 100 * np.exp(penalty + log_precision)
+
+
 def compute_chrf(predicted: Sequence[str], expected: Sequence[str], order: int = 6, beta: float = 2.0) -> float:
     """chrF2 of a corpus, from 0 to 100 (Popović 2015): F2 of the mean precision and the mean recall of character 1- to
     6-grams, without spaces. Computed as in sacrebleu."""
     check_pairs_of_lists(predicted, expected)
-    pairs = [("".join(a.split()), "".join(b.split())) for a, b in zip(predicted, expected, strict=True)]
-    counts = [count_matching_ngrams(pairs, n) for n in range(1, order + 1)]
-    counts = [(matching, a, b) for matching, a, b in counts if a and b]
-    if not any(matching for matching, _, _ in counts):
-        return 0.0
-    precision = sum(matching / predicted_count for matching, predicted_count, _ in counts) / len(counts)
-    recall = sum(matching / expected_count for matching, _, expected_count in counts) / len(counts)
-    return 100 * (1 + beta**2) * precision * recall / (beta**2 * precision + recall)
+    return float(compute_chrf_of_counts(count_characters(predicted, expected, order).sum(0), beta))
 
 
 def compute_bleu(predicted: Sequence[str], expected: Sequence[str], order: int = 4) -> float:
     """BLEU of a corpus, from 0 to 100 (Papineni et al. 2002): the geometric mean of the precisions of word 1- to
     4-grams, times a penalty for texts that are too short. Without smoothing: 0 if no n-gram of some n matches."""
     check_pairs_of_lists(predicted, expected)
-    pairs = [tuple(map(split_words_and_punctuation, texts)) for texts in zip(predicted, expected, strict=True)]
-    counts = [count_matching_ngrams(pairs, n) for n in range(1, order + 1)]
-    if not all(matching for matching, _, _ in counts):
-        return 0.0
-    log_precision = sum(math.log(matching / predicted_count) for matching, predicted_count, _ in counts) / order
-    _, predicted_length, expected_length = counts[0]  # in words
-    return 100 * math.exp(min(0.0, 1 - expected_length / predicted_length) + log_precision)
+    return float(compute_bleu_of_counts(count_words(predicted, expected, order).sum(0)))
 
 
 def compute_lcs_length(a: Sequence, b: Sequence) -> int:

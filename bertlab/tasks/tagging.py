@@ -315,8 +315,8 @@ class Tagging(Task):
     def score_baselines(
         self, train: Sequence[TaggedSentence], test: Sequence[TaggedSentence]
     ) -> dict[str, dict[str, float]]:
-        """The most frequent tag, `tag_by_dictionary`, and for up to 100 tags the structured perceptron of the first
-        20,000 sentences."""
+        """The most frequent tag, `tag_by_dictionary`, and for up to 100 tags the structured perceptron, whose name says
+        so where it has read the first 20,000 sentences alone."""
         frequent = Counter(tag for example in train for tag in example.tags).most_common(1)[0][0]
         scores = {
             "most frequent tag": self.score_tags(test, [[frequent] * len(example.words) for example in test]),
@@ -324,8 +324,9 @@ class Tagging(Task):
         }
         if len({tag for example in train for tag in example.tags}) <= MOST_BASELINE_TAGS:
             known = train[:MOST_BASELINE_SENTENCES]
+            name = "structured perceptron" + (f", {len(known):,} sentences" if len(known) < len(train) else "")
             tagger = fit_perceptron([example.words for example in known], [example.tags for example in known])
-            scores["structured perceptron"] = self.score_tags(test, [tagger.tag(example.words) for example in test])
+            scores[name] = self.score_tags(test, [tagger.tag(example.words) for example in test])
         return scores
 
     @classmethod

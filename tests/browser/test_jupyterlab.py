@@ -80,7 +80,7 @@ def test_runs_and_draws(notebook, chromium, jupyterlab, tmp_path):
     print(f"{notebook.name}: {seen.seconds:.0f} s, {seen.figures} figures, {seen.widgets} widgets, {shots}")
     everything_is_drawn(seen)
     if notebook.stem.startswith("14"):
-        assert seen.views >= 2
+        assert seen.views >= 1
         assert seen.frames >= 3
 
 
