@@ -191,6 +191,14 @@ def test_tag_predicts_what_the_labelled_piece_says():
         Tagging(PIECES, ["a", "b"], label_on="middle")
 
 
+def test_the_perceptron_says_if_it_has_read_a_part_of_the_sentences(monkeypatch):
+    train = [TaggedSentence(["cat", "ran"], ["N", "V"]), TaggedSentence(["sat", "dog"], ["V", "N"])]
+    monkeypatch.setattr(tasks.tagging, "MOST_BASELINE_SENTENCES", 1)
+    found = Tagging(PIECES, ["N", "V"]).score_baselines(train, train)
+    assert "structured perceptron, 1 sentences" in found
+    assert "structured perceptron" not in found
+
+
 def test_baselines_of_tagging():
     train = [TaggedSentence(["Cat", "ran"], ["N", "V"]), TaggedSentence(["cat", "sat", "dog"], ["N", "V", "N"])]
     test = [TaggedSentence(["CAT", "dog", "mat"], ["N", "N", "N"]), TaggedSentence(["ran", "sat"], ["V", "V"])]
