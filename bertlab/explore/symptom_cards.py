@@ -87,8 +87,8 @@ def verdict_html(guessed: str, cause: str, found: Mapping[str, str]) -> str:
 
 
 def curves_html(curves: Curves, sound: Curves, name: str) -> str:
-    """A picture for each curve: the training called `name` in blue, the sound one dashed in grey. Raises ValueError when
-    the two have different curves."""
+    """A picture for each curve: the training called `name` in blue, the sound one dashed in grey. Raises ValueError
+    when the two have different curves."""
     check_lines(curves)
     check_lines(sound)
     if set(curves) != set(sound):
