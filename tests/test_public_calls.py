@@ -253,6 +253,8 @@ def make_calls() -> dict:
                                                     "keys": [[1.0, 0.0]] * 2, "values": [[1.0, 0.0]] * 2}),
         "training_maps": (explore.training_maps, {"steps": [0, 5], "maps": [[[1.0]], [[1.0]]], "tokens": ["a"],
                                                   "measured": {"loss": [1.0, 2.0]}}),
+        "symptom_cards": (explore.symptom_cards, {"cards": {"none": 1.0}, "sound": 1.0, "checks": {"check": float},
+                                                  "measure": lambda _: {"loss": ([0, 1], [2.0, 1.0])}}),
         "documents": (sources.documents, {"name_or_path": "folder"}),
         "fetch": (sources.fetch, {"name": "nowhere"}),
     }  # fmt: skip

@@ -160,7 +160,8 @@ def adam_step(gradient: Tensor, m: Tensor, v: Tensor, t: int) -> tuple[Tensor, T
 
 
 class Adam(torch.optim.Optimizer):
-    """Adam with a function of choice for its step: (gradient, m, v, t) -> (change for a rate of 1, m, v)."""
+    """Adam with a function of choice for its step: (gradient, m, v, t) -> (change for a rate of 1, m, v). Groups may
+    have a `weight_decay`, which is decoupled, as in AdamW."""
 
     def __init__(self, parts: Sequence[nn.Parameter], rate: float, take_step=adam_step):
         super().__init__(parts, {"lr": rate})
@@ -177,7 +178,7 @@ class Adam(torch.optim.Optimizer):
                 state["t"] += 1
                 change, state["m"], state["v"] = self.take_step(part.grad, state["m"], state["v"], state["t"])
                 self.state[part] = state
-                part -= group["lr"] * change
+                part -= group["lr"] * (change + group.get("weight_decay", 0) * part)
 
 
 FAULTY = SimpleNamespace(

@@ -17,5 +17,6 @@ from .query_and_keys import attend_one_query, query_and_keys
 from .saliency_box import explain_text, saliency_box
 from .sentence_box import find_nearest_words, normalize_vectors, sentence_box
 from .switch_heads import QUESTION, SENTENCES, embed_texts, heads_off, switch_heads
+from .symptom_cards import curves_html, mix_cards, run_checks, symptom_cards, verdict_html
 from .tag_box import tag_box, tag_pieces, tags_html
 from .training_maps import training_maps
