@@ -42,7 +42,7 @@ def compute_masked_tokens(ids, special, mask_id, rng, rate=0.15, mask=0.8, rando
 def run_mask_tokens(mask_tokens, seed: int = 0, **settings: float) -> tuple[np.ndarray, np.ndarray]:
     """What the model reads, and the labels. Raises Hint unless they are two whole-number arrays of the right shape."""
     ids = IDS.copy()
-    answer = mask_tokens(ids, SPECIAL, MASK, np.random.default_rng(seed), **settings)
+    answer = mask_tokens(ids, SPECIAL.copy(), MASK, np.random.default_rng(seed), **settings)
     expect(isinstance(answer, tuple) and len(answer) == 2, "Return two arrays: what the model reads, and the labels.")
     hidden, labels = map(np.asarray, answer)
     expect(

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from copy import deepcopy
 
 import torch
 import torch.nn.functional as F
@@ -173,14 +174,14 @@ def check_half(make: Callable[[random.Random], list]) -> None:
 
 
 def one_row_a_neighbour(make_pairs):
-    rows = check_rows(make_pairs(DOCUMENTS, random.Random(0)), DOCUMENTS)
+    rows = check_rows(make_pairs(deepcopy(DOCUMENTS), random.Random(0)), DOCUMENTS)
     check_firsts([a for a, _, _ in rows], DOCUMENTS)
 
 
 def random_from_another_document(make_pairs):
     drawn = set()
     for seed in range(300):
-        rows = check_rows(make_pairs(DOCUMENTS, random.Random(seed)), DOCUMENTS)
+        rows = check_rows(make_pairs(deepcopy(DOCUMENTS), random.Random(seed)), DOCUMENTS)
         check_random_bs(rows)
         drawn |= {b for a, b, label in rows if label == 1 and a[0] == "c"}
     every = {sentence for document in DOCUMENTS for sentence in document if sentence[0] != "c"}
@@ -193,11 +194,11 @@ def random_from_another_document(make_pairs):
 
 def half_are_random(make_pairs):
     long = [[f"{name}{i}" for i in range(1001)] for name in "ef"]
-    check_half(lambda rng: make_pairs(long, rng))
+    check_half(lambda rng: make_pairs(deepcopy(long), rng))
 
 
 def fair_rows(fair_pairs):
-    rows = check_rows(fair_pairs(ALIKE, KINDS, random.Random(0)), ALIKE)
+    rows = check_rows(fair_pairs(deepcopy(ALIKE), KINDS[:], random.Random(0)), ALIKE)
     check_firsts([a for a, _, _ in rows], ALIKE)
 
 
@@ -205,7 +206,7 @@ def fair_random_bs(fair_pairs):
     kind_of = {document[0][0]: kind for document, kind in zip(ALIKE, KINDS, strict=True)}
     drawn = set()
     for seed in range(300):
-        rows = check_rows(fair_pairs(ALIKE, KINDS, random.Random(seed)), ALIKE)
+        rows = check_rows(fair_pairs(deepcopy(ALIKE), KINDS[:], random.Random(seed)), ALIKE)
         check_random_bs(rows)
         for a, b, label in rows:
             expect(
@@ -226,7 +227,7 @@ def fair_random_bs(fair_pairs):
 def fair_distribution(fair_pairs):
     sizes = (("e", 2), ("f", 202), ("g", 402))
     documents = [[f"{name}{i}" for i in range(size)] for name, size in sizes]
-    rows = fair_pairs(documents, ["x"] * 3, random.Random(3))
+    rows = fair_pairs(deepcopy(documents), ["x"] * 3, random.Random(3))
     check_rows(rows, documents)
     short = sum(b[0] == "e" for a, b, label in rows if label and a[0] == "g")
     share = short / max(1, sum(label for a, _, label in rows if a[0] == "g"))
@@ -236,13 +237,13 @@ def fair_distribution(fair_pairs):
         "True Bs are spread evenly over sentences, not over documents: put all possible Bs of a kind into one list and "
         "draw from it.",
     )
-    check_half(lambda rng: fair_pairs(documents, ["x"] * 3, rng))
+    check_half(lambda rng: fair_pairs(deepcopy(documents), ["x"] * 3, rng))
 
 
 def order_rows(order_pairs):
-    rows = check_rows(order_pairs(DOCUMENTS, random.Random(0)), DOCUMENTS)
+    rows = check_rows(order_pairs(deepcopy(DOCUMENTS), random.Random(0)), DOCUMENTS)
     for seed in range(20):
-        rows = check_rows(order_pairs(DOCUMENTS, random.Random(seed)), DOCUMENTS)
+        rows = check_rows(order_pairs(deepcopy(DOCUMENTS), random.Random(seed)), DOCUMENTS)
         for a, b, label in rows:
             expect(a[0] == b[0], f"{a} and {b} are of two documents. Both sentences are neighbours in one document.")
             expect(

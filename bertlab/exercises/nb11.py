@@ -1,6 +1,7 @@
 """The exercises of notebook 11, tagging: labels for pieces, the loss, names from tags, and F1 of names."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 
 import torch
 import torch.nn.functional as F
@@ -97,7 +98,7 @@ LABELS = torch.tensor([[-100, 2, 0, -100, -100], [-100, 1, 1, 0, -100]])
 
 def loss_of_labelled_tokens(tag_loss):
     logits = random_numbers(0, 2, 5, 3)
-    answer = tag_loss(logits, LABELS)
+    answer = tag_loss(logits.clone(), LABELS.clone())
     expect(is_number(answer), "Return one number, a tensor without axes.")
     chosen = LABELS != IGNORE
     logs = logits.log_softmax(-1)
@@ -134,7 +135,7 @@ def loss_of_labelled_tokens(tag_loss):
 
 def loss_has_a_gradient_where_a_label_is(tag_loss):
     logits = random_numbers(1, 2, 5, 3).requires_grad_()
-    loss = tag_loss(logits, LABELS)
+    loss = tag_loss(logits.clone(), LABELS.clone())
     expect(
         isinstance(loss, Tensor) and loss.requires_grad,
         "The result has no gradient, so nothing could be learned from it. Stay with tensors: no .item(), no float().",
@@ -198,7 +199,7 @@ SHARE = (
 def get_scores(score_names, true: list[set], predicted: list[set]) -> tuple[float, float, float]:
     """The three numbers of the answer. Raises Hint when there are others."""
     try:
-        answer = score_names(true, predicted)
+        answer = score_names(deepcopy(true), deepcopy(predicted))
     except ZeroDivisionError:
         raise Hint(
             f"Your function divides by zero for true = {true}, predicted = {predicted}. Where there is nothing to "

@@ -1,6 +1,9 @@
 """Every exercise: its folded solution passes, the untouched stub is "not yet", common mistakes get the right hint."""
 
+import contextlib
+import copy
 import importlib
+import inspect
 import json
 import re
 from pathlib import Path
@@ -124,6 +127,38 @@ def test_right_answer_may_overwrite_its_arguments(module, name):
     check = importlib.import_module(f"bertlab.exercises.{module}").check
     result = check(run_code(IN_PLACE[module, name], name), name)
     assert result.state == "right", result.message
+
+
+def overwrite(value: object) -> None:
+    """Spoil an argument in place, and what it holds, as a learner's mistake could."""
+    if isinstance(value, list | tuple | dict | set):
+        for item in list(value.values()) if isinstance(value, dict) else value:
+            overwrite(item)
+        if not isinstance(value, tuple):
+            value.clear()
+    elif isinstance(value, np.ndarray) and value.flags.writeable:
+        value.fill(1)
+    elif isinstance(value, torch.Tensor):
+        with contextlib.suppress(RuntimeError), torch.no_grad():  # an expanded tensor cannot be written to
+            value.fill_(1)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_an_answer_that_spoils_its_arguments_does_not_spoil_the_next_check(module):
+    check = importlib.import_module(f"bertlab.exercises.{module}").check
+    for name, code in read_solutions(find_notebook(module)).items():
+        answer = run_code(code, name)
+        if not inspect.isfunction(answer):
+            continue
+
+        def spoil(*arguments, answer=answer, **named):
+            found = copy.deepcopy(answer(*arguments, **named))
+            overwrite((arguments, named))
+            return found
+
+        check(spoil, name)
+        again = check(answer, name)
+        assert again.state == "right", f"{name}: {again.message}"
 
 
 WITH_BUGS = [
