@@ -74,6 +74,7 @@ _MODULES = [
     "weight_names",
     "model_files",
     "weights",
+    "tensorflow_files",
     "embedding",
     "head_scores",
     "saliency",

@@ -1,5 +1,5 @@
 """The command line: `python -m bertlab data`, `prepare`, `pretrain`, `fill`, `attention`, `grammar`, `embed`,
-`finetune`, `predict`, `bench`, `cost`, `lab`.
+`finetune`, `predict`, `convert`, `bench`, `cost`, `lab`.
 
 Here are the parser and the exit status; each command is in `commands/`. Options that belong to a plan come from the
 plan's own fields (options.py), so that defaults and help stand in one place.

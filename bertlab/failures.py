@@ -25,7 +25,11 @@ MEMORY_SIGNS = re.compile(
     r"DefaultCPUAllocator|not enough memory|out of memory|can't allocate memory|unable to mmap|Storage size calculation"
 )
 LOST_SIGNS = re.compile(r"gloo|NCCL|Connection (?:reset|closed|refused)|Broken pipe")
-PACKAGES = {"sklearn": "scikit-learn", "PIL": "pillow"}  # whose modules are called otherwise
+PACKAGES = {
+    "sklearn": "scikit-learn",
+    "PIL": "pillow",
+    "tensorflow": "tensorflow-cpu",
+}  # whose modules are called otherwise
 
 
 class Failure(NamedTuple):

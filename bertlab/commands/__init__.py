@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from .attention import add_attention_options, run_attention
 from .bench import add_bench_options, run_bench
+from .convert import add_convert_options, run_convert
 from .cost import add_cost_options, run_cost
 from .data import add_data_options, add_lab_options, run_data, run_lab
 from .embed import add_embed_options, run_embed
@@ -80,6 +81,12 @@ COMMANDS: dict[str, tuple[str, AddOptions, Run, tuple[str, ...]]] = {
             '--model runs/sentiment "a dull and lifeless film"',
             "--model runs/sentiment reviews.csv --out predictions.csv",
         ),
+    ),
+    "convert": (
+        "convert a checkpoint of Google's BERT, made by TensorFlow, to a folder that bertlab and transformers open",
+        add_convert_options,
+        run_convert,
+        ("uncased_L-4_H-256_A-4/ --out runs/google-mini", "tuned/model.ckpt-1200 --out runs/tuned --uncased"),
     ),
     "bench": (
         "measure our training beside transformers.Trainer's on this machine: the same weights and rows, in turn",
