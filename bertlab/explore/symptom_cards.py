@@ -47,13 +47,11 @@ def symptom_cards(cards: Mapping[str, object], sound: object, measure: Callable[
         cause = causes[number - 1]
         return verdict_html(guessed, cause, run_checks(checks, cards[cause]))
 
-    verdict = LiveHTML([card, guess], render_verdict)
-
     def forget_guess(_change: dict) -> None:
         guess.value = ""
 
-    card.observe(forget_guess, "value")
-    return widgets.VBox([card, LiveHTML([card], render_card), guess, verdict])
+    card.observe(forget_guess, "value")  # before the verdict looks at the card, or it would check with the old guess
+    return widgets.VBox([card, LiveHTML([card], render_card), guess, LiveHTML([card, guess], render_verdict)])
 
 
 def mix_cards(cards: Mapping[str, object]) -> list[str]:

@@ -69,6 +69,17 @@ def test_different_curves_are_refused():
         explore.curves_html({"loss": ([0], [1.0])}, {"right": ([0], [1.0])}, "card 1")
 
 
+def test_the_checks_wait_for_a_guess():
+    seen = []
+    card, _, guess, _ = explore.symptom_cards(CARDS, SOUND, measure, {"check": seen.append}).children
+    guess.value = "nothing <is> wrong"
+    assert seen == [CARDS[explore.mix_cards(CARDS)[0]]]
+    card.value = 2
+    assert len(seen) == 1, "a new card has no guess yet"
+    guess.value = "nothing <is> wrong"
+    assert seen[1:] == [CARDS[explore.mix_cards(CARDS)[1]]]
+
+
 def test_a_check_without_a_message_fails_nevertheless():
     assert explore.run_checks({"check_seed": check_seed}, {"seed": 2}) == {"check_seed": "no message"}
     with pytest.raises(KeyError):
