@@ -105,11 +105,14 @@ def may_be_names(column: Sequence[str]) -> bool:
     return all(tag == "O" or ENTITY_TAG.match(tag) for tag in set(column))
 
 
+def hold_names_or_o(column: Sequence[str]) -> bool:
+    """Whether at least nine of ten tags of a column are O or begin with B-, I- and so on."""
+    return 10 * sum(tag == "O" or bool(ENTITY_TAG.match(tag)) for tag in column) >= 9 * len(column)
+
+
 def hold_names(column: Sequence[str]) -> bool:
-    """Whether at least nine of ten tags of a column are O or begin with B-, I- and so on, and not all are O."""
-    counts = Counter(column)
-    named = sum(count for tag, count in counts.items() if ENTITY_TAG.match(tag))
-    return named > 0 and 10 * (named + counts["O"]) >= 9 * len(column)
+    """The same, and not all are O."""
+    return hold_names_or_o(column) and any(map(ENTITY_TAG.match, column))
 
 
 def are_chunks(column: Sequence[str]) -> bool:
@@ -134,6 +137,9 @@ def recognise_layout(blocks: Sequence[Sequence[Line]], is_conllu: bool) -> Layou
     if (numbered and (width == 10 or is_conllu)) or (is_conllu and width == 10):
         return Layout("CoNLL-U", 1, 3, separator, 10, True, True)
     columns = list(zip(*rows, strict=True)) or [()] * width
+    longer = [row[width - 1] for row in split if len(row) > width]
+    if width > 1 + numbered and longer and hold_names(columns[-1] + tuple(longer)) and hold_names_or_o(longer):
+        return Layout(f"{width} or more{' numbered' * numbered}", int(numbered), width - 1, separator, 0, numbered)
     has_names = [may_be_names(column) and set(column) != {"O"} for column in columns]
     tags = [i for i in range(1 + numbered, width) if hold_names(columns[i]) and not are_chunks(columns[i])]
     # Behind the tags of names may be tags within them, or what is none: who annotated, a number, an offset.
