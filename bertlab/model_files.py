@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from .files import check_regular_file, is_complete_text, read_json
+from .heads import PROBLEM_TYPES
 from .model import BertConfig
 from .weight_names import list_first_names
 
@@ -69,7 +70,11 @@ def check_architectures(file: Path, settings: dict) -> None:
 
 
 def check_head(settings: dict) -> dict:
-    """The dropout of a classifier, if it has its own. Raises ValueError for what is not a share."""
+    """The dropout of a classifier, if it has its own. Raises ValueError for what is not a share, and for a kind of
+    problem that there is not."""
+    problem_type = settings.get("problem_type")
+    if problem_type is not None and problem_type not in PROBLEM_TYPES:
+        raise ValueError(f"problem_type is {problem_type!r:.60}; it must be one of {', '.join(PROBLEM_TYPES)}")
     dropout = settings.get("classifier_dropout")
     if dropout is None:
         return {}

@@ -205,8 +205,9 @@ def rename_special_tokens(path: Path, vocab: list[str], names: dict[str, str]) -
 
 
 def read_vocab_file(path: Path) -> list[str]:
-    """The tokens of a vocab.txt. Only \\n and \\r end a line: other line breaks of Unicode are tokens."""
-    lines = read_text(path).removesuffix("\n").split("\n")
+    """The tokens of a vocab.txt. Only \\n and \\r end a line: other line breaks of Unicode are tokens. Blanks behind a
+    token are none of it, as in transformers: no word of a text would be equal to it."""
+    lines = [line.rstrip(" \t") for line in read_text(path).removesuffix("\n").split("\n")]
     if lines == [""]:
         return []
     if "" in lines:

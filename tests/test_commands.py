@@ -108,3 +108,18 @@ def test_texts_with_tabs_are_refused_by_line(model, tmp_path, capsys):
     assert "line 2: ('the', 'cat') has 2 fields: one text is needed" in capsys.readouterr().err
     assert main([*command, "--skip-bad-rows"]) == 0
     assert np.load(tmp_path / "x.npy").shape == (1, 16)
+
+
+def test_attention_takes_a_text_and_no_file(model, tmp_path, capsys):
+    for name in ("nowhere.txt", str(model / "vocab.txt")):
+        assert main(["attention", name, "--model", str(model), "--out", str(tmp_path / "page.html")]) == 2
+        assert "is the name of a file: give the text itself" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_is_no_text(model, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "reviews").mkdir()
+    assert main(["embed", "reviews", "--model", str(model), "--out", "v.npy"]) == 2
+    assert "reviews is a folder: give a file; with --text it is taken as a text" in capsys.readouterr().err
+    assert main(["embed", "reviews", "--text", "--model", str(model), "--out", "v.npy"]) == 0

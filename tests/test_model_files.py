@@ -237,6 +237,9 @@ def test_activations_are_those_of_transformers(name, tmp_path):
         ({"num_hidden_layers": 10**9}, "missing weights: bert.encoder.layer.2"),
         ({"num_attention_heads": 10**9}, "hidden_size 24 is not divisible by num_attention_heads"),
         ({"vocab_size": 10**30}, "word_embeddings.weight has shape"),
+        ({"problem_type": [{}]}, r"problem_type is \[{}\]; it must be one of single_label_classification, "),
+        ({"problem_type": "ranking"}, "problem_type is 'ranking'; it must be one of single_label_classification, "),
+        ({"problem_type": False}, "problem_type is False; it must be one of single_label_classification, "),
     ],
 )
 def test_values_that_cannot_be(settings, message, folder):

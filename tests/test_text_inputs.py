@@ -19,7 +19,9 @@ from bertlab.corpus import encode_documents, hash_to_fraction, pair_rows
 from bertlab.coverage import check_coverage, list_coverage_warnings, measure_coverage
 from bertlab.plan_texts import choose_overflow
 from bertlab.pretrain import PretrainPlan, pretrain
+from bertlab.sources.blocks import read_blocks
 from bertlab.sources.layouts import part_unspaced_words, recognise_layout
+from bertlab.sources.registry import SourceError
 from bertlab.sources.sentences import OTHER, OTHER_MARKS
 from bertlab.vocabulary import learn_slowly, learn_vocabulary, list_first_tokens
 from bertlab.wordpiece import SPECIAL_TOKENS, WordPiece
@@ -66,6 +68,7 @@ READ = {
                                       "our train waits .|the baker runs ."]),
     "paragraph_a_line": ("marks", ["One came.|Two left.|Three stayed.|Four slept.|Five woke.|Six ran away.",
                                    "Seven.|Eight.|Nine."]),
+    "pictures": ("marks", ["I love it. 😀|My aunt too! 🎉🎉|Yes.", "Was it (no). 👩\u200d🚀|Then he left."]),
     "spanish": ("marks", ["Hola.|¿Qué tal?|¡Bien!|«Ya.»|Fin.", "Él no viene.|Ella sí."]),
     "thai": ("marks", ["วันนี้อากาศดี เราไปเดินเล่น", "เขาไม่มา เธอเสียใจ"]),
     "tibetan": ("marks", ["བཀྲ་ཤིས།|བདེ་ལེགས།", "ཡིན༎"]),
@@ -171,6 +174,33 @@ def test_what_a_folder_holds_beside_text_is_counted_or_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe.txt")
     with pytest.raises(OSError, match=r"pipe\.txt is a pipe: give a regular file"):
         sources.documents(tmp_path)
+
+
+def test_the_case_of_an_ending_does_not_matter(tmp_path):
+    (tmp_path / "a.TXT").write_text("One. Two.\n\nThree.")
+    (tmp_path / "b.Txt").write_text("Four. Five.")
+    assert len(sources.documents(tmp_path)) == 2
+    (tmp_path / "c.JSONL").write_text('{"text": "Six."}')
+    assert [block.form for block in read_blocks(str(tmp_path))] == ["rows", "files"]
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [("a.csv", "blank line after each document"), ("a.TSV", "blank line"), ("a.json", "as .jsonl to `prepare`"),
+     ("a.jsonl", "give it to `prepare`"), ("a.parquet", "`prepare`"), ("a.txt.gz", "`prepare`")],
+)  # fmt: skip
+def test_rows_are_no_running_text(tmp_path, capsys, name, advice):
+    """Their signs and names of columns would be learned as if they were prose."""
+    file = tmp_path / name
+    file.write_text("text,label\nOne. Two.,x\n\nThree. Four.,y\n\nFive. Six.,y\n\nSeven. Eight.,x\n\nNine.,y\n")
+    assert main(["pretrain", "--text", str(file), "--out", str(tmp_path / "run"), "--steps", "2"]) == 2
+    error = capsys.readouterr().err
+    assert f"{file} holds rows or is packed" in error
+    assert advice in error
+    assert not (tmp_path / "run").exists()
+    if name in ("a.csv", "a.TSV", "a.json"):
+        with pytest.raises(SourceError, match="holds rows, which would be read as running text: write them as .jsonl"):
+            list(read_blocks(str(file)))
 
 
 def test_a_folder_that_cannot_be_read_is_an_error(tmp_path, monkeypatch):

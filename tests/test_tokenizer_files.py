@@ -434,3 +434,10 @@ def test_a_vocabulary_in_any_order(tmp_path):
     random.Random(0).shuffle(items)
     content["model"]["vocab"] = dict(items)
     assert WordPiece.load(write_folder(tmp_path, {}, tokenizer=content)).vocab == VOCAB
+
+
+def test_blanks_behind_a_token_are_none_of_it(tmp_path):
+    """An editor leaves them, and Rust's reader of a vocab.txt trims them."""
+    folder = write_folder(tmp_path, {}, [token + " \t" * (i % 3) for i, token in enumerate(VOCAB)])
+    assert WordPiece.load(folder).vocab == list(VOCAB)
+    compare(folder)

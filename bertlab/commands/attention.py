@@ -22,11 +22,13 @@ def add_attention_options(parser: argparse.ArgumentParser) -> None:
 def run_attention(options: argparse.Namespace) -> None:
     from .. import views, weights
     from ..arguments import check_number
+    from ..tasks.inputs import refuse_file
     from ..wordpiece import WordPiece
 
     for name in ("layer", "head"):
         check_number(getattr(options, name), f"--{name}", least=0)
     check_output_path(options.out, "--out")
+    refuse_file(options.text)
     with doing("loading", options.model):
         folder = weights.find_model_folder(options.model)
         model, tokenizer = weights.load(folder), WordPiece.load(folder)

@@ -43,6 +43,7 @@ def run_embed(options: argparse.Namespace) -> None:
     if options.out.suffix.lower() != ".npy":
         raise ValueError(f"--out {options.out}: vectors are written to a .npy file")
     check_output_path(options.out, "--out")
+    options.given = tasks.list_given(options.given, options.text)
     file = tasks.find_input_file(options.given, options.text)
     if options.skip_bad_rows and options.given and file is None:
         raise ValueError("--skip-bad-rows is for the rows of a file or of standard input")

@@ -62,6 +62,7 @@ def run_predict(options: argparse.Namespace) -> None:
     def say(text: str) -> None:
         print(text, file=sys.stderr)
 
+    options.given = tasks.list_given(options.given, options.text)
     file = tasks.find_input_file(options.given, options.text)
     if options.text and not options.given:
         raise ValueError("--text is for a text after it: there is none")

@@ -17,7 +17,7 @@ from typing import IO, Any, NamedTuple
 
 from ..files import check_regular_file, decode_text, unify_line_ends
 from .layouts import recognise_layout
-from .prose import PROSE, documents, find_user_path, list_files, split_document, split_paragraphs
+from .prose import PROSE, TABLES, documents, find_user_path, list_files, split_document, split_paragraphs
 from .registry import SourceError
 from .sentences import has_capitals
 
@@ -109,8 +109,10 @@ def list_source_files(source: str) -> list[Path]:
 
 
 def get_form(file: Path) -> str:
-    """One of FORMS, by the file's name; a file of another name is read as text."""
-    name = file.stem if file.suffix in PACKED else file.name
+    """One of FORMS, by the file's name; a file of another name is read as text. Raises SourceError for a table."""
+    name = (file.stem if file.suffix.lower() in PACKED else file.name).lower()
+    if name.endswith(TABLES):
+        raise SourceError(f"{file} holds rows, which would be read as running text: write them as .jsonl or .parquet")
     return next((form for form in FORMS if name.endswith(form)), ".txt")
 
 
@@ -180,7 +182,7 @@ def open_unpacked(file: Path) -> IO[bytes]:
     import pyarrow
 
     check_regular_file(file)
-    return pyarrow.input_stream(str(file), compression=PACKED.get(file.suffix))
+    return pyarrow.input_stream(str(file), compression=PACKED.get(file.suffix.lower()))
 
 
 def read_bytes_of(stream: IO[bytes], file: Path) -> bytes:
@@ -233,12 +235,12 @@ def read_parquet_rows(file: Path, column: str) -> Iterator[Any]:
 
     check_regular_file(file)
     with tempfile.TemporaryFile() as unpacked:
-        if file.suffix in PACKED:
+        if file.suffix.lower() in PACKED:
             with open_unpacked(file) as stream:
                 while data := read_bytes_of(stream, file):
                     unpacked.write(data)
         try:
-            table = ParquetFile(unpacked if file.suffix in PACKED else str(file), pre_buffer=False)
+            table = ParquetFile(unpacked if file.suffix.lower() in PACKED else str(file), pre_buffer=False)
             name = choose_column(table.schema_arrow.names, column, str(file))
             for batch in table.iter_batches(1000, columns=[name]):
                 yield from batch.column(0).to_pylist()

@@ -17,6 +17,8 @@ from .poems import read_poems
 from .registry import SourceError, available
 from .sentences import has_capitals, split_sentences
 
+TABLES = (".csv", ".tsv", ".json", ".ndjson")  # whose signs would be taken for text
+PREPARED = (".jsonl", ".parquet", ".gz", ".zst", ".bz2")  # what `prepare` reads
 PROSE = ("sotu", "wiki", "kjv", "web", "tang")  # the sources that `documents` and `texts` accept by name
 
 # What the editors of the speeches added: notes in brackets, the label of the speaker, and calls from the audience.
@@ -36,6 +38,13 @@ def read_user_texts(path: Path) -> list[str]:
 def read_user_paragraphs(path: Path, sentences: str) -> tuple[list[list[str]], list[str], str]:
     """The documents of a path, each as its paragraphs; the layout of each document; and in words how it was read."""
     files, others = list_files(path, (".txt",)) if path.is_dir() else ([path], 0)
+    if not path.is_dir() and path.suffix.lower() in (*TABLES, *PREPARED):
+        advice = (
+            "give it to `prepare`, and its folder to pretrain --data"
+            if path.suffix.lower() in PREPARED
+            else ("give its texts as .txt, a blank line after each document, or as .jsonl to `prepare`")
+        )
+        raise SourceError(f"{path} holds rows or is packed; it would be read as running text: {advice}")
     if not files:
         raise SourceError(f"the folder {path} contains no .txt file")
     split_files = [paragraphs for file in files if (paragraphs := split_paragraphs(read_text(file)))]
@@ -70,8 +79,8 @@ def list_files(folder: Path, ends: tuple[str, ...]) -> tuple[list[Path], int]:
 
     texts, others = [], 0
     for place, _, names in os.walk(folder, onerror=fail):
-        texts += [Path(place, name) for name in names if name.endswith(ends)]
-        others += sum(not name.endswith(ends) for name in names if not name.startswith("."))
+        texts += [Path(place, name) for name in names if name.lower().endswith(ends)]
+        others += sum(not name.lower().endswith(ends) for name in names if not name.startswith("."))
     return sorted(texts), others
 
 

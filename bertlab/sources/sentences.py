@@ -47,7 +47,9 @@ OTHER_MARKS = (
 )
 OTHER = "".join(rf"\U{int(first, 16):08x}-\U{int(last or first, 16):08x}"
                 for first, _, last in (part.partition("-") for part in OTHER_MARKS.split()))  # fmt: skip
-CLOSING = r"""["'“”’»›)\]}」』】〉》〕）］｝]*+"""
+# Pictures, with what joins and colours them; after a sentence mark they belong to the sentence that it ends.
+PICTURES = r"[\U0001f000-\U0001faff\u2600-\u27bf\u200d\ufe0f]"
+CLOSING = rf"""["'“”’»›)\]}}」』】〉》〕）］｝]*+(?:[ ]?{PICTURES}++)*+"""
 OPENING = r"""["'“‘«‹„‚(\[{¿¡「『【〈《〔（［｛]*"""
 EAST_ASIAN = r"\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"  # kana and Chinese characters, which need no spaces
 

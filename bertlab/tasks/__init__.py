@@ -22,7 +22,7 @@ from .finetuning import (
     scale_learning_rates,
 )
 from .hub import read_hub_examples
-from .inputs import find_input_file, read_inputs
+from .inputs import find_input_file, list_given, read_inputs
 from .intervals import bootstrap_scores
 from .metrics import (
     answer_f1,

@@ -340,6 +340,10 @@ class TextTask(Task):
         return cls.parse_rows(rows, columns, parse, problems, skip_bad_rows, say)
 
     @classmethod
+    def note_doubts(cls, examples: Sequence, problems: BadRows) -> None:
+        """Note what examples hold that may not be meant so, though they can be used."""
+
+    @classmethod
     def parse_rows(
         cls, rows: Iterable, columns: dict[str, str], parse: Callable, problems: BadRows, skip: bool, say: Callable
     ) -> list:
@@ -350,6 +354,7 @@ class TextTask(Task):
             return cls.example(get_text_field(row, columns["text"]), pair, parse(row))
 
         examples = [example for _, example in parse_rows(rows, parse_row, problems)]
+        cls.note_doubts(examples, problems)
         problems.raise_or_report(len(examples), skip, say)
         return examples
 

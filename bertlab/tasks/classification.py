@@ -16,6 +16,8 @@ from .report import draw_label_report
 from .tables import BadRows, get_field, get_text_field, parse_label
 from .words import WORD
 
+MISSING = ("nan", "na", "<na>", "n/a", "#n/a", "none", "null")  # what programs write where there is no label
+
 
 class LabelledText(NamedTuple):
     """A text, or a pair of texts, and its label."""
@@ -92,6 +94,15 @@ class Classification(TextTask):
         """Accuracy, and F1 as the mean over the classes. A label that training did not have is never predicted."""
         return score_classes([e.label for e in examples], [p["label"] for p in predictions])
 
+    @classmethod
+    def note_doubts(cls, examples: Sequence[LabelledText], problems: BadRows) -> None:
+        """Note labels that programs write where there is none."""
+        counts = Counter(example.label for example in examples)
+        found = {label: count for label, count in counts.items() if label.lower() in MISSING}
+        for label, count in found.items():
+            advice = "if it means that there is none, leave these rows out"
+            problems.note(f"{problems.path}: the label of {count:,} rows is {label!r}: {advice}")
+
     def score_baselines(
         self, train: Sequence[LabelledText], test: Sequence[LabelledText]
     ) -> dict[str, dict[str, float]]:
@@ -138,7 +149,13 @@ def read_labelled_texts(
             path, columns, lambda row: parse_label(get_field(row, label)), skip_bad_rows, say
         )
     problems, examples = BadRows(path), []
-    for file in sorted(path.glob("*/*.txt")):
+    found = [file for file in sorted(path.glob("*/*")) if file.is_file() and not file.name.startswith(".")]
+    texts = [file for file in found if file.suffix.lower() == ".txt"]
+    deeper = sum(1 for file in path.glob("*/*/**/*.txt"))
+    for count, what in ((len(found) - len(texts), "are not .txt"), (deeper, "are in folders within those of labels")):
+        if count:
+            problems.note(f"{path}: {count:,} files are left out, which {what}")
+    for file in texts:
         try:
             content = get_text_field({"text": files.read_text(file)}, "text")
             examples.append(LabelledText(content, None, file.parent.name))

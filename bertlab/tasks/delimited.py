@@ -91,7 +91,8 @@ def read_records(text: str, tabs: bool, problems) -> Iterator[tuple[int, list[st
     """(line number, fields) of each record of a CSV, or with `tabs` of a TSV, that is not blank.
 
     A record may go over several lines; its number is that of the first. Faults go to `problems` (`BadRows`), and what
-    was guessed is noted there. A TSV is either quoted as Excel quotes or not at all: `judge_quoting` says which.
+    was guessed is noted there, and how many records hold several cells and nothing in them. A TSV is either quoted as
+    Excel quotes or not at all: `judge_quoting` says which.
 
     A CSV of Excel may begin with the line "sep=;".
     """
@@ -108,6 +109,7 @@ def read_records(text: str, tabs: bool, problems) -> Iterator[tuple[int, list[st
     quoting, sure = judge_quoting(text, line_end, swallowing) if delimiter == "\t" else (True, True)
     if not quoting:
         problems.note(f"{problems.path}: its quotation marks are read as characters: not all are around a whole field")
+    empty = []  # the lines of records without a character in their cells, as Excel writes below a table
     for record in scan_records(text, delimiter, line_end, quoting, line):
         parts = [record]
         if record.last > record.line and (lines := swallowing.split(record)):
@@ -123,8 +125,17 @@ def read_records(text: str, tabs: bool, problems) -> Iterator[tuple[int, list[st
             if part.opens >= 0:
                 line_of = record.line + text.count(line_end, record.start, part.opens)
                 problems.add(part.line, describe_open_quote(text, part.opens, line_of, 0, line_end))
-            elif any(field.strip() for field in part.fields):
+            elif any(field.strip() for field in part.fields) or is_empty_cell(text, part):
                 yield part.line, part.fields
+            elif len(part.fields) > 1:
+                empty.append(part.line)
+    if empty:
+        problems.note(f"{problems.path}: {len(empty):,} rows of empty cells are left out, the first in line {empty[0]}")
+
+
+def is_empty_cell(text: str, record: Record) -> bool:
+    """Whether a record is one cell that quotation marks show to be there, with nothing in it."""
+    return len(record.fields) == 1 and '"' in text[record.start : record.end]
 
 
 def describe_open_quote(text: str, opening: int, line: int, last: int, line_end: str) -> str:

@@ -7,6 +7,7 @@ taken for it; what means nothing is O. Either is said, with the line.
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from difflib import SequenceMatcher
 
 from .metrics import ENTITY_TAG, detect_scheme, to_iob2
 
@@ -57,6 +58,23 @@ def understand_tags(counts: Counter[str]) -> dict[str, str] | None:
     return odd if begins and "O" in meanings and all(meanings) else None
 
 
+def find_misspelt_types(counts: Counter[str]) -> dict[str, str]:
+    """The kinds of names that may be misspelt, with the kind that may be meant: one that differs in capitals and signs
+    alone and is less frequent, or one that is rare (a fiftieth as frequent) and written much like it."""
+    types = Counter()
+    for tag, count in counts.items():
+        if match := ENTITY_TAG.fullmatch(tag):
+            types[match[1]] += count
+    ordered, found = [entity_type for entity_type, _ in types.most_common()], {}
+    for rare in reversed(ordered):
+        for other in ordered[: ordered.index(rare)]:
+            same = re.sub(r"[\W_]", "", rare).lower() == re.sub(r"[\W_]", "", other).lower()
+            similar = 50 * types[rare] <= types[other] and SequenceMatcher(None, rare, other).ratio() > 0.6
+            if (same or similar) and rare not in found:
+                found[rare] = other
+    return found
+
+
 def describe_position(
     tag: str, sentences: Sequence[Sequence[str]], lines: Sequence[Sequence[int | str]], unit: str
 ) -> str:
@@ -90,6 +108,10 @@ def convert_tags(
     if len(meanings) > 10:
         say(f"{origin}: ... and {len(meanings) - 10} more such tags")
     regular = [[meanings.get(tag, tag) or "O" for tag in tags] for tags in sentences]
+    for rare, likely in find_misspelt_types(Counter(tag for tags in regular for tag in tags)).items():
+        tag = next(tag for tags in sentences for tag in tags if tag[2:] == rare)
+        at = describe_position(tag, sentences, lines, unit)
+        say(f"{origin}: the kind of name {rare!r} ({tag} in {at}) is kept apart; is it {likely!r}?")
     return [to_iob2(tags) for tags in regular], describe_scheme(regular)
 
 

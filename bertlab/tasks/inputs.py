@@ -18,7 +18,7 @@ OTHERS = (".xls", ".xlsx", ".ods", ".doc", ".docx", ".odt", ".rtf", ".pdf", ".ht
           ".zip", ".bz2", ".xz")  # fmt: skip
 WITH_TEXT = "with --text it is taken as a text"
 
-PREDICT_INPUTS = """texts; or one file; without any: standard input, one text a line.
+PREDICT_INPUTS = """texts; or one file; without any, or for -: standard input, one text a line.
 
 A line is a text. Where a model reads more, tabs separate it: the two texts of a pair, a question and its context, what
 was said and the replies to choose from; for a tagger, the words themselves. Another number of fields is an error. An
@@ -43,7 +43,7 @@ def find_input_file(texts: Sequence[str], as_text: bool = False) -> Path | None:
     for text in texts if len(texts) > 1 else ():
         if names_file(text) and (is_file(text) or has_ending(text)):
             raise ValueError(f"{text!r:.60} names a file: give one file alone, or --text to take all as texts")
-    if len(texts) != 1 or not names_file(texts[0]):
+    if len(texts) != 1 or not (names_file(texts[0]) or is_folder(texts[0])):
         return None
     path = Path(texts[0])
     if path.is_dir():
@@ -53,6 +53,11 @@ def find_input_file(texts: Sequence[str], as_text: bool = False) -> Path | None:
     if not path.is_file():
         raise OSError(f"{path} is not a regular file: give its text to standard input; {WITH_TEXT}")
     return path
+
+
+def list_given(words: Sequence[str], as_text: bool = False) -> list[str]:
+    """The words of the command line that are texts or a file: none for "-", which is standard input."""
+    return [] if list(words) == ["-"] and not as_text else list(words)
 
 
 def names_file(text: str) -> bool:
@@ -68,11 +73,25 @@ def has_ending(text: str) -> bool:
     return Path(text).suffix.lower() in (".txt", *TABLES, *COLUMNS, *OTHERS) and bool(Path(text).stem.strip("."))
 
 
+def refuse_file(text: str) -> None:
+    """Raise ValueError for a text that is the name of a file, where a text alone is read."""
+    if names_file(text) and (is_file(text) or has_ending(text)):
+        raise ValueError(f"{text!r:.60} is the name of a file: give the text itself")
+
+
 def is_file(text: str) -> bool:
     """Whether there is a regular file of this name."""
     try:
         return Path(text).is_file()
     except (OSError, ValueError):  # no name that a file could have
+        return False
+
+
+def is_folder(text: str) -> bool:
+    """Whether there is a folder of this name, which is longer than "." and ".."."""
+    try:
+        return len(text) > 2 and Path(text).is_dir()
+    except (OSError, ValueError):
         return False
 
 
@@ -104,6 +123,7 @@ def read_inputs(
         given = [split_fields(text) for text in texts]
         for one in given:
             task.parse_input(one)
+        report_empty_texts(given, say)
         return given, given
     problems = BadRows(file or "standard input")
     if file is None:
@@ -115,10 +135,15 @@ def read_inputs(
         else:
             found = parse_lines(task, files.read_text(file), problems)
     problems.raise_or_report(len(found), skip_bad_rows, say)
-    empty = sum(isinstance(given, str) and not given.strip() for given, _ in found)
-    if empty:
-        say(f"{empty:,} of {len(found):,} texts are empty: their predictions say nothing")
+    report_empty_texts([given for given, _ in found], say)
     return [given for given, _ in found], [shown for _, shown in found]
+
+
+def report_empty_texts(inputs: Sequence, say: Callable[[str], None]) -> None:
+    """Say how many of the inputs are empty texts."""
+    empty = sum(isinstance(given, str) and not given.strip() for given in inputs)
+    if empty:
+        say(f"{empty:,} of {len(inputs):,} texts are empty: their predictions say nothing")
 
 
 def read_standard_input(stream) -> str:

@@ -15,7 +15,7 @@ from .classification import make_tfidf_pipeline
 from .hub import choose_column, make_class_reader, number_rows
 from .metrics import score_multilabel
 from .report import draw_calibration_report
-from .tables import BadRows, parse_label
+from .tables import BadRows, parse_label, parse_list
 
 
 class MultiLabelText(NamedTuple):
@@ -153,9 +153,9 @@ def read_multilabel_texts(
 ) -> list[MultiLabelText]:
     """Texts with any number of labels from a CSV, TSV or JSON file.
 
-    The column `labels` holds a list in JSON, and labels separated by "|" in CSV and TSV; an empty one is a text
-    without a label. A file without that column may have a column of 0 and 1 for each label instead; columns that hold
-    anything else are then an error. Errors as for `read_labelled_texts`.
+    The column `labels` holds a list in JSON; in CSV and TSV labels separated by "|", or a list as JSON or Python write
+    it. An empty one is a text without a label. A file without that column may have a column of 0 and 1 for each label
+    instead; columns that hold anything else are then an error. Errors as for `read_labelled_texts`.
     """
 
     def parse_labels(row: dict) -> tuple[str, ...]:
@@ -168,6 +168,8 @@ def split_labels(value) -> tuple[str, ...]:
     """The labels in a cell: a list, or words separated by "|". Raises ValueError for a label that is empty."""
     if value is None or (isinstance(value, str) and not value.strip()):
         return ()
+    if isinstance(value, str) and value.strip().startswith("["):
+        value = parse_list(value, "labels")
     parts = value if isinstance(value, list) else value.split("|") if isinstance(value, str) else [value]
     return tuple(dict.fromkeys(map(parse_label, parts)))
 

@@ -1,9 +1,13 @@
 """Rows of CSV, TSV and JSON files, and everything that is wrong with them, reported at once."""
 
+import ast
 import contextlib
+import io
 import json
 import re
+import tokenize
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -127,11 +131,11 @@ def read_json_lines(text: str, problems: BadRows) -> Iterator[tuple[int, dict]]:
             problems.add(number, f"{line[:40]!r} is not a JSON object")
 
 
-def read_json_list(text: str, problems: BadRows) -> Iterator[tuple[int, dict]]:
-    """(line number, row) of each object in a JSON list; other values go to `problems`, and so does the place where the
-    text stops being JSON: nothing is read after it."""
+def read_json_list(text: str, problems: BadRows) -> Iterator[tuple[int | str, dict]]:
+    """(line number, row) of each object in a JSON list; in a text of one line "row 1", "row 2" ... Other values go to
+    `problems`, and so does the place where the text stops being JSON: nothing is read after it."""
     decoder, space = json.JSONDecoder(), re.compile(r"[ \t\r\n]*")
-    line, position = 1, 0
+    line, position, rows, one_line = 1, 0, 0, "\n" not in text.strip()
 
     def move(to: int) -> None:
         nonlocal line, position
@@ -144,10 +148,12 @@ def read_json_list(text: str, problems: BadRows) -> Iterator[tuple[int, dict]]:
     try:
         while not closed:
             row, end = decoder.raw_decode(text, position)
+            rows += 1
+            where = f"row {rows}" if one_line else line
             if isinstance(row, dict):
-                yield line, row
+                yield where, row
             else:
-                problems.add(line, f"{text[position:end][:40]!r} is not a JSON object")
+                problems.add(where, f"{text[position:end][:40]!r} is not a JSON object")
             move(end)
             closed = text[position : position + 1] == "]"
             if not closed:
@@ -182,7 +188,11 @@ def read_table(path: Path, problems: BadRows, columns: Sequence[str] | None = No
         raise ValueError(f"{path}: the name must end in {endings}")
     text = files.read_text(path, keep_line_ends=True)
     header: list[str] = []
+    again = []  # the lines in which the names of the columns come again, as in files that were joined
     for number, fields in read_records(text, kind == ".tsv", problems):
+        if len(header) > 1 and [field.strip() for field in fields] == header:
+            again.append(number)
+            continue
         if not header:
             header = [field.strip() for field in fields]
             if columns is None and problems.messages:
@@ -196,6 +206,9 @@ def read_table(path: Path, problems: BadRows, columns: Sequence[str] | None = No
             yield number, make_row(header, fields)
         else:
             problems.add(number, f"{len(fields)} columns instead of {len(header)} ({', '.join(header)})")
+    if again:
+        more = f" and {len(again) - 1:,} more" if len(again) > 1 else ""
+        problems.note(f"{path}: the names of the columns come again in line {again[0]}{more}: left out")
 
 
 def make_row(header: Sequence[str], fields: Sequence[str]) -> dict:
@@ -248,6 +261,24 @@ def parse_label(value) -> str:
     label = str(value).strip()
     check_characters(label, "label")
     return "0" if label in ("-0", "-0.0") else re.sub(r"^(-?(?:0|[1-9][0-9]*))\.0+$", r"\1", label)
+
+
+def parse_list(cell: str, name: str) -> list:
+    """A list in a cell of a table, as JSON or as Python write it. Raises ValueError for anything else, also for numpy's
+    texts without commas between them, which Python would join."""
+    try:
+        found = json.loads(cell)
+    except (ValueError, RecursionError):
+        try:
+            kinds = [token.type for token in tokenize.generate_tokens(io.StringIO(cell.strip()).readline)]
+            found = ast.literal_eval(cell.strip())
+        except (ValueError, SyntaxError, MemoryError, RecursionError, tokenize.TokenError):
+            found = None
+        else:
+            found = None if any(a == b == tokenize.STRING for a, b in pairwise(kinds)) else found
+    if not isinstance(found, list):
+        raise ValueError(f"{name} is {cell!r:.60}, which begins as a list and is none")
+    return found
 
 
 def split_input(given: str | Sequence[str], least: int, most: int, needed: str) -> list[str]:

@@ -1,5 +1,6 @@
 """A tag for each word: parts of speech, names. Examples from files in columns and of JSON lines."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,14 +13,16 @@ from ..batches import IGNORE
 from ..heads import Tagger
 from ..wordpiece import WordPiece
 from .base import Task, compute_class_weights, list_sorted_labels
-from .columns import BLANKS, read_column_file, split_columns
+from .column_layouts import BLANKS, find_width, split_columns
+from .columns import read_column_file
 from .entity_tags import convert_tags
 from .hub import choose_column, make_class_reader, number_rows
-from .metrics import are_entity_tags, score_entities, to_iob2
+from .metrics import ENTITY_TAG, are_entity_tags, score_entities, to_iob2
 from .perceptron import fit_perceptron
 from .report import draw_label_report
 from .rows import run_model
 from .tables import BadRows, get_text_field, parse_json, parse_label, parse_rows, parse_text, read_table, split_input
+from .tagged_tables import is_tagged_table, read_tagged_table
 from .words import split_words_and_punctuation
 
 MOST_BASELINE_TAGS, MOST_BASELINE_SENTENCES = 100, 20_000  # for the perceptron, which takes about a minute then
@@ -42,8 +45,10 @@ def read_tagged_sentences(
     word: str = "",
     tag: str = "",
     describe: bool = False,
+    may_lack_tags: bool = False,
 ) -> list[TaggedSentence]:
-    """Tagged sentences from columns (CoNLL, CoNLL-U, GermEval, MultiCoNER, WNUT) or JSON lines.
+    """Tagged sentences from columns (CoNLL, CoNLL-U, GermEval, MultiCoNER, WNUT), JSON lines, or a CSV whose first line
+    names words and tags (`tagged_tables.py`).
 
     Columns are separated by tabs or spaces: the word first, the tag last, a blank line after each sentence; -DOCSTART-
     is left out. Other layouts are recognised by what the file holds (`columns.py`). `word` and `tag` are numbers of
@@ -62,13 +67,20 @@ def read_tagged_sentences(
             raise ValueError(f"{path}: a file of JSON has no columns to name; its lists are called words and tags")
         rows = list(parse_rows(read_table(path, problems), parse_tagged_row, problems))
         sentences, lines, summary = [row for _, row in rows], [[line] * len(row.words) for line, row in rows], ""
+    elif is_tagged_table(path, named=bool(word or tag)) and not column:
+        found, summary = read_tagged_table(path, problems, word, tag)
+        describe = True
+        sentences, lines = [TaggedSentence(words, tags) for words, tags, _ in found], [line for _, _, line in found]
     else:
-        tokens, layout, left_out = read_column_file(path, problems, say, column, word, tag)
+        tokens, layout, left_out = read_column_file(path, problems, say, column, word, tag, may_lack_tags)
         sentences = [TaggedSentence([token.word for token in row], [token.tag for token in row]) for row in tokens]
         lines = [[token.line for token in row] for row in tokens]
         summary = layout.describe() + left_out
         describe |= not layout.usual or bool(left_out and layout.name != "CoNLL-U")
     problems.raise_or_report(len(sentences), skip_bad_rows, say)
+    if may_lack_tags and not any(tag for sentence in sentences for tag in sentence.tags):
+        say(f"{path}: {summary}")
+        return sentences
     tags, scheme = convert_tags([sentence.tags for sentence in sentences], lines, str(path), say)
     if describe:
         say(f"{path}: {summary}{'; ' if summary else ''}{scheme}")
@@ -224,19 +236,32 @@ class Tagging(Task):
     def read_annotated_file(self, path, columns, problems, skip_bad_rows, say) -> list[tuple] | None:
         """Words in columns (CoNLL, CoNLL-U). A .txt or .tsv file is one if its lines end with tags of the model."""
         kind = path.suffix.lower()
-        if kind in (".csv", ".jsonl", ".ndjson", ".json") or (kind in (".txt", ".tsv") and not self._has_tags(path)):
+        is_table = is_tagged_table(path, of_words=True)
+        if kind in (".jsonl", ".ndjson", ".json") or (
+            kind in (".txt", ".tsv", ".csv") and not is_table and (kind == ".csv" or not self._has_tags(path))
+        ):
             return None
-        if kind in (".txt", ".tsv"):
+        if not is_table and kind in (".txt", ".tsv"):
             problems.note(f"{path}: its lines end with tags, so each is read as a word in columns")
         columns = {name: value for name, value in columns.items() if name in self.columns}
-        sentences = read_tagged_sentences(path, skip_bad_rows=skip_bad_rows, say=say, **columns)
-        return [(sentence.words, sentence._asdict()) for sentence in sentences]
+        sentences = read_tagged_sentences(path, skip_bad_rows=skip_bad_rows, say=say, may_lack_tags=True, **columns)
+        return [(e.words, e._asdict() if any(e.tags) else {"words": e.words}) for e in sentences]
 
     def _has_tags(self, path: Path) -> bool:
-        """Whether each line of a file is blank, a comment, or several columns of which the last is a tag."""
+        """Whether nine of ten lines of a file that are not blank or comments have the same number of columns, of which
+        the last is a tag: one of the model, also in another scheme (S-LOC for B-LOC), or "_" everywhere."""
         lines = files.read_text(path).split("\n")
         rows = [split_columns(line, BLANKS) for line in lines if line.strip() and line[0] != "#"]
-        return bool(rows) and all(len(row) > 1 and row[-1] in {*self.labels, "O"} for row in rows)
+        width, most = find_width(rows)
+        last = Counter(row[-1] for row in rows if len(row) == width)
+        types = {match[1] for label in self.labels if (match := ENTITY_TAG.fullmatch(label))}
+        known = sum(
+            count
+            for tag, count in last.items()
+            if tag in self.labels or tag == "O" or ((match := ENTITY_TAG.fullmatch(tag)) and match[1] in types)
+        )
+        has_words = any(re.search(r"\w", tag) for tag in last)  # "." may be a tag, and ends the lines of texts too
+        return 10 * most >= 9 * len(rows) > 0 and (last.keys() == {"_"} or (has_words and 10 * known >= 9 * most))
 
     @classmethod
     def get_text(cls, example: TaggedSentence) -> str:
