@@ -22,7 +22,7 @@ ORIGIN, SEEDS, DOMAINS = "bertlab-mini", (0, 1, 2), ("sentiment", "pos")
 PRETRAIN = f"pretrain --from {ORIGIN} --no-pairs --steps 300 --batch-size 32"
 FINETUNE = "--limit 500 --length 64 --evaluations 0 --learning-rate 3e-4"
 EPOCHS = {"sentiment": 4, "pos": 10}
-SHARES = (0.1, 0.3)  # of the general text, where it is mixed in
+SHARE = 0.1  # of the general text, where it is mixed in
 
 
 def write_texts(folder: Path) -> None:
@@ -47,9 +47,9 @@ def list_commands(folder: Path) -> Iterator[tuple[str, str]]:
         for when, model in (("before", ORIGIN), ("after", folder / f"{domain}-{seed}")):
             task = f"finetune {domain} --model {model} {FINETUNE} --epochs {EPOCHS[domain]}"
             yield f"fine-{domain}-{when}-{seed}", f"{task} --seed {seed}"
-    for share, seed in product(SHARES, SEEDS):
-        mixed = f"--text {folder}/{DOMAINS[0]}.txt {general} --mix {share}"
-        yield f"mixed-{share}-{seed}", f"{PRETRAIN} {mixed} --seed {seed}"
+    for seed in SEEDS:
+        mixed = f"--text {folder}/{DOMAINS[0]}.txt {general} --mix {SHARE}"
+        yield f"mixed-{SHARE}-{seed}", f"{PRETRAIN} {mixed} --seed {seed}"
 
 
 def collect_results(folder: Path) -> dict[str, Any]:
@@ -75,11 +75,10 @@ def collect_results(folder: Path) -> dict[str, Any]:
                          for when in ("before", "after")},
             "baselines": runs.get(f"fine-{domain}-before-{SEEDS[0]}", {}).get("baselines"),
         }  # fmt: skip
-    for share in SHARES:
-        results[f"{DOMAINS[0]}, {share:.0%} general"] = {
-            "mlm_loss": {"after": get_losses(f"mixed-{share}", "model", "mlm_loss")},
-            "general_mlm_loss": {"after": get_losses(f"mixed-{share}", "general", "after", "mlm_loss")},
-        }
+    results[f"{DOMAINS[0]}, {SHARE:.0%} general"] = {
+        "mlm_loss": {"after": get_losses(f"mixed-{SHARE}", "model", "mlm_loss")},
+        "general_mlm_loss": {"after": get_losses(f"mixed-{SHARE}", "general", "after", "mlm_loss")},
+    }
     commands = [describe_command(folder, name, line) for name, line in list_commands(folder) if name.endswith("-0")]
     return {"origin": ORIGIN, "seeds": SEEDS, "commands": commands, **results}
 
