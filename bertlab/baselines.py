@@ -58,8 +58,13 @@ class Bigram:
         self.unigram = counts / counts.sum()
         inside = np.ones(len(text.ids), bool)
         inside[text.sentences[text.documents[:-1]]] = False  # the first word of a document has no previous word
-        pairs = text.ids[:-1].astype(np.int64) * vocab_size + text.ids[1:]
-        self.pairs, self.times = np.unique(pairs[inside[1:]], return_counts=True)
+        pairs = text.ids[:-1].astype(np.int64)
+        pairs *= vocab_size
+        pairs += text.ids[1:]
+        pairs = pairs[inside[1:]]
+        pairs.sort()  # as np.unique does, which takes twice the memory
+        starts = np.flatnonzero(np.r_[True, pairs[1:] != pairs[:-1]][: len(pairs)])
+        self.pairs, self.times = pairs[starts], np.diff(starts, append=len(pairs))
         before, after = self.pairs // vocab_size, self.pairs % vocab_size
         self.kinds = np.bincount(before, minlength=vocab_size)
         self.followed = np.bincount(before, self.times, minlength=vocab_size)

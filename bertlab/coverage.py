@@ -135,7 +135,8 @@ def list_coverage_warnings(coverage: dict) -> list[str]:
                      "--overflow keep puts all of them into rows")  # fmt: skip
     if coverage["unknown"] > MOST_UNKNOWN:
         found.append(f"{coverage['unknown']:.1%} of the wordpieces are [UNK], of which nothing is learned: learn a "
-                     f"larger vocabulary (--vocab-size){blame_long_words(coverage)}")  # fmt: skip
+                     "larger vocabulary (--vocab-size), or give more text where it came out smaller than that"
+                     f"{blame_long_words(coverage)}")  # fmt: skip
     elif coverage["long_words"]:
         found.append(f"{coverage['long_words']:,} words of more than {MAX_WORD_LENGTH} characters are [UNK]: "
                      "put spaces into them")  # fmt: skip

@@ -35,7 +35,7 @@ from .shards import join_parts, name_block
 from .sources.blocks import BLOCK, Block, list_source_files, read_blocks, split_block
 from .sources.layouts import LAYOUTS
 from .sources.prose import PROSE
-from .vocabulary import count_words, learn_from_counts
+from .vocabulary import count_words, describe_vocabulary, learn_from_counts
 from .wordpiece import WordPiece
 
 
@@ -232,7 +232,8 @@ def make_vocabulary(plan: PreparePlan, workers: int, say: Callable[[str], None])
         words.update(counts)
         size += characters
     tokenizer = learn_from_counts(words, plan.vocab_size, **rules)
-    say(f"a vocabulary of {len(tokenizer):,} wordpieces, learned from {size / 1e6:,.1f} million characters of the text")
+    said = describe_vocabulary(tokenizer, plan.vocab_size)
+    say(f"{said}, learned from {size / 1e6:,.1f} million characters of the text")
     return tokenizer
 
 

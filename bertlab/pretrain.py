@@ -54,7 +54,7 @@ from .run_folder import check_free_space, check_minutes, open_run_folder
 from .shard_batches import Shards, adopt_settings, open_shards
 from .stopping import make_deadline
 from .train import TrainConfig, estimate_steps, evaluate, train
-from .vocabulary import learn_vocabulary
+from .vocabulary import describe_vocabulary, learn_vocabulary
 from .wordpiece import WordPiece
 
 # Peak learning rates for Muon, halved where the width doubles. Those of tiny and mini were tuned on held-out text; the
@@ -288,7 +288,7 @@ def read_plan_text(
     if plan.whole_words and not plan.segmenter and batches.collate.chinese[text.ids].any():
         say("each Chinese character is masked as a word of its own: --segmenter jieba masks the words")
     held_out_batches = make_held_out_batches(held_out_text, tokenizer, plan, kinds[1])
-    say(f"a vocabulary of {len(tokenizer):,} wordpieces")
+    say(describe_vocabulary(tokenizer, 0 if checkpoint else plan.vocab_size))
     reach = {
         "training": report_coverage(training, text, batches.rows, tokenizer, say),
         "held_out": report_coverage(held_out, held_out_text, held_out_batches.rows, tokenizer, say, held_out=True),

@@ -205,3 +205,9 @@ def repeat_words(words: Counter) -> Iterator[str]:
     for word, count in words.items():
         for start in range(0, count, WORDS_AT_ONCE):
             yield " ".join([word] * min(count - start, WORDS_AT_ONCE))
+
+
+def describe_vocabulary(tokenizer: WordPiece, asked: int = 0) -> str:
+    """In words: how many wordpieces there are, and why fewer than were `asked` for."""
+    fewer = f" (not {asked:,}: no other occurs twice)" if len(tokenizer) < asked else ""
+    return f"a vocabulary of {len(tokenizer):,} wordpieces{fewer}"

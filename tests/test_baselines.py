@@ -1,6 +1,7 @@
 """Baselines of pre-training, by hand."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -96,3 +97,15 @@ def test_scores_count_only_labelled_positions():
     )
     batch = {"labels": torch.tensor([[1, -100], [1, -100]]), "next_sentence_label": torch.tensor([0, 0, -100])}
     assert score_pretraining(output, batch) == {"mlm_loss": (1.0, 2), "mlm_accuracy": (1, 2), "nsp_accuracy": (1, 2)}
+
+
+def test_the_table_of_bigrams_needs_little_memory():
+    """A shard has 16 million wordpieces; its table is made beside the model."""
+    N = 1 << 19
+    ids = np.random.default_rng(0).integers(0, 300, N).astype(np.uint16)
+    text = EncodedCorpus(ids, np.array([0, N]), np.array([0, 1]), np.array([0]))
+    tracemalloc.start()
+    Bigram(text, 300)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 25 * N

@@ -21,8 +21,8 @@ from bertlab.stopping import StopSignal, Terminated
 
 from .conftest import ROOT
 
-SIZES = ["--vocab-size", "60", "--length", "24", "--batch-size", "8", "--held-out", "0.3", "--steps", "12",
-         "--accumulate", "4"]  # fmt: skip
+TEXT = ["--vocab-size", "60", "--held-out", "0.3"]
+SIZES = ["--length", "24", "--batch-size", "8", "--steps", "12", "--accumulate", "4"]
 PATIENCE = 300  # seconds; a busy machine is slow to start processes
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and gloo as on Linux and macOS")
@@ -79,7 +79,7 @@ def runs(tmp_path_factory):
     words = [*"abcdefgh", "the", "cat", "dog", "sat"]
     texts = ["\n".join(" ".join(rng.choice(words, 7)) + "." for _ in range(5)) for _ in range(60)]
     (home / "text.txt").write_text("\n\n".join(texts))
-    begin = ["pretrain", "--text", str(home / "text.txt"), *SIZES]
+    begin = ["pretrain", "--text", str(home / "text.txt"), *TEXT, *SIZES]
     assert main([*begin, "--out", str(home / "one")]) == 0
     run(2, *begin, "--out", home / "two")
     return home, begin
@@ -90,6 +90,17 @@ def test_processes_equal_one_that_accumulates(runs):
     check_same(home / "two", home / "one")
     run(4, *begin, "--out", home / "four")
     check_same(home / "four", home / "one")
+
+
+def test_processes_share_shards(runs, tmp_path):
+    home, _ = runs
+    shards = str(tmp_path / "shards")
+    assert main(["prepare", "--text", str(home / "text.txt"), *TEXT, "--workers", "1", "--out", shards]) == 0
+    begin = ["pretrain", "--data", shards, *SIZES]
+    assert main([*begin, "--out", str(tmp_path / "one")]) == 0
+    run(2, *begin, "--out", tmp_path / "two")
+    check_same(tmp_path / "two", tmp_path / "one")
+    check_same(tmp_path / "one", home / "one", exactly=True)  # which has read the text
 
 
 def test_what_the_first_process_refuses_ends_all_and_is_said_once(runs):

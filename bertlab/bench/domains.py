@@ -19,9 +19,10 @@ from ..tasks.named import NAMED
 from .runs import describe_command, read_results, run_commands
 
 ORIGIN, SEEDS, DOMAINS = "bertlab-mini", (0, 1, 2), ("sentiment", "pos")
-PRETRAIN = f"pretrain --from {ORIGIN} --no-pairs --steps 60 --batch-size 32"
-FINETUNE = "--limit 500 --length 64 --epochs 3 --evaluations 0 --learning-rate 3e-4"
-SHARE = 0.2  # of the general text, where it is mixed in
+PRETRAIN = f"pretrain --from {ORIGIN} --no-pairs --steps 300 --batch-size 32"
+FINETUNE = "--limit 500 --length 64 --evaluations 0 --learning-rate 3e-4"
+EPOCHS = {"sentiment": 4, "pos": 10}
+SHARE = 0.1  # of the general text, where it is mixed in
 
 
 def write_texts(folder: Path) -> None:
@@ -44,9 +45,11 @@ def list_commands(folder: Path) -> Iterator[tuple[str, str]]:
     for domain, seed in product(DOMAINS, SEEDS):
         yield f"{domain}-{seed}", f"{PRETRAIN} --text {folder}/{domain}.txt {general} --seed {seed}"
         for when, model in (("before", ORIGIN), ("after", folder / f"{domain}-{seed}")):
-            yield f"fine-{domain}-{when}-{seed}", f"finetune {domain} --model {model} {FINETUNE} --seed {seed}"
+            task = f"finetune {domain} --model {model} {FINETUNE} --epochs {EPOCHS[domain]}"
+            yield f"fine-{domain}-{when}-{seed}", f"{task} --seed {seed}"
     for seed in SEEDS:
-        yield f"mixed-{seed}", f"{PRETRAIN} --text {folder}/{DOMAINS[0]}.txt {general} --mix {SHARE} --seed {seed}"
+        mixed = f"--text {folder}/{DOMAINS[0]}.txt {general} --mix {SHARE}"
+        yield f"mixed-{SHARE}-{seed}", f"{PRETRAIN} {mixed} --seed {seed}"
 
 
 def collect_results(folder: Path) -> dict[str, Any]:
@@ -73,8 +76,8 @@ def collect_results(folder: Path) -> dict[str, Any]:
             "baselines": runs.get(f"fine-{domain}-before-{SEEDS[0]}", {}).get("baselines"),
         }  # fmt: skip
     results[f"{DOMAINS[0]}, {SHARE:.0%} general"] = {
-        "mlm_loss": {"after": get_losses("mixed", "model", "mlm_loss")},
-        "general_mlm_loss": {"after": get_losses("mixed", "general", "after", "mlm_loss")},
+        "mlm_loss": {"after": get_losses(f"mixed-{SHARE}", "model", "mlm_loss")},
+        "general_mlm_loss": {"after": get_losses(f"mixed-{SHARE}", "general", "after", "mlm_loss")},
     }
     commands = [describe_command(folder, name, line) for name, line in list_commands(folder) if name.endswith("-0")]
     return {"origin": ORIGIN, "seeds": SEEDS, "commands": commands, **results}

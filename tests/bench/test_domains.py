@@ -35,7 +35,7 @@ def test_the_numbers_are_those_of_the_runs(tmp_path):
     assert found["sentiment"]["mlm_loss"] == {"bigram": [0.5] * 3, "before": [0.25] * 3, "after": [0, 3, 6]}
     assert found["sentiment"]["accuracy"] == {"before": [0.01, 0.04, 0.07], "after": [0.02, 0.05, 0.08]}
     assert found["pos"]["mlm_loss"]["after"] == [9, 12, 15]
-    assert found["sentiment, 20% general"]["general_mlm_loss"] == {"after": [9, 9.5, 10]}
+    assert found["sentiment, 10% general"]["general_mlm_loss"] == {"after": [9, 9.5, 10]}
     assert found["sentiment"]["baselines"] is None
     assert len(found["commands"]) == 7
     (tmp_path / "pos-1" / "results.json").unlink()
