@@ -84,6 +84,7 @@ _MODULES = [
     "tasks",
     "views",
     "grammar",
+    "variants",
     "explore",
     "exercises",
     "bench",
