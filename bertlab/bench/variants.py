@@ -104,9 +104,11 @@ VARIANTS = {
     "static": Variant("the same text 8 times, static masks", masks="static", times=8),
     "dynamic": Variant("the same text 8 times, new masks", times=8),
     **{f"size {name}": Variant(name, SIZE_RATES[name], size=size) for name, size in SIZES.items()},
-    "size 2x128, 4 budgets": Variant("2x128, 4 budgets", budget=4, rate_of="bert"),
+    "size 2x128, 4 budgets": Variant("2x128, 4 budgets", budget=4, rate_of="bert", seeds=(0,)),
     **{
-        f"size {name}, 4 budgets": Variant(f"{name}, 4 budgets", size=size, budget=4, rate_of=f"size {name}")
+        f"size {name}, 4 budgets": Variant(
+            f"{name}, 4 budgets", size=size, budget=4, rate_of=f"size {name}", seeds=(0,)
+        )
         for name, size in SIZES.items()
     },
 }

@@ -31,10 +31,10 @@ class Study:
     batch_size: int = 64  # rows of a step
     layers: int = 2
     width: int = 128
-    flops: float = 3e12  # of a run, forward, backward and optimizer
+    flops: float = 6e12  # of a run, forward, backward and optimizer
     precision: str = "bf16"
     exam_rows: int = 1500
-    pairs_each: int = 60  # minimal pairs of a phenomenon, before those with rare words are left out
+    pairs_each: int = 160  # minimal pairs of a phenomenon, before those with rare words are left out
     tagged: int = 1500  # sentences to learn parts of speech from
     tagged_test: int = 500
     tagging_steps: int = 150  # of 32 sentences
