@@ -85,6 +85,7 @@ _MODULES = [
     "tasks",
     "views",
     "grammar",
+    "variants",
     "explore",
     "exercises",
     "bench",

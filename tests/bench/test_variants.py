@@ -1,0 +1,136 @@
+"""The study of variants: its budget is counted as by `bertlab.budget`, a tiny study runs, goes on, and is collected."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from bertlab import grammar
+from bertlab.bench import variants, variants_inputs, variants_runs
+from bertlab.bench.variants import VARIANTS, choose_rate, get_file, list_judged, list_trials, run_study
+from bertlab.bench.variants_inputs import Study, is_whole, make_inputs
+from bertlab.bench.variants_runs import count_step_flops
+from bertlab.budget import count_training_flops
+from bertlab.tasks import NAMED, Split, TaggedSentence
+from bertlab.train import TrainConfig
+
+from .examples import write_random_text
+
+SENTENCES = [TaggedSentence(["the", "cat", "sat"], ["DT", "NN", "VB"]), TaggedSentence(["dog", "ran"], ["NN", "VB"])]
+PAIRS = [grammar.MinimalPair("The cat sat.", "The cat the.", "order"), grammar.MinimalPair("A dog.", "A ran.", "order")]
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch) -> Study:
+    tagging = NAMED["pos"]._replace(load=lambda: Split(SENTENCES, SENTENCES, SENTENCES))
+    monkeypatch.setattr(variants_inputs, "NAMED", {"pos": tagging})
+    monkeypatch.setattr(variants_inputs.grammar, "make_pairs", lambda each: PAIRS)
+    return Study(text=(write_random_text(tmp_path, 60),), vocab_size=60, length=12, batch_size=16, layers=2, width=32,
+                 flops=2e8, precision="no", exam_rows=20, tagged=2, tagged_test=2, tagging_steps=2)  # fmt: skip
+
+
+@pytest.fixture
+def inputs(tiny):
+    return make_inputs(tiny)
+
+
+def test_every_row_is_full_and_every_pair_is_whole(tiny, inputs):
+    assert {len(a) + 2 for a, _, _ in inputs.rows} == {12}
+    assert {len(a) + len(b) + 3 for a, b, _ in inputs.pairs} == {12}
+    assert inputs.minimal_pairs == PAIRS
+    assert set(inputs.baselines) == {"mlm", "grammar", "tagging", "minimal_pairs", "tokens"}
+    assert not is_whole(grammar.MinimalPair("The zebra sat.", "The cat sat.", "x"), inputs.tokenizer)
+
+
+def make_run(tiny, inputs, name: str, folder):
+    model = variants.make_model(tiny, inputs, VARIANTS[name], 0, folder)
+    config = TrainConfig(steps=1, optimizer="muon" if "muon" in name else "adamw", precision="no")
+    optimizer = variants.choose_optimizer(model, VARIANTS[name], config)
+    return model, optimizer, variants.make_batches(tiny, inputs, VARIANTS[name], 0, 1)
+
+
+def test_counted_operations_are_those_of_the_budget(tiny, inputs, tmp_path):
+    model, optimizer, batches = make_run(tiny, inputs, "bert", tmp_path)
+    counted = count_step_flops(model, optimizer, batches)
+    predicted = int((batches[0]["labels"] >= 0).sum()) / 16
+    layers, attention, mlm, _ = (16 * part for part in count_training_flops(model.config, 12, predicted))
+    assert counted == pytest.approx(layers + attention + mlm, rel=1e-6)
+    muon = count_step_flops(*make_run(tiny, inputs, "muon", tmp_path))
+    # Newton and Schulz, five rounds on 4 square and 2 long matrices a layer: x x', its square, and the product with x
+    square, long = 5 * (2 * 32**3 * 3), 5 * (2 * 32 * 32 * 128 * 2 + 2 * 32**3)
+    assert muon - counted == pytest.approx(2 * (4 * square + 2 * long))
+    same = count_step_flops(*make_run(tiny, inputs, "shared", tmp_path))
+    assert same == counted
+    assert count_step_flops(*make_run(tiny, inputs, "electra", tmp_path)) > 1.3 * counted
+
+
+@pytest.mark.parametrize("name", [name for name, variant in VARIANTS.items()
+                                  if variant.objective != "distilled" and not variant.size])  # fmt: skip
+def test_every_variant_learns(tiny, inputs, tmp_path, name):
+    model, optimizer, batches = make_run(tiny, inputs, name, tmp_path)
+    first = {key: tensor.clone() for key, tensor in model.state_dict().items()}
+    curve = variants_runs.run_steps(model, optimizer, batches, TrainConfig(steps=3, learning_rate=1e-3))
+    assert all(value > 0 for value in curve)
+    moved = {key for key, tensor in model.state_dict().items() if not tensor.equal(first[key])}
+    assert any("query.weight" in key for key in moved)
+    assert any("words.weight" in key for key in moved)
+
+
+def test_a_tiny_study(tiny, tmp_path, monkeypatch):
+    folder, file = tmp_path / "runs", tmp_path / "variants.json"
+    small = {
+        name: replace(VARIANTS[name], seeds=(0, 1)) for name in ("bert", "electra", "distilled", "distilled, free")
+    }
+    small["bert"] = replace(small["bert"], rates=(1e-3, 1e-2))
+    small["teacher"] = replace(VARIANTS["teacher"], size=(2, 64), budget=1)
+    small["longer"] = replace(VARIANTS["size 2x128, 4 budgets"], seeds=(0,), budget=2)
+    monkeypatch.setattr(variants, "VARIANTS", small)
+    found = run_study(folder, file, tiny, ["bert"])
+    assert list(found["variants"]) == ["bert"]
+    assert len(list(folder.glob("bert-*.json"))) == 4
+    found = run_study(folder, file, tiny, ["longer", "teacher", "distilled", "distilled, free", "electra"])
+    assert set(found["variants"]) == set(small)
+    one = found["variants"]["bert"]
+    assert len(one["mlm_loss"]) == len(one["grammar"]) == len(one["tagging"]) == 2
+    assert one["at_edge"]
+    assert one["steps"] * one["flops_per_step"] <= tiny.flops < (one["steps"] + 1) * one["flops_per_step"]
+    assert found["variants"]["longer"]["steps"] == pytest.approx(2 * one["steps"], abs=1)
+    assert found["variants"]["longer"]["learning_rate"] == one["learning_rate"]
+    assert found["variants"]["distilled, free"]["steps"] > found["variants"]["distilled"]["steps"]
+    electra = found["variants"]["electra"]
+    assert electra["own_loss"] != electra["mlm_loss"]
+    assert json.loads(file.read_text()) == json.loads(json.dumps(found))
+    monkeypatch.setattr(variants, "run_variant", None)  # nothing is trained again
+    again = run_study(folder, file, tiny, ["bert"])
+    assert again["variants"] == json.loads(json.dumps(found["variants"]))
+    with pytest.raises(ValueError, match="other settings"):
+        run_study(folder, file, Study())
+    with pytest.raises(ValueError, match="no variant best"):
+        run_study(folder, file, tiny, ["best"])
+
+
+def test_a_run_that_fails_is_the_worst_and_seed_9_is_not_judged(tmp_path):
+    for rate, loss in zip(VARIANTS["bert"].rates, (3.0, None, 2.0), strict=True):
+        file = get_file(tmp_path, "bert", rate, variants.CHOOSING)
+        file.write_text(json.dumps({"learning_rate": rate, "own_loss": loss}))
+    assert choose_rate(tmp_path, "bert") == VARIANTS["bert"].rates[2]
+    assert {seed for _, seed in list_judged(tmp_path, "bert")} == {0, 1, 2}
+    assert {seed for _, seed in list_trials("bert")} == {variants.CHOOSING}
+    assert list_trials("size 2x128, 4 budgets") == []
+
+
+def test_a_loss_of_nan_ends_a_run(tiny, inputs, tmp_path):
+    model, optimizer, batches = make_run(tiny, inputs, "bert", tmp_path)
+    torch.nn.init.constant_(model.mlm.bias, float("nan"))
+    assert variants_runs.run_steps(model, optimizer, batches, TrainConfig(steps=3)) == [None]
+
+
+def test_judged_tagger_starts_from_the_models_encoder(tiny, inputs, tmp_path, monkeypatch):
+    model = variants.make_model(tiny, inputs, VARIANTS["modern"], 0, tmp_path)
+    seen = []
+    monkeypatch.setattr(variants_runs, "run_steps", lambda tagger, *_: seen.append(tagger))
+    assert 0 <= variants_runs.fine_tune_tagger(model, inputs, tiny, 0) <= 1
+    assert seen[0].bert is not model.bert
+    for a, b in zip(seen[0].bert.parameters(), model.bert.parameters(), strict=True):
+        assert a.equal(b)
