@@ -65,10 +65,19 @@ def parse_rows(
             problems.add(line, str(error))
 
 
+def make_object(pairs: list[tuple[str, Any]]) -> dict:
+    """An object of JSON. Raises ValueError for a key that comes twice, of which only one value would be left."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r:.60} comes twice")
+    return found
+
+
 def parse_json(text: str):
     """A value in JSON. Raises ValueError."""
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=make_object)
     except RecursionError:
         raise ValueError("it is nested too deep") from None
 
@@ -134,7 +143,7 @@ def read_json_lines(text: str, problems: BadRows) -> Iterator[tuple[int, dict]]:
 def read_json_list(text: str, problems: BadRows) -> Iterator[tuple[int | str, dict]]:
     """(line number, row) of each object in a JSON list; in a text of one line "row 1", "row 2" ... Other values go to
     `problems`, and so does the place where the text stops being JSON: nothing is read after it."""
-    decoder, space = json.JSONDecoder(), re.compile(r"[ \t\r\n]*")
+    decoder, space = json.JSONDecoder(object_pairs_hook=make_object), re.compile(r"[ \t\r\n]*")
     line, position, rows, one_line = 1, 0, 0, "\n" not in text.strip()
 
     def move(to: int) -> None:
