@@ -146,6 +146,8 @@ def read_word_rows(
         for _, line, row in group:
             try:
                 found.append((get_text_field(row, words), get_text_field(row, tags), line))
+                if re.search(r"[\r\n]", found[-1][0]):
+                    raise ValueError(f"{words} goes over several lines: is a quotation mark not closed?")
             except ValueError as error:
                 problems.add(line, str(error))
                 bad = True
