@@ -2,12 +2,10 @@
 
 import ast
 import contextlib
-import io
 import json
 import re
-import tokenize
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,9 @@ from .. import files
 from ..progress import watch_items
 from ..suggestions import suggest_name
 from .delimited import read_records
+
+# Two texts of Python with no comma between them: 'a' 'b', or 'a''b'.
+JOINED = re.compile(r"""['"]\s+[rbuRBU]{0,2}['"]|[^\s,\[](?:''|"")[^\s,\]]""")
 
 
 class BadRowsError(ValueError):
@@ -278,13 +279,11 @@ def parse_list(cell: str, name: str) -> list:
     try:
         found = json.loads(cell)
     except (ValueError, RecursionError):
-        try:
-            kinds = [token.type for token in tokenize.generate_tokens(io.StringIO(cell.strip()).readline)]
-            found = ast.literal_eval(cell.strip())
-        except (ValueError, SyntaxError, MemoryError, RecursionError, tokenize.TokenError):
-            found = None
-        else:
-            found = None if any(a == b == tokenize.STRING for a, b in pairwise(kinds)) else found
+        found = None
+        if not JOINED.search(cell):
+            with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of "\\d" and the like
+                found = ast.literal_eval(cell.strip())
     if not isinstance(found, list):
         raise ValueError(f"{name} is {cell!r:.60}, which begins as a list and is none")
     return found
