@@ -100,7 +100,11 @@ def prepare(
             write_json(blocks / "state.json", state)
         if not (folder / "tokenizer").exists():
             shutil.rmtree(blocks / "tokenizer", ignore_errors=True)  # of a call that was killed
-            make_vocabulary(plan, workers, say).save(blocks / "tokenizer")
+            try:
+                make_vocabulary(plan, workers, say).save(blocks / "tokenizer")
+            except Exception:  # nothing is lost yet, and the folder is free for another text or plan
+                (blocks / "state.json").unlink(missing_ok=True)
+                raise
             move_into_place(blocks / "tokenizer", folder / "tokenizer")
         state["blocks"] = encode_blocks(plan, folder, part, workers)
         write_json(blocks / "state.json", state)

@@ -604,3 +604,13 @@ def test_memory_does_not_grow_with_the_text(tmp_path):
     small, large = measure_peak(tmp_path, 2), measure_peak(tmp_path, 16)
     assert large < 200
     assert large < small + 25, f"{small:.0f} MB, then {large:.0f} MB for eight times as much text"
+
+
+def test_a_refused_text_leaves_its_folder_free(tmp_path, capsys):
+    rows, out = tmp_path / "rows.jsonl", tmp_path / "shards"
+    rows.write_text('{"text": 7}\n')
+    command = ["prepare", "--text", str(rows), "--vocab-size", "60", "--workers", "1", "--out", str(out)]
+    assert main(command) == 2
+    assert "7 is no text" in capsys.readouterr().err
+    rows.write_text("".join(json.dumps({"text": f"The cat {i} sat. A dog {i} ran."}) + "\n" for i in range(60)))
+    assert main(command) == 0

@@ -253,6 +253,8 @@ def stream_hub_rows(source: str, column: str) -> Iterator[Any]:
     arrive."""
     import datasets
 
+    if not re.match(r"hub:\s*[^\s:@]", source):
+        raise ValueError(f"{source!r}: the data set has no name: write hub:NAME")
     name, _, split = source.removeprefix("hub:").partition("@")
     name, _, config = name.partition(":")
     try:

@@ -143,7 +143,7 @@ def recognise_layout(blocks: Sequence[Sequence[Line]], is_conllu: bool) -> Layou
     has_names = [may_be_names(column) and set(column) != {"O"} for column in columns]
     tags = [i for i in range(1 + numbered, width) if hold_names(columns[i]) and not are_chunks(columns[i])]
     # Behind the tags of names may be tags within them, or what is none: who annotated, a number, an offset.
-    first = tags and (not may_be_names(columns[-1]) or len(set(columns[-1])) == 1)
+    first = tags and (not hold_names_or_o(columns[-1]) or len(set(columns[-1])) == 1)
     if numbered:
         nested = width == 4 and may_be_names(columns[2] + columns[3]) and not are_chunks(columns[2])
         name, tag = ("GermEval 2014", 2) if nested else (f"{width} numbered", tags[0] if first else -1)

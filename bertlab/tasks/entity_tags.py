@@ -65,13 +65,15 @@ def find_misspelt_types(counts: Counter[str]) -> dict[str, str]:
     for tag, count in counts.items():
         if match := ENTITY_TAG.fullmatch(tag):
             types[match[1]] += count
-    ordered, found = [entity_type for entity_type, _ in types.most_common()], {}
-    for rare in reversed(ordered):
-        for other in ordered[: ordered.index(rare)]:
-            same = re.sub(r"[\W_]", "", rare).lower() == re.sub(r"[\W_]", "", other).lower()
-            similar = 50 * types[rare] <= types[other] and SequenceMatcher(None, rare, other).ratio() > 0.6
-            if (same or similar) and rare not in found:
-                found[rare] = other
+    plain = {entity_type: re.sub(r"[\W_]", "", entity_type).lower() for entity_type in types}
+    frequent = [entity_type for entity_type, _ in types.most_common(30)]
+    found, first = {}, {}  # first: the most frequent type that differs in capitals and signs alone
+    for rare, count in types.most_common():
+        similar = (other for other in frequent if 50 * count <= types[other] and len(types) < 200)
+        if plain[rare] and first.setdefault(plain[rare], rare) != rare:
+            found[rare] = first[plain[rare]]
+        elif other := next((other for other in similar if SequenceMatcher(None, rare, other).ratio() > 0.6), ""):
+            found[rare] = other
     return found
 
 

@@ -32,8 +32,12 @@ def read_hub_examples(
 
 
 def load_hub_dataset(name: str, split: str, config: str | None = None):
-    """A split of a data set of the hub, or of a folder that `datasets` can load. Raises OSError."""
+    """A split of a data set of the hub, or of a folder that `datasets` can load. Raises OSError, ValueError without a
+    name."""
     import datasets
+
+    if not name.strip():
+        raise ValueError("the data set has no name: write hub:NAME, such as hub:stanfordnlp/sst2")
 
     try:
         return datasets.load_dataset(name, config, split=split)

@@ -26,8 +26,9 @@ empty line is an empty text, which classifiers and writers answer; a text that i
 cut, or read in parts, which is said.
 
 A file is a .txt of lines, or one that finetune reads for the task: .csv, .tsv, .json and .jsonl with named columns
-(text, text_pair; question, context; source; source and a list replies; a list words), SQuAD's JSON, CoNLL's columns. A
-.tsv whose first line names no such column is read as lines. What looks like the name of a file and is none is an error.
+(text, text_pair; question, context; source; source and a list replies; a list words), SQuAD's JSON, CoNLL's columns
+(with tags or without). A .tsv whose first line names no such column is read as lines. What looks like the name of a
+file and is none is an error.
 """
 
 

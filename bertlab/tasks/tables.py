@@ -2,12 +2,10 @@
 
 import ast
 import contextlib
-import io
 import json
 import re
-import tokenize
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,9 @@ from .. import files
 from ..progress import watch_items
 from ..suggestions import suggest_name
 from .delimited import read_records
+
+# Two texts of Python with no comma between them: 'a' 'b', or 'a''b'.
+JOINED = re.compile(r"""['"]\s+[rbuRBU]{0,2}['"]|[^\s,\[](?:''|"")[^\s,\]]""")
 
 
 class BadRowsError(ValueError):
@@ -65,10 +66,19 @@ def parse_rows(
             problems.add(line, str(error))
 
 
+def make_object(pairs: list[tuple[str, Any]]) -> dict:
+    """An object of JSON. Raises ValueError for a key that comes twice, of which only one value would be left."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r:.60} comes twice")
+    return found
+
+
 def parse_json(text: str):
     """A value in JSON. Raises ValueError."""
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=make_object)
     except RecursionError:
         raise ValueError("it is nested too deep") from None
 
@@ -134,7 +144,7 @@ def read_json_lines(text: str, problems: BadRows) -> Iterator[tuple[int, dict]]:
 def read_json_list(text: str, problems: BadRows) -> Iterator[tuple[int | str, dict]]:
     """(line number, row) of each object in a JSON list; in a text of one line "row 1", "row 2" ... Other values go to
     `problems`, and so does the place where the text stops being JSON: nothing is read after it."""
-    decoder, space = json.JSONDecoder(), re.compile(r"[ \t\r\n]*")
+    decoder, space = json.JSONDecoder(object_pairs_hook=make_object), re.compile(r"[ \t\r\n]*")
     line, position, rows, one_line = 1, 0, 0, "\n" not in text.strip()
 
     def move(to: int) -> None:
@@ -269,13 +279,11 @@ def parse_list(cell: str, name: str) -> list:
     try:
         found = json.loads(cell)
     except (ValueError, RecursionError):
-        try:
-            kinds = [token.type for token in tokenize.generate_tokens(io.StringIO(cell.strip()).readline)]
-            found = ast.literal_eval(cell.strip())
-        except (ValueError, SyntaxError, MemoryError, RecursionError, tokenize.TokenError):
-            found = None
-        else:
-            found = None if any(a == b == tokenize.STRING for a, b in pairwise(kinds)) else found
+        found = None
+        if not JOINED.search(cell):
+            with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of "\\d" and the like
+                found = ast.literal_eval(cell.strip())
     if not isinstance(found, list):
         raise ValueError(f"{name} is {cell!r:.60}, which begins as a list and is none")
     return found

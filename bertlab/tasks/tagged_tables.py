@@ -77,7 +77,10 @@ def read_tagged_table(
     """((words, tags, their lines) of each sentence, how the table was understood). A sentence with a bad row goes to
     `problems`. Raises ValueError for columns that are not there."""
     rows = list(read_table(path, problems))
-    columns = find_columns(read_header(path), word, tag)
+    try:
+        columns = find_columns(read_header(path), word, tag)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     if columns is None:
         raise ValueError(f"{path}: its first line names no columns of words and tags (word, tag): --columns names them")
     words, tags, sentence = columns
@@ -146,6 +149,8 @@ def read_word_rows(
         for _, line, row in group:
             try:
                 found.append((get_text_field(row, words), get_text_field(row, tags), line))
+                if re.search(r"[\r\n]", found[-1][0]):
+                    raise ValueError(f"{words} goes over several lines: is a quotation mark not closed?")
             except ValueError as error:
                 problems.add(line, str(error))
                 bad = True

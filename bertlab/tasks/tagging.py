@@ -51,10 +51,10 @@ def read_tagged_sentences(
     names words and tags (`tagged_tables.py`).
 
     Columns are separated by tabs or spaces: the word first, the tag last, a blank line after each sentence; -DOCSTART-
-    is left out. Other layouts are recognised by what the file holds (`columns.py`). `word` and `tag` are numbers of
-    columns, from 1, for those that are not. Of CoNLL-U the `column` is "upos" (the default) or "xpos"; lines of several
-    words and empty nodes are left out. A line of JSON holds lists `words` (or `tokens`) and `tags` (or `ner_tags`,
-    `labels` ...).
+    is left out. Other layouts are recognised by what the file holds (`column_layouts.py`). `word` and `tag` are numbers
+    of columns, from 1, for those that are not; in a CSV they may be names. Of CoNLL-U the `column` is "upos" (the
+    default) or "xpos"; lines of several words and empty nodes are left out. A line of JSON holds lists `words` (or
+    `tokens`) and `tags` (or `ner_tags`, `labels` ...).
 
     Tags of names may be IOB1, IOB2, BIOES, BILOU or BMES; they become IOB2. A tag among them that is none is read as
     what it surely means, or as O (`entity_tags.py`); `say` names it. `say` also tells of a layout that is not the usual

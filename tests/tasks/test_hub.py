@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from bertlab.__main__ import main
 from bertlab.heads import Pretraining
 from bertlab.model import BertConfig
 from bertlab.weights import save
@@ -74,6 +75,7 @@ def python(hub: Hub, cache, *command: str, succeeds: bool = True) -> str:
 def test_every_kind_of_data_set_is_read_from_a_hub(hub, tmp_path):
     code = """
 import json
+from bertlab.__main__ import main
 from bertlab.tasks import TASKS, read_hub_examples
 asked = [("classify", "we/films", "test", None, {}), ("classify", "we/pairs", "train", "two", {}),
          ("read", "we/squad", "train", None, {}), ("tag", "we/names", "train", None, {}),
@@ -125,3 +127,13 @@ def test_what_the_hub_does_not_hold_is_told(hub, tmp_path):
                   "--out", str(tmp_path / "run"), succeeds=False)  # fmt: skip
     assert "no row of 'we/films' (split 'validation') has a label" in said
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["hub:", "hub: ", "hub::config@split"])
+def test_a_data_set_without_a_name_is_refused(name, tmp_path, capsys):
+    for command in (
+        ["finetune", "classify", "--train", name, "--out", str(tmp_path / "run")],
+        ["prepare", "--text", name, "--out", str(tmp_path / "shards")],
+    ):
+        assert main(command) == 2
+        assert "the data set has no name: write hub:NAME" in capsys.readouterr().err
