@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from bertlab.__main__ import make_parser
-from bertlab.bench.domains import SEEDS, collect_results, list_commands
+from bertlab.bench.domains import SEEDS, SHARE, collect_results, list_commands
 from bertlab.commands.finetune import read_plan_options
 from bertlab.pretrain import PretrainPlan
 from bertlab.tasks import FinetunePlan
@@ -45,11 +45,20 @@ def test_the_numbers_are_those_of_the_runs(tmp_path):
 
 
 def test_readme_says_what_was_recorded(root):
-    found = json.loads((root / "data" / "continued.json").read_text(encoding="utf-8"))["sentiment"]
-    cells = [f"{np.mean(found[name][when]):.2f}" for name in ("mlm_loss", "general_mlm_loss")
-             for when in ("before", "after")]  # fmt: skip
-    cells += [f"{100 * np.mean(found['accuracy'][when]):.1f}%" for when in ("before", "after")]
-    readme = (root / "README.md").read_text(encoding="utf-8")
-    assert f"| film snippets | {' | '.join(cells)} |" in readme
-    best = found["baselines"]["TF-IDF + logistic regression"]["accuracy"]
-    assert f"{100 * best:.1f}% from the same 500 labels" in " ".join(readme.split())
+    found = json.loads((root / "data" / "continued.json").read_text(encoding="utf-8"))
+    readme = " ".join((root / "README.md").read_text(encoding="utf-8").split())
+    films, mixed = found["sentiment"], found[f"sentiment, {SHARE:.0%} general"]
+
+    def write_losses(before, after):
+        return [f"{np.mean(run[name][when]):.2f}" for name in ("mlm_loss", "general_mlm_loss")
+                for when, run in (("before", before), ("after", after))]  # fmt: skip
+
+    for domain, title in (("sentiment", "film snippets"), ("pos", "lines of the OANC")):
+        accuracy = [f"{100 * np.mean(found[domain]['accuracy'][when]):.1f}%" for when in ("before", "after")]
+        task = {"sentiment": "sentiment", "pos": "parts of speech"}[domain]
+        cells = [title, *write_losses(found[domain], found[domain]), task, *accuracy]
+        assert f"| {' | '.join(cells)} |" in readme
+    if mixed["mlm_loss"]["after"]:
+        assert f"| film snippets, `--mix {SHARE}` | {' | '.join(write_losses(films, mixed))} |" in readme
+    for domain, baseline in (("sentiment", "TF-IDF + logistic regression"), ("pos", "structured perceptron")):
+        assert f"{100 * found[domain]['baselines'][baseline]['accuracy']:.1f}%" in readme
