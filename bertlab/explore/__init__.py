@@ -19,4 +19,4 @@ from .sentence_box import find_nearest_words, normalize_vectors, sentence_box
 from .switch_heads import QUESTION, SENTENCES, embed_texts, heads_off, switch_heads
 from .tag_box import tag_box, tag_pieces, tags_html
 from .training_maps import training_maps
-from .word_neighbours import word_neighbours_box
+from .word_neighbours import UsageIndex, word_neighbours_box
