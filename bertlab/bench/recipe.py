@@ -15,6 +15,7 @@ import torch
 
 from ..files import write_json
 from ..pretrain import PEAK_LEARNING_RATES
+from ..records import read_record_lines
 from .machine import describe_machine
 from .precisions import read_losses
 from .runs import describe_command, read_results, run_commands
@@ -89,8 +90,15 @@ def collect_results(folder: Path) -> dict[str, Any]:
             "learning_rate": choose_rate(folder, change),
             **scores,
             "training_loss": [[round(loss, 3) for loss in read_losses(folder / name)] for name, _ in judged],
+            "curves": [read_curve(folder / name) for name, _ in judged],
         }  # fmt: skip
     return {"steps": STEPS, "seeds": SEEDS, "chosen_by_seed": CHOOSING, "changes": results}
+
+
+def read_curve(run: Path) -> list[tuple[int, float]]:
+    """(step, held-out loss of the masked words) wherever the run was evaluated on a part of the held-out rows."""
+    rows = read_record_lines(run / "log.jsonl")
+    return [(row["step"], round(row["mlm_loss"], 3)) for row in rows if "mlm_loss" in row]
 
 
 def main(arguments: list[str]) -> None:

@@ -25,7 +25,7 @@ def write_run(folder, loss):
     folder.mkdir()
     scores = {"mlm_loss": loss, "mlm_accuracy": 0.3, "nsp_accuracy": 0.6}
     (folder / "results.json").write_text(json.dumps({"model": scores}))
-    (folder / "log.jsonl").write_text(json.dumps({"loss": loss}) + "\n")
+    (folder / "log.jsonl").write_text(json.dumps({"step": 9, "loss": loss, "mlm_loss": 1.0}) + "\n")
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -48,6 +48,7 @@ def test_the_best_rate_of_another_seed_is_judged(tmp_path):
     assert found["mlm_loss"] == [2.0, 3.0, 4.0]  # without the 2.5 of the seed that chose
     assert list(found["tried"].values()) == [3.0, 2.5, 2.7]
     assert found["training_loss"] == [[2.0], [3.0], [4.0]]
+    assert found["curves"] == [[(9, 1.0)]] * 3
     assert "--dropout 0.1 --out FOLDER/dropout-" in found["command"]
 
 

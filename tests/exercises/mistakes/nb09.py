@@ -1,9 +1,35 @@
 """Common mistakes in the exercises of notebook 09: (exercise, a learner's code, a part of the hint)."""
 
+LOOP = """
+import torch
+def train_steps(model, batches, optimizer, rate, steps):
+    losses = []
+    for step in steps:
+        for group in optimizer.param_groups:
+            group["lr"] = rate(step)
+        loss = model(**batches[step]).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+    return losses
+"""
+SCORE = """
+def pseudo_log_likelihood(ids, continues, mask_id, log_probabilities):
+    score = 0.0
+    for place in range(1, len(ids) - 1):
+        masked = list(ids)
+        masked[place] = mask_id
+        later = place + 1
+        while continues[later]:
+            masked[later] = mask_id
+            later += 1
+        score += log_probabilities([masked])[0, place, ids[place]].item()
+    return score
+"""
+
 MISTAKES = [
-    ("perplexity", "def perplexity(loss):\n    return 2**loss", "power of 2"),
-    ("perplexity", "import math\ndef perplexity(loss):\n    return math.exp(-loss)", "This is the probability"),
-    ("perplexity", "def perplexity(loss):\n    return loss", "its perplexity is 1"),
     (
         "unigram_loss",
         """
@@ -63,28 +89,45 @@ def rate(step, steps, peak, warmup):
         "def rate(step, steps, peak, warmup):\n    return peak * min(1, (step + 1) / warmup)",
         "the rate must fall",
     ),
+    ("train_steps", LOOP.replace("optimizer.zero_grad()", "pass"), "The gradients add up"),
+    ("train_steps", LOOP.replace("batches[step]", "batches[0]"), "You read batch 0 in every step"),
+    ("train_steps", LOOP.replace("in steps", "in range(len(steps))"), "the run goes on at step 4"),
+    ("train_steps", LOOP.replace("loss.item()", "loss"), "Return plain numbers"),
+    ("train_steps", LOOP.replace('group["lr"] = rate(step)', "pass"), "The rate is not set"),
+    ("train_steps", LOOP.replace("param_groups:", "param_groups[:1]:"), "Only the first group"),
     (
-        "batch_numbers",
-        """
-def batch_numbers(step, accumulate, processes, process):
-    return [step * accumulate + i for i in range(accumulate)]
-""",
-        "Both processes read the same batch",
+        "train_steps",
+        LOOP.replace("torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)", "pass"),
+        "The gradient is not clipped",
+    ),
+    ("train_steps", LOOP.replace("optimizer.step()", "pass"), "The weights have not changed"),
+    ("train_steps", LOOP.replace("return losses", "return None"), "Return the list of losses"),
+    ("pseudo_log_likelihood", SCORE.replace("masked[place] = mask_id", "pass"), "You let the model see the token"),
+    (
+        "pseudo_log_likelihood",
+        SCORE.replace("masked = list(ids)", "masked = [ids[0], *[mask_id] * (len(ids) - 2), ids[-1]]"),
+        "You masked all tokens at once",
     ),
     (
-        "batch_numbers",
-        """
-def batch_numbers(step, accumulate, processes, process):
-    return [step * accumulate + i + 1000 * process for i in range(accumulate)]
-""",
-        "must read batches 6 and 7",
+        "pseudo_log_likelihood",
+        SCORE.replace("range(1, len(ids) - 1)", "range(len(ids))").replace(
+            "while continues[later]", "while later < len(ids) and continues[later]"
+        ),
+        "[CLS] and [SEP] are not part of the sentence",
     ),
+    ("pseudo_log_likelihood", SCORE.replace("return score", "return score / (len(ids) - 2)"), "This is the mean"),
+    ("pseudo_log_likelihood", SCORE.replace("return score", "return -score"), "The sign is wrong"),
+    ("pseudo_log_likelihood", SCORE.replace("place, ids[place]", "place, mask_id"), "the probability of [MASK]"),
+    ("pseudo_log_likelihood", SCORE.replace("masked[later] = mask_id", "pass"), "The later pieces of the word"),
     (
-        "batch_numbers",
-        """
-def batch_numbers(step, accumulate, processes, process):
-    return [step * processes + process]
-""",
-        "with 2 batches a step reads batches 6 and 7",
+        "pseudo_log_likelihood",
+        SCORE.replace("[place] = mask_id", "[place] = mask_id\n        earlier = place").replace(
+            "        score +=",
+            "        while continues[earlier]:\n            earlier -= 1\n            masked[earlier] = mask_id\n"
+            "        score +=",
+        ),
+        "You masked the earlier pieces",
     ),
+    ("pseudo_log_likelihood", SCORE.replace("list(ids)", "ids"), "Your function changes the list"),
+    ("pseudo_log_likelihood", SCORE.replace("[masked])[0, place", "masked)[place"), "Give it [masked]"),
 ]
