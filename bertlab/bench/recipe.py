@@ -6,11 +6,13 @@ trains what is not in FOLDER yet, for the changes that are named or for all: fir
 the best of these with seeds 0, 1 and 2, which alone are reported. So the seed that chose the rate is not judged.
 """
 
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from ..files import write_json
@@ -33,14 +35,29 @@ CHANGES = {  # name: the options, and the rates that are tried
     "random-positions": ("--sinusoids 0", [RATE * factor for factor in FACTORS]),
     "random-heads": ("--no-neighbours", [RATE * factor for factor in FACTORS]),
     "random-values": ("--no-orthogonal", [RATE * factor for factor in FACTORS]),
-    "random-start": ("--sinusoids 0 --no-neighbours --no-orthogonal", [RATE * factor for factor in FACTORS]),
+    "random-start": ("--sinusoids 0 --no-orthogonal", [RATE * factor for factor in FACTORS]),
     "dropout": ("--dropout 0.1", [RATE * factor for factor in FACTORS]),
     "any-source": ("--no-same-source", [RATE * factor for factor in FACTORS]),
     "bert": (
-        f"{ADAMW} --masked 0.15 --no-unigrams --sinusoids 0 --no-neighbours --no-orthogonal --dropout 0.1",
+        f"{ADAMW} --masked 0.15 --no-unigrams --sinusoids 0 --no-orthogonal --dropout 0.1",
         [1e-4, 5e-4, 2e-3],  # the first is BERT's own
     ),
 }
+
+NAMES = {
+    "recipe": "the recipe",
+    "adamw": "AdamW, not Muon",
+    "masked-15": "15% masked, not 40%",
+    "bias-zero": "the bias starts at zero",
+    "random-positions": "random positions and heads",
+    "random-heads": "random heads",
+    "random-values": "random values and outputs",
+    "random-start": "all three of these random",
+    "dropout": "dropout of 0.1",
+    "any-source": "random B from any text",
+    "bert": "BERT's own choices in all",
+}
+T_OF_4 = 2.776  # 97.5% of Student's t with 4 degrees of freedom: two means of three seeds
 
 
 def list_trials(change: str) -> Iterator[tuple[str, str]]:
@@ -99,6 +116,32 @@ def read_curve(run: Path) -> list[tuple[int, float]]:
     """(step, held-out loss of the masked words) wherever the run was evaluated on a part of the held-out rows."""
     rows = read_record_lines(run / "log.jsonl")
     return [(row["step"], round(row["mlm_loss"], 3)) for row in rows if "mlm_loss" in row]
+
+
+def compare_changes(found: dict[str, Any]) -> list[tuple[str, float, float]]:
+    """For each change of `collect_results` its name, how much higher its mean loss is than the recipe's, in nats, and
+    half the 95% interval of that difference (Student's t); the largest difference first."""
+    changes = found["changes"]
+    base = np.array(changes["recipe"]["mlm_loss"])
+    costs = []
+    for change, one in changes.items():
+        losses = np.array(one["mlm_loss"])
+        spread = math.sqrt((losses.var(ddof=1) + base.var(ddof=1)) / len(base))
+        if change != "recipe":
+            costs.append((NAMES[change], float(losses.mean() - base.mean()), T_OF_4 * spread))
+    return sorted(costs, key=lambda cost: -cost[1])
+
+
+def format_changes(found: dict[str, Any]) -> str:
+    """The changes as lines of text: the best rate, the mean loss with the lowest and the highest of the seeds, the mean
+    of the tokens and of the pairs that are right."""
+    lines = [f"{'':<28}{'rate':>8}{'MLM loss':>10}{'lowest':>9}{'highest':>9}{'right':>9}{'pairs right':>13}"]
+    for change, one in sorted(found["changes"].items(), key=lambda item: np.mean(item[1]["mlm_loss"])):
+        losses = one["mlm_loss"]
+        right, pairs = (100 * np.mean(one[name]) for name in ("mlm_accuracy", "nsp_accuracy"))
+        lines.append(f"{NAMES[change]:<28}{one['learning_rate']:>8g}{np.mean(losses):>10.2f}{min(losses):>9.2f}"
+                     f"{max(losses):>9.2f}{right:>8.1f}%{pairs:>12.1f}%")  # fmt: skip
+    return "\n".join(lines)
 
 
 def main(arguments: list[str]) -> None:

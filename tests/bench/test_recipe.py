@@ -6,14 +6,28 @@ import pytest
 
 from bertlab.__main__ import make_parser
 from bertlab.bench import recipe
-from bertlab.bench.recipe import CHANGES, CHOOSING, SEEDS, choose_rate, collect_results, list_judged, list_trials, main
+from bertlab.bench.recipe import (
+    CHANGES,
+    CHOOSING,
+    NAMES,
+    SEEDS,
+    choose_rate,
+    collect_results,
+    compare_changes,
+    format_changes,
+    list_judged,
+    list_trials,
+    main,
+)
 from bertlab.options import read_plan_options
 from bertlab.pretrain import PretrainPlan
 
 
 def read_plan(command, folder):
     options = make_parser().parse_args([*command.split(), "--out", str(folder)])
-    return PretrainPlan(**read_plan_options(options, PretrainPlan))
+    plan = PretrainPlan(**read_plan_options(options, PretrainPlan))
+    assert plan.sinusoids or plan.neighbours  # the command refuses both: without the first, the second changes nothing
+    return plan
 
 
 def end_runs(folder, change, losses):
@@ -50,6 +64,25 @@ def test_the_best_rate_of_another_seed_is_judged(tmp_path):
     assert found["training_loss"] == [[2.0], [3.0], [4.0]]
     assert found["curves"] == [[(9, 1.0)]] * 3
     assert "--dropout 0.1 --out FOLDER/dropout-" in found["command"]
+
+
+def test_a_change_is_compared_with_the_recipe():
+    """Means of three seeds; the interval is that of scipy's t test."""
+    stats = pytest.importorskip("scipy.stats")
+    losses = {"recipe": [3.6, 3.7, 3.65], "bert": [5.0, 5.4, 5.1], "dropout": [3.8, 3.9, 3.7]}
+    scores = {"learning_rate": 0.004, "mlm_accuracy": [0.3] * 3, "nsp_accuracy": [0.6] * 3}
+    found = {"changes": {name: {"mlm_loss": values, **scores} for name, values in losses.items()}}
+    (first, cost, half), (second, _, _) = compare_changes(found)
+    assert (first, second) == (NAMES["bert"], NAMES["dropout"])
+    interval = stats.ttest_ind(losses["bert"], losses["recipe"]).confidence_interval()
+    assert (cost - half, cost + half) == pytest.approx((interval.low, interval.high), abs=1e-3)
+    table = format_changes(found).splitlines()
+    assert [line.split("  ")[0] for line in table[1:]] == [NAMES[name] for name in ("recipe", "dropout", "bert")]
+    assert "5.17     5.00     5.40" in table[3]
+
+
+def test_every_change_has_a_name():
+    assert set(NAMES) == set(CHANGES)
 
 
 def test_the_study_runs(tmp_path, monkeypatch):
