@@ -98,24 +98,28 @@ class ProgressBar:
 class LiveCurve:
     """In a notebook, `train(watch=LiveCurve())` redraws the loss and the held-out numbers while the model learns.
 
-    `baselines` are levels for the loss panel; accuracies go into a second one. The figure is redrawn every `seconds`.
+    `baselines` are levels for the loss panel; accuracies go into a second one. The figure is redrawn every `seconds`,
+    or less often where drawing is slow: it takes no more than a tenth of the time.
     """
 
     def __init__(self, baselines: Mapping[str, float] | None = None, seconds: float = 2.0):
         self.baselines, self.seconds = baselines, seconds
         self.log: list[dict] = []
-        self.last_shown: float | None = None
+        self.last_shown: float | None = None  # when the last figure was complete
+        self.drawing = 0.0  # the seconds that it took
         self.handle = None
 
     def __call__(self, row: dict, status: dict) -> None:
         if row:
             self.log.append(row)
         now = time.monotonic()
-        if status.get("ended") or self.last_shown is None or now - self.last_shown > self.seconds:
+        pause = max(self.seconds, 9 * self.drawing)
+        if status.get("ended") or self.last_shown is None or now - self.last_shown > pause:
             from .plots import draw_training_log
 
-            self.last_shown = now
             self.show_figure(draw_training_log(self.log, self.baselines, describe_status(status)))
+            self.last_shown = time.monotonic()
+            self.drawing = self.last_shown - now
 
     def show_figure(self, axes: Sequence) -> None:
         """Show the figure of these matplotlib axes below the cell, instead of the previous one."""

@@ -34,6 +34,24 @@ def test_live_curve_waits_between_figures_and_ends_with_the_whole_log(monkeypatc
     assert figures[-1][0].lines[0].get_ydata().tolist() == [2.0, 1.0]
 
 
+def test_live_curve_leaves_the_time_to_the_training(monkeypatch):
+    """Where a figure takes 3 seconds, the next one comes 27 seconds later, not after the 2 that were asked for."""
+    moments, figures = [0.0], []
+    monkeypatch.setattr(progress.time, "monotonic", lambda: moments[0])
+    live = progress.LiveCurve(seconds=2)
+
+    def show_slowly(axes):
+        figures.append(moments[0])
+        moments[0] += 3
+
+    monkeypatch.setattr(live, "show_figure", show_slowly)
+    live({"step": 1, "loss": 2.0}, STATUS)
+    for _ in range(40):
+        moments[0] += 1
+        live({}, STATUS)
+    assert figures == [0.0, 31.0]
+
+
 class Terminal(io.StringIO):
     """Standard error that is a terminal, or a file."""
 

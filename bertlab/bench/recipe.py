@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..files import write_json
+from ..files import read_json, write_json
 from ..pretrain import PEAK_LEARNING_RATES
 from ..records import read_record_lines
 from .machine import describe_machine
@@ -135,7 +135,9 @@ def compare_changes(found: dict[str, Any]) -> list[tuple[str, float, float]]:
 def format_changes(found: dict[str, Any]) -> str:
     """The changes as lines of text: the best rate, the mean loss with the lowest and the highest of the seeds, the mean
     of the tokens and of the pairs that are right."""
-    lines = [f"{'':<28}{'rate':>8}{'MLM loss':>10}{'lowest':>9}{'highest':>9}{'right':>9}{'pairs right':>13}"]
+    lines = [
+        f"{'three seeds':<28}{'rate':>8}{'MLM loss':>10}{'lowest':>9}{'highest':>9}{'right':>9}{'pairs right':>13}"
+    ]
     for change, one in sorted(found["changes"].items(), key=lambda item: np.mean(item[1]["mlm_loss"])):
         losses = one["mlm_loss"]
         right, pairs = (100 * np.mean(one[name]) for name in ("mlm_accuracy", "nsp_accuracy"))
@@ -144,13 +146,26 @@ def format_changes(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def format_older_trials(found: dict[str, Any]) -> str:
+    """The trials of an earlier day whose change is not among the new ones yet, as lines of text; empty without any."""
+    trials = [
+        trial for trial in found.get("older", {"trials": []})["trials"] if trial["change"] not in found["changes"]
+    ]
+    lines = [f"{trial['what']:<36}{np.mean(trial['mlm_loss']):>10.2f}{len(trial['mlm_loss']):>9}" for trial in trials]
+    return "\n".join(
+        [f"\n{'older trials, each at one rate':<36}{'MLM loss':>10}{'seeds':>9}", *lines] if trials else []
+    )
+
+
 def main(arguments: list[str]) -> None:
     folder, file, changes = Path(arguments[0]), Path(arguments[1]), arguments[2:] or list(CHANGES)
     folder.mkdir(parents=True, exist_ok=True)
     for change in changes:
         run_commands(folder, list_trials(change))
         run_commands(folder, list_judged(folder, change))
-        write_json(file, {"machine": describe_machine(torch.get_num_threads()), **collect_results(folder)})
+        kept = read_json(file) if file.exists() else {}  # older trials
+        machine = describe_machine(torch.get_num_threads())
+        write_json(file, kept | {"machine": machine, **collect_results(folder)})
 
 
 if __name__ == "__main__":

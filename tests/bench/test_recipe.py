@@ -15,6 +15,7 @@ from bertlab.bench.recipe import (
     collect_results,
     compare_changes,
     format_changes,
+    format_older_trials,
     list_judged,
     list_trials,
     main,
@@ -79,6 +80,14 @@ def test_a_change_is_compared_with_the_recipe():
     table = format_changes(found).splitlines()
     assert [line.split("  ")[0] for line in table[1:]] == [NAMES[name] for name in ("recipe", "dropout", "bert")]
     assert "5.17     5.00     5.40" in table[3]
+
+
+def test_an_older_trial_is_shown_until_it_is_repeated():
+    trials = [{"change": "adamw", "what": "AdamW", "mlm_loss": [3.8, 3.9]}]
+    assert "AdamW" in format_older_trials({"changes": {}, "older": {"trials": trials}})
+    assert "3.85        2" in format_older_trials({"changes": {}, "older": {"trials": trials}})
+    assert format_older_trials({"changes": {"adamw": {}}, "older": {"trials": trials}}) == ""
+    assert format_older_trials({"changes": {}}) == ""
 
 
 def test_every_change_has_a_name():
