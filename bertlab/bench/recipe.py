@@ -88,12 +88,21 @@ def choose_rate(folder: Path, change: str) -> float:
 
 
 def collect_results(folder: Path) -> dict[str, Any]:
-    """The numbers of every change whose runs have all ended."""
-    results = {}
+    """The numbers of every change whose runs have all ended, and under "trials" those of every change whose rate is
+    chosen."""
+    results, tried = {}, {}
     for change, (_, rates) in CHANGES.items():
-        trials = read_results(folder, (name for name, _ in list_trials(change)))
+        names = list(list_trials(change))
+        trials = read_results(folder, (name for name, _ in names))
         if len(trials) < len(rates):
             continue
+        tried[change] = {
+            "command": describe_command(folder, *names[0]),
+            "learning_rates": rates,
+            "mlm_loss": [round(run["model"]["mlm_loss"], 4) for run in trials.values()],
+            "nsp_accuracy": [round(run["model"]["nsp_accuracy"], 4) for run in trials.values()],
+            "curves": [read_curve(folder / name) for name, _ in names],
+        }
         judged = list(list_judged(folder, change))
         runs = read_results(folder, (name for name, _ in judged))
         if len(runs) < len(SEEDS):
@@ -102,14 +111,12 @@ def collect_results(folder: Path) -> dict[str, Any]:
                   for name in ("mlm_loss", "mlm_accuracy", "nsp_accuracy")}  # fmt: skip
         results[change] = {
             "command": describe_command(folder, *judged[0]),
-            "tried": {f"{rate:g}": round(run["model"]["mlm_loss"], 4) for rate, run in zip(rates, trials.values(),
-                                                                                         strict=True)},
             "learning_rate": choose_rate(folder, change),
             **scores,
             "training_loss": [[round(loss, 3) for loss in read_losses(folder / name)] for name, _ in judged],
             "curves": [read_curve(folder / name) for name, _ in judged],
-        }  # fmt: skip
-    return {"steps": STEPS, "seeds": SEEDS, "chosen_by_seed": CHOOSING, "changes": results}
+        }
+    return {"steps": STEPS, "seeds": SEEDS, "chosen_by_seed": CHOOSING, "trials": tried, "changes": results}
 
 
 def read_curve(run: Path) -> list[tuple[int, float]]:
@@ -118,43 +125,47 @@ def read_curve(run: Path) -> list[tuple[int, float]]:
     return [(row["step"], round(row["mlm_loss"], 3)) for row in rows if "mlm_loss" in row]
 
 
+def list_losses(found: dict[str, Any]) -> list[tuple[str, str, list[float]]]:
+    """(kind, name, losses of the seeds) of each change, by the best evidence that there is, the lowest mean first.
+
+    judged  three seeds at the best of three rates, which another seed chose
+    chosen  the one seed that chose the rate, at the best of the three
+    older   the trials of an earlier day, at one rate
+    """
+    judged, tried, older = found["changes"], found["trials"], found.get("older", {"trials": []})["trials"]
+    rows = [("judged", NAMES[change], one["mlm_loss"]) for change, one in judged.items()]
+    rows += [("chosen", NAMES[change], [min(one["mlm_loss"])]) for change, one in tried.items() if change not in judged]
+    rows += [("older", trial["what"], trial["mlm_loss"]) for trial in older if trial["change"] not in tried]
+    return sorted(rows, key=lambda row: np.mean(row[2]))
+
+
 def compare_changes(found: dict[str, Any]) -> list[tuple[str, float, float]]:
-    """For each change of `collect_results` its name, how much higher its mean loss is than the recipe's, in nats, and
-    half the 95% interval of that difference (Student's t); the largest difference first."""
-    changes = found["changes"]
-    base = np.array(changes["recipe"]["mlm_loss"])
+    """For each change its name, how much higher its mean loss is than that of the recipe, in nats, by evidence of the
+    same kind (see `list_losses`), and half the 95% interval of the difference (Student's t), which is 0 where it cannot
+    be known, as with one seed; the largest difference first."""
+    rows = list_losses(found)
+    if "recipe" in found["changes"]:  # a change that is not judged yet is compared with what chose the recipe's rate
+        rows.append(("chosen", NAMES["recipe"], [min(found["trials"]["recipe"]["mlm_loss"])]))
+    bases = {kind: np.array(losses) for kind, name, losses in rows if name == NAMES["recipe"]}
     costs = []
-    for change, one in changes.items():
-        losses = np.array(one["mlm_loss"])
-        spread = math.sqrt((losses.var(ddof=1) + base.var(ddof=1)) / len(base))
-        if change != "recipe":
-            costs.append((NAMES[change], float(losses.mean() - base.mean()), T_OF_4 * spread))
+    for kind, name, losses in rows:
+        if name == NAMES["recipe"] or kind not in bases:
+            continue
+        base, half = bases[kind], 0.0
+        if kind == "judged":
+            half = T_OF_4 * math.sqrt((np.var(losses, ddof=1) + base.var(ddof=1)) / len(base))
+        costs.append((name, float(np.mean(losses) - base.mean()), half))
     return sorted(costs, key=lambda cost: -cost[1])
 
 
 def format_changes(found: dict[str, Any]) -> str:
-    """The changes as lines of text: the best rate, the mean loss with the lowest and the highest of the seeds, the mean
-    of the tokens and of the pairs that are right."""
-    lines = [
-        f"{'three seeds':<28}{'rate':>8}{'MLM loss':>10}{'lowest':>9}{'highest':>9}{'right':>9}{'pairs right':>13}"
-    ]
-    for change, one in sorted(found["changes"].items(), key=lambda item: np.mean(item[1]["mlm_loss"])):
-        losses = one["mlm_loss"]
-        right, pairs = (100 * np.mean(one[name]) for name in ("mlm_accuracy", "nsp_accuracy"))
-        lines.append(f"{NAMES[change]:<28}{one['learning_rate']:>8g}{np.mean(losses):>10.2f}{min(losses):>9.2f}"
-                     f"{max(losses):>9.2f}{right:>8.1f}%{pairs:>12.1f}%")  # fmt: skip
+    """The losses of all changes as lines of text, by the best evidence that there is of each (see `list_losses`)."""
+    evidence = {"judged": "best of 3 rates", "chosen": "best of 3 rates", "older": "one rate, older"}
+    lines = [f"{'':<34}{'MLM loss':>9}{'lowest':>8}{'highest':>8}{'seeds':>7}  evidence"]
+    for kind, name, losses in list_losses(found):
+        numbers = f"{np.mean(losses):>9.2f}{min(losses):>8.2f}{max(losses):>8.2f}{len(losses):>7}"
+        lines.append(f"{name:<34}{numbers}  {evidence[kind]}")
     return "\n".join(lines)
-
-
-def format_older_trials(found: dict[str, Any]) -> str:
-    """The trials of an earlier day whose change is not among the new ones yet, as lines of text; empty without any."""
-    trials = [
-        trial for trial in found.get("older", {"trials": []})["trials"] if trial["change"] not in found["changes"]
-    ]
-    lines = [f"{trial['what']:<36}{np.mean(trial['mlm_loss']):>10.2f}{len(trial['mlm_loss']):>9}" for trial in trials]
-    return "\n".join(
-        [f"\n{'older trials, each at one rate':<36}{'MLM loss':>10}{'seeds':>9}", *lines] if trials else []
-    )
 
 
 def main(arguments: list[str]) -> None:

@@ -15,7 +15,6 @@ from bertlab.bench.recipe import (
     collect_results,
     compare_changes,
     format_changes,
-    format_older_trials,
     list_judged,
     list_trials,
     main,
@@ -59,35 +58,44 @@ def test_the_best_rate_of_another_seed_is_judged(tmp_path):
     assert collect_results(tmp_path)["changes"] == {}  # nothing is judged yet
     for number, (name, _) in enumerate(list_judged(tmp_path, "dropout")):
         write_run(tmp_path / name, 2.0 + number)
+    assert collect_results(tmp_path)["trials"]["dropout"]["mlm_loss"] == [3.0, 2.5, 2.7]
     found = collect_results(tmp_path)["changes"]["dropout"]
     assert found["mlm_loss"] == [2.0, 3.0, 4.0]  # without the 2.5 of the seed that chose
-    assert list(found["tried"].values()) == [3.0, 2.5, 2.7]
     assert found["training_loss"] == [[2.0], [3.0], [4.0]]
     assert found["curves"] == [[(9, 1.0)]] * 3
     assert "--dropout 0.1 --out FOLDER/dropout-" in found["command"]
+
+
+def find(judged, tried=(), older=()):
+    changes = {name: {"mlm_loss": losses} for name, losses in judged.items()}
+    trials = {name: {"mlm_loss": losses} for name, losses in dict(tried or judged).items()}
+    return {"changes": changes, "trials": trials, "older": {"trials": list(older)}}
 
 
 def test_a_change_is_compared_with_the_recipe():
     """Means of three seeds; the interval is that of scipy's t test."""
     stats = pytest.importorskip("scipy.stats")
     losses = {"recipe": [3.6, 3.7, 3.65], "bert": [5.0, 5.4, 5.1], "dropout": [3.8, 3.9, 3.7]}
-    scores = {"learning_rate": 0.004, "mlm_accuracy": [0.3] * 3, "nsp_accuracy": [0.6] * 3}
-    found = {"changes": {name: {"mlm_loss": values, **scores} for name, values in losses.items()}}
-    (first, cost, half), (second, _, _) = compare_changes(found)
+    (first, cost, half), (second, _, _) = compare_changes(find(losses))
     assert (first, second) == (NAMES["bert"], NAMES["dropout"])
     interval = stats.ttest_ind(losses["bert"], losses["recipe"]).confidence_interval()
     assert (cost - half, cost + half) == pytest.approx((interval.low, interval.high), abs=1e-3)
-    table = format_changes(found).splitlines()
+    table = format_changes(find(losses)).splitlines()
     assert [line.split("  ")[0] for line in table[1:]] == [NAMES[name] for name in ("recipe", "dropout", "bert")]
-    assert "5.17     5.00     5.40" in table[3]
+    assert "5.17    5.00    5.40      3  best" in table[3]
 
 
-def test_an_older_trial_is_shown_until_it_is_repeated():
-    trials = [{"change": "adamw", "what": "AdamW", "mlm_loss": [3.8, 3.9]}]
-    assert "AdamW" in format_older_trials({"changes": {}, "older": {"trials": trials}})
-    assert "3.85        2" in format_older_trials({"changes": {}, "older": {"trials": trials}})
-    assert format_older_trials({"changes": {"adamw": {}}, "older": {"trials": trials}}) == ""
-    assert format_older_trials({"changes": {}}) == ""
+def test_evidence_is_compared_with_evidence_of_its_kind():
+    """Not judged yet: the best trial, against the recipe's best trial. Of an earlier day: against that day's recipe."""
+    older = [{"change": "older recipe", "what": NAMES["recipe"], "mlm_loss": [4.0, 4.2]},
+             {"change": "adamw", "what": "AdamW", "mlm_loss": [4.3]},
+             {"change": "bert", "what": "repeated since", "mlm_loss": [9.0]}]  # fmt: skip
+    tried = {"recipe": [3.7, 3.5, 3.6], "bert": [6.5, 6.3, 6.0]}
+    found = find({}, tried, older)
+    assert compare_changes(found) == [(NAMES["bert"], 2.5, 0.0), ("AdamW", pytest.approx(0.2), 0.0)]
+    found["changes"]["recipe"] = {"mlm_loss": [3.0, 3.0, 3.0]}
+    assert compare_changes(found)[0] == (NAMES["bert"], 2.5, 0.0)
+    assert "repeated since" not in format_changes(found)
 
 
 def test_every_change_has_a_name():
