@@ -175,8 +175,8 @@ def loop_changes_the_weights(train_steps):
     unclipped = run_answer(None, range(1), run_train_steps, clip=False)[0]
     expect(
         not is_close(found, unclipped),
-        "The gradient is not clipped, or only after the step: call torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0) "
-        "between backward() and step().",
+        "The gradient is not clipped, or only after the step: call torch.nn.utils.clip_grad_norm_(model.parameters(), "
+        "1.0) between backward() and step().",
     )
     expect(is_close(found, expected), "After one step the weights are not the expected ones.")
 
