@@ -143,6 +143,8 @@ def compare_changes(found: dict[str, Any]) -> list[tuple[str, float, float]]:
     """For each change its name, how much higher its mean loss is than that of the recipe, in nats, by evidence of the
     same kind (see `list_losses`), and half the 95% interval of the difference (Student's t), which is 0 where it cannot
     be known, as with one seed; the largest difference first."""
+    if "recipe" not in found["changes"]:
+        found = found | {"changes": {}}  # there is nothing to compare what is judged with
     rows = list_losses(found)
     if "recipe" in found["changes"]:  # a change that is not judged yet is compared with what chose the recipe's rate
         rows.append(("chosen", NAMES["recipe"], [min(found["trials"]["recipe"]["mlm_loss"])]))

@@ -27,21 +27,21 @@ TRAIN = [5] * 6 + [6] * 3 + [7]
 
 def unigram_of_seen_tokens(answer):
     expect(
-        is_close(answer(TRAIN, [5], 10), -math.log(6.5 / 15)),
+        is_close(answer(list(TRAIN), [5], 10), -math.log(6.5 / 15)),
         "Token 5 occurs 6 times among 10 tokens. With 0.5 added to the count of each of the 10 tokens of the "
         "vocabulary, its share is 6.5 / 15, and the loss is minus the natural logarithm of that.",
     )
 
 
 def unigram_of_unseen_tokens(answer):
-    loss = answer(TRAIN, [9], 10)
+    loss = answer(list(TRAIN), [9], 10)
     expect(loss != math.inf, "Token 9 does not occur, so your loss for it is infinite. Add 0.5 to every count.")
     expect(is_close(loss, -math.log(0.5 / 15)), "Token 9 does not occur. Its share is 0.5 / 15.")
 
 
 def unigram_mean(answer):
     held_out = [5, 5, 6, 9]
-    loss, expected = answer(TRAIN, held_out, 10), -sum(math.log(p / 15) for p in (6.5, 6.5, 3.5, 0.5)) / 4
+    loss, expected = answer(list(TRAIN), list(held_out), 10), -sum(math.log(p / 15) for p in (6.5, 6.5, 3.5, 0.5)) / 4
     expect(not is_close(loss, 4 * expected), "This is the sum over the held-out tokens. The loss is their mean.")
     own = -sum(math.log(p / 9) for p in (2.5, 2.5, 1.5, 1.5)) / 4
     expect(
@@ -175,8 +175,8 @@ def loop_changes_the_weights(train_steps):
     unclipped = run_answer(None, range(1), run_train_steps, clip=False)[0]
     expect(
         not is_close(found, unclipped),
-        "The gradient is not clipped, or only after the step: call nn.utils.clip_grad_norm_(model.parameters(), 1.0) "
-        "between backward() and step().",
+        "The gradient is not clipped, or only after the step: call torch.nn.utils.clip_grad_norm_(model.parameters(), "
+        "1.0) between backward() and step().",
     )
     expect(is_close(found, expected), "After one step the weights are not the expected ones.")
 

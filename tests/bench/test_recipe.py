@@ -93,6 +93,9 @@ def test_evidence_is_compared_with_evidence_of_its_kind():
     tried = {"recipe": [3.7, 3.5, 3.6], "bert": [6.5, 6.3, 6.0]}
     found = find({}, tried, older)
     assert compare_changes(found) == [(NAMES["bert"], 2.5, 0.0), ("AdamW", pytest.approx(0.2), 0.0)]
+    found["changes"]["bert"] = {"mlm_loss": [6.1, 6.1, 6.1]}
+    assert compare_changes(found)[0] == (NAMES["bert"], 2.5, 0.0)  # the recipe is not judged
+    del found["changes"]["bert"]
     found["changes"]["recipe"] = {"mlm_loss": [3.0, 3.0, 3.0]}
     assert compare_changes(found)[0] == (NAMES["bert"], 2.5, 0.0)
     assert "repeated since" not in format_changes(found)
