@@ -12,3 +12,4 @@ from .models import bertlab_mini, glove, minilm
 from .prose import documents, texts, wiki
 from .registry import Source, SourceError, available, data_folder
 from .sentences import split_sentences
+from .wordnet import Synset, wordnet
