@@ -1,5 +1,5 @@
-"""Pairs of sentences with one word in the same or another sense, made of WordNet's examples when they are asked for, and
-sentences of our own texts whose senses a language model labelled. What is kept in data/ are numbers, not sentences.
+"""Pairs of sentences with one word in the same or another sense, made of WordNet's examples when they are asked for,
+and sentences of our own texts whose senses a language model labelled. What data/ keeps are numbers, not sentences.
 """
 
 import random

@@ -1,6 +1,6 @@
 """Training the biLM of notebook 02 on the texts of bertlab-mini, with its tokenizer. Can be stopped and resumed.
 
-    python -m bertlab.bench.senses_training FOLDER --seed 0 --steps 1000 [--seconds 480]
+python -m bertlab.bench.senses_training FOLDER --seed 0 --steps 800 [--seconds 480]
 """
 
 import argparse
@@ -14,7 +14,7 @@ from .. import sources, weights
 from ..bilm import BiLM, BiLMConfig, make_rows, train_bilm
 from ..wordpiece import WordPiece
 
-TEXTS, LENGTH, WIDTH = ("sotu", "wiki", "kjv", "web"), 32, 256
+TEXTS, LENGTH, WIDTH, BATCH = ("sotu", "wiki", "kjv", "web"), 32, 256, 64
 SAVE_EVERY = 25
 
 
@@ -49,7 +49,7 @@ def train_run(folder: Path, rows: np.ndarray, config: BiLMConfig, seed: int, ste
         if late and done < steps:
             raise OutOfTime
 
-    train_bilm(model, rows, steps, seed=seed, watch=watch, state=state)
+    train_bilm(model, rows, steps, batch_size=BATCH, seed=seed, watch=watch, state=state)
     return model.eval()
 
 
@@ -57,7 +57,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--seconds", type=float, default=float("inf"))
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
