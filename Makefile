@@ -17,12 +17,12 @@ lab: $(INSTALLED)
 	.venv/bin/jupyter lab --ip=127.0.0.1 $(ROOT_TOO) $(LAB_ARGS) notebooks
 
 # On a fresh machine, the first use of data shows a download bar, and the first figure may say that it builds the font
-# cache. In a notebook's cell these are outputs that nbval does not expect, so both come first. No notebook opens glove.
+# cache. In a notebook's cell these are outputs that nbval does not expect, so both come first.
 test: $(INSTALLED)
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/python -m bertlab data --small
-	.venv/bin/python -m bertlab data minilm pos
+	.venv/bin/python -m bertlab data minilm pos glove wordnet
 	.venv/bin/python -c "import matplotlib.font_manager"
 	.venv/bin/python -m pytest $(SIDE_BY_SIDE) --nbval --nbval-current-env --nbval-cell-timeout=2700 \
 		--nbval-sanitize-with=tests/sanitize.cfg tests $(wildcard notebooks) $(TEST_ARGS)

@@ -1,5 +1,5 @@
-"""A language model in both directions in ELMo's manner: one LSTM stack reads forwards, another backwards, and they never
-meet inside (Peters et al. 2018, section 3.1). Letters: B batch, T tokens, D width of one direction, V vocabulary.
+"""A language model in both directions in ELMo's manner: one LSTM stack reads forwards, another backwards, and they
+never meet inside (Peters et al. 2018, section 3.1). Letters: B batch, T tokens, D width of one direction, V vocabulary.
 """
 
 from collections.abc import Callable, Sequence
@@ -67,8 +67,18 @@ def make_rows(ids: Sequence[Sequence[int]], length: int) -> np.ndarray:
     return stream[: len(stream) // length * length].reshape(-1, length)
 
 
-def train_bilm(model: BiLM, rows: np.ndarray, steps: int, *, batch_size: int = 64, learning_rate: float = 3e-3,
-               share: float = 0.25, seed: int = 0, watch: Callable | None = None, state: dict | None = None) -> None:  # fmt: skip
+def train_bilm(
+    model: BiLM,
+    rows: np.ndarray,
+    steps: int,
+    *,
+    batch_size: int = 64,
+    learning_rate: float = 3e-3,
+    share: float = 0.25,
+    seed: int = 0,
+    watch: Callable | None = None,
+    state: dict | None = None,
+) -> None:
     """Train with Adam, a short warm-up and a rate that falls in a line. Batch number `i` is drawn from (seed, i) alone.
 
     `rows` (N, T) are ids. `watch(step, loss, optimizer)` is called after each step, with the loss in nats. `state` is a

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from .senses import SensePair, Usage, load_labelled_usages, load_verdicts, make_sense_pairs
-from .usage_vectors import compute_cosines, find_best_threshold, match_nearest
+from .usage_vectors import average_neighbours, compute_cosines, find_best_threshold, match_nearest, weigh_by_rank
 
 DRAWS = 2000  # of the bootstrap
+WINDOWS = (3, 5, 30)  # words on each side; the last is the whole sentence
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,9 @@ class SenseExam:
         self.same = np.array([pair.same for pair in self.pairs])
         self.is_dev = np.arange(len(self.pairs)) < len(dev)
         answers = ["same" if pair.same else "different" for pair in self.pairs]
-        self.is_checked = np.array([verdicts.get(pair.name) == answer for pair, answer in zip(self.pairs, answers, strict=True)])  # fmt: skip
+        self.is_checked = np.array(
+            [verdicts.get(pair.name) == answer for pair, answer in zip(self.pairs, answers, strict=True)]
+        )
         self.words = np.array([pair.word for pair in self.pairs])
         self.labelled_places = np.array([numbers[usage] for _, _, usage in labelled])
         self.labelled_words = [word for word, _, _ in labelled]
@@ -88,6 +91,38 @@ class SenseExam:
 def make_sense_exam() -> SenseExam:
     """The exam of WordNet's examples and of the labelled sentences of our texts."""
     return SenseExam(*make_sense_pairs(), load_verdicts(), load_labelled_usages())
+
+
+def list_neighbour_vectors(exam: SenseExam, words: Sequence[str], vectors: np.ndarray) -> dict[str, np.ndarray]:
+    """settings -> the averaged static vectors of the neighbours of every usage, as they are and centred."""
+    index, found = {word: number for number, word in enumerate(words)}, {}
+    for window in WINDOWS:
+        for name, weighing in (("equal weights", None), ("rare words more", weigh_by_rank(np.arange(len(words))))):
+            mean = average_neighbours(exam.usages, index, vectors, window, weighing)
+            found[f"window {window}, {name}"] = mean
+            found[f"window {window}, {name}, centred"] = exam.centre(mean)
+    return found
+
+
+def list_layer_vectors(exam: SenseExam, states: np.ndarray) -> dict[str, np.ndarray]:
+    """settings -> the vectors after each layer (L + 1, N, D), as they are and centred."""
+    names = ["embeddings", *(f"layer {number}" for number in range(1, len(states)))]
+    plain = dict(zip(names, states, strict=True))
+    return plain | {f"{name}, centred": exam.centre(vectors) for name, vectors in plain.items()}
+
+
+def format_score(name: str, score: SenseScore | Mapping, settings: str = "") -> str:
+    """One line of the table: the test pairs with their interval, the checked ones, the labelled words, the settings.
+
+    `score` may be a row of data/senses.json."""
+    values = score if isinstance(score, Mapping) else vars(score)
+    pairs, labelled = (
+        "--"
+        if values[key] is None
+        else "{:.0f}% [{:.0f} to {:.0f}]".format(*(100 * x for x in (values[key], *values[f"{key}_interval"])))
+        for key in ("test", "labelled")
+    )
+    return f"{name:28} pairs {pairs}  checked {100 * values['checked']:.0f}%  own words {labelled}  {settings}".rstrip()
 
 
 def resample_words(right: np.ndarray, words: np.ndarray) -> tuple[float, float]:

@@ -24,7 +24,7 @@ class SkipGramConfig:
     least_count: int = 10  # rarer words are left out (min_count)
     subsample: float = 1e-4  # words above this share of the text are thinned (sample)
     batch_size: int = 8192  # pairs
-    learning_rate: float = 5e-3  # of Adam; it falls to zero in a line
+    learning_rate: float = 0.015  # of Adam; it falls to zero in a line
     epochs: int = 1
     seed: int = 0
 
@@ -80,8 +80,15 @@ def compute_skipgram_loss(centre: Tensor, context: Tensor, negatives: Tensor) ->
     return -(right + wrong).mean()
 
 
-def train_skipgram(ids: np.ndarray, numbers: np.ndarray, counts: np.ndarray, config: SkipGramConfig | None = None, *,
-                   loss_function: Callable = compute_skipgram_loss, watch: Callable | None = None) -> np.ndarray:  # fmt: skip
+def train_skipgram(
+    ids: np.ndarray,
+    numbers: np.ndarray,
+    counts: np.ndarray,
+    config: SkipGramConfig | None = None,
+    *,
+    loss_function: Callable = compute_skipgram_loss,
+    watch: Callable | None = None,
+) -> np.ndarray:
     """Train with Adam, and return the vectors of the words: (V, D), float32.
 
     Negatives are drawn by count to the power 3/4. `watch(step, steps, loss)` is called after each step."""

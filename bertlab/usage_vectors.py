@@ -15,9 +15,10 @@ from .senses import WORD, SensePair, Usage
 from .wordpiece import WordPiece
 
 
-def find_word_pieces(offsets: Sequence[tuple[int, int]], usage: Usage) -> list[int]:
-    """The positions of the tokens that lie inside the word. [CLS] and [SEP] have the offsets (0, 0), and are not."""
-    return [i for i, (start, end) in enumerate(offsets) if start < end and usage.start <= start and end <= usage.end]
+def find_word_pieces(offsets: Sequence[tuple[int, int]], start: int, end: int) -> list[int]:
+    """The positions of the tokens that lie inside the characters from `start` to `end`, which are those of a word.
+    [CLS] and [SEP] have the offsets (0, 0), and are not found."""
+    return [i for i, (first, last) in enumerate(offsets) if first < last and start <= first and last <= end]
 
 
 @torch.no_grad()
@@ -30,8 +31,15 @@ def compute_bert_states(bert: Bert, input_ids: Tensor) -> list[Tensor]:
 
 
 @torch.no_grad()
-def read_usages(compute_states: Callable, tokenizer: WordPiece, usages: Sequence[Usage],
-                whole: bool = False, batch_size: int = 64) -> np.ndarray:  # fmt: skip
+def read_usages(
+    compute_states: Callable,
+    tokenizer: WordPiece,
+    usages: Sequence[Usage],
+    find_word: Callable = find_word_pieces,
+    *,
+    whole: bool = False,
+    batch_size: int = 64,
+) -> np.ndarray:
     """The vector of each word in its sentence after each layer: (L + 1, N, D), the mean over the word's pieces.
 
     `compute_states(ids)` gives a list of tensors (B, T, D). Sentences of one length make a batch, so nothing is padded.
@@ -41,7 +49,7 @@ def read_usages(compute_states: Callable, tokenizer: WordPiece, usages: Sequence
     places = []
     for encoding, usage in zip(encodings, usages, strict=True):
         inner = list(range(1, len(encoding.input_ids) - 1))
-        places.append(inner if whole else find_word_pieces(encoding.offsets, usage))
+        places.append(inner if whole else find_word(encoding.offsets, usage.start, usage.end))
         if not places[-1]:
             raise ValueError(f"no token lies inside {usage.text[usage.start : usage.end]!r} of {usage.text!r}")
     by_length = defaultdict(list)

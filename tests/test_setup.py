@@ -129,8 +129,7 @@ def test_make_test_fetches_what_notebooks_and_tests_read():
     named = set(" ".join(re.findall(r"bertlab data (.*)", recipe)).split())
     fetched = {source.name for source in bertlab.available() if source.name in named or source.small}
     assert "--small" in named
-    assert {source.name for source in bertlab.available()} - fetched == {"glove", "tang"}  # a test fetches tang
-    assert not [path for path in (ROOT / "notebooks").glob("*.ipynb") if "glove" in path.read_text(encoding="utf-8")]
+    assert {source.name for source in bertlab.available()} - fetched == {"tang"}  # a test fetches it
 
 
 def test_only_what_belongs_at_the_top():

@@ -19,36 +19,26 @@ from .. import sources, weights
 from ..bilm import BiLM, BiLMConfig
 from ..files import read_json, write_json
 from ..model import Bert
-from ..sense_scores import SenseExam, SenseScore, compute_layer_mix, learn_layer_mix, make_sense_exam
+from ..sense_scores import (
+    SenseExam,
+    SenseScore,
+    compute_layer_mix,
+    learn_layer_mix,
+    list_layer_vectors,
+    list_neighbour_vectors,
+    make_sense_exam,
+)
 from ..senses import Usage
 from ..skipgram import SkipGramConfig, encode_words, list_vocabulary, split_into_words, train_skipgram
-from ..usage_vectors import average_neighbours, compute_bert_states, compute_overlap, read_usages, weigh_by_rank
+from ..usage_vectors import compute_bert_states, compute_overlap, read_usages
 from ..word_questions import list_synonym_questions, score_synonyms
 from ..wordpiece import WordPiece
 from .senses_training import BATCH, LENGTH
 
 COMMAND = "python -m bertlab.bench.senses data/senses.json FOLDER"
 TEXTS = ("sotu", "wiki")  # of skip-gram
-WINDOWS, COMMON = (3, 5, 30), 150  # words on each side; the most frequent words, which do not count as overlap
+COMMON = 150  # the most frequent words, which do not count as overlap
 SHUFFLES = (0, 1, 2)
-
-
-def list_neighbour_vectors(exam: SenseExam, words: list[str], vectors: np.ndarray) -> dict[str, np.ndarray]:
-    """settings -> the averaged static vectors of the neighbours of every usage, as they are and centred."""
-    index, found = {word: number for number, word in enumerate(words)}, {}
-    for window in WINDOWS:
-        for name, weighing in (("equal weights", None), ("rare words more", weigh_by_rank(np.arange(len(words))))):
-            mean = average_neighbours(exam.usages, index, vectors, window, weighing)
-            found[f"window {window}, {name}"] = mean
-            found[f"window {window}, {name}, centred"] = exam.centre(mean)
-    return found
-
-
-def list_layer_vectors(exam: SenseExam, states: np.ndarray) -> dict[str, np.ndarray]:
-    """settings -> the vectors after each layer (L + 1, N, D), as they are and centred."""
-    names = ["embeddings", *(f"layer {number}" for number in range(1, len(states)))]
-    plain = dict(zip(names, states, strict=True))
-    return plain | {f"{name}, centred": exam.centre(vectors) for name, vectors in plain.items()}
 
 
 def shuffle_other_words(usage: Usage, rng: np.random.Generator) -> Usage:
@@ -130,8 +120,18 @@ def train_gensim(sentences: list[list[str]], words: list[str], config: SkipGramC
         return {}
     found = {}
     for epochs in (config.epochs, 5):
-        model = Word2Vec(sentences, vector_size=config.width, window=config.window, negative=config.negatives, sg=1,
-                         min_count=config.least_count, sample=config.subsample, epochs=epochs, workers=1, seed=1)  # fmt: skip
+        model = Word2Vec(
+            sentences,
+            vector_size=config.width,
+            window=config.window,
+            negative=config.negatives,
+            sg=1,
+            min_count=config.least_count,
+            sample=config.subsample,
+            epochs=epochs,
+            workers=1,
+            seed=1,
+        )
         found[f"gensim, epochs {epochs}"] = np.array([model.wv[word] for word in words])
     return found
 
@@ -154,7 +154,7 @@ def judge_encoders(judge: Judge) -> None:
     for seed in SHUFFLES:
         torch.manual_seed(seed)
         untrained = Bert(bert.config).eval()
-        states = read_usages(lambda ids: compute_bert_states(untrained, ids), tokenizer, judge.exam.usages)
+        states = read_usages(lambda ids, bert=untrained: compute_bert_states(bert, ids), tokenizer, judge.exam.usages)
         judge.add_best(f"untrained BERT, seed {seed}", list_layer_vectors(judge.exam, states))
     judge.add_encoder("bertlab-mini", lambda ids: compute_bert_states(bert, ids), tokenizer)
     minilm = weights.load(sources.minilm(), Bert).eval()

@@ -1,5 +1,5 @@
-"""The exercises of notebook 02, words in context: skip-gram's loss, analogies, ELMo's mix, the exam's threshold, and two
-bugs: the vector of a wrong token, and two directions that tell each other the answer.
+"""The exercises of notebook 02, words in context: skip-gram's loss, analogies, ELMo's mix, the exam's threshold, and
+two bugs: the vector of a wrong token, and two directions that tell each other the answer.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ..bilm import BiLM, BiLMConfig
 from ..sense_scores import compute_layer_mix
 from ..skipgram import compute_skipgram_loss
-from ..usage_vectors import find_best_threshold
+from ..usage_vectors import find_best_threshold, find_word_pieces
 from ..word_questions import find_analogy
 from . import Exercise, expect, make_check, make_use
 from .comparing import as_number, is_close, random_numbers
@@ -49,8 +49,10 @@ def loss_of_one_pair(skipgram_loss):
 def loss_of_a_batch(skipgram_loss):
     centre, context, negatives = (random_numbers(i, *shape) for i, shape in enumerate([(5, 3), (5, 3), (5, 4, 3)]))
     loss = skipgram_loss(centre, context, negatives)
-    expect(is_close(loss, compute_skipgram_loss(centre, context, negatives)),
-           "One pair is right, a batch is not. Each pair has negatives of its own, (K, D): do not mix them.")  # fmt: skip
+    expect(
+        is_close(loss, compute_skipgram_loss(centre, context, negatives)),
+        "One pair is right, a batch is not. Each pair has negatives of its own, (K, D): do not mix them.",
+    )
     large = skipgram_loss(torch.full((1, 1), 200.0), torch.ones(1, 1), torch.full((1, 1, 1), 1.0))
     expect(bool(torch.isfinite(torch.as_tensor(large))), "With large products your loss is not finite. Use "
            "F.logsigmoid(x), not the log of a sigmoid.")  # fmt: skip
@@ -96,8 +98,10 @@ def weights_go_to_their_layers(mix_layers):
     mixed = mix_layers(states, weights, 2.5)
     expect(not is_close(mixed, expected / 2.5), "The scale is missing: ELMo multiplies the mix by one learned number.")
     other = 2.5 * (weights.softmax(0)[None, :, None] * states).sum(0)
-    expect(not is_close(mixed, other), "Your weights went to the usages. They belong to the layers, the first axis: use "
-           "weights[:, None, None].")  # fmt: skip
+    expect(
+        not is_close(mixed, other),
+        "Your weights went to the usages. They belong to the layers, the first axis: use weights[:, None, None].",
+    )
     expect(is_close(mixed, expected), "The mix is scale times the sum of softmax(weights)[l] * states[l].")
 
 
@@ -125,8 +129,11 @@ def threshold_is_the_best(choose_threshold):
         scores = np.round(0.55 + 0.05 * trial + 0.12 * same + rng.normal(size=40) * 0.1, 2)
         best = ((scores >= find_best_threshold(scores, same)) == same).mean()
         _, accuracy = judge_threshold(choose_threshold, scores, same)
-        expect(accuracy >= best - 1e-9, f"Of 40 noisy pairs your threshold gets {accuracy:.0%}, the best one {best:.0%}. "
-               "Try every score as a threshold and count, do not take a mean or 0.5.")  # fmt: skip
+        expect(
+            accuracy >= best - 1e-9,
+            f"Of 40 noisy pairs your threshold gets {accuracy:.0%}, the best one {best:.0%}. "
+            "Try every score as a threshold and count, do not take a mean or 0.5.",
+        )
 
 
 def threshold_may_be_outside(choose_threshold):
@@ -138,7 +145,7 @@ def threshold_may_be_outside(choose_threshold):
     expect(accuracy == 1, "Cosines may be negative: your threshold must be able to be so too.")
 
 
-# ---- find_word, read_both_ways -----------------------------------------------------------------------------------------
+# ---- find_word, read_both_ways ---------------------------------------------------------------------------------------
 
 OFFSETS = [(0, 0), (0, 3), (4, 6), (6, 9), (10, 13), (13, 14), (0, 0)]  # [CLS] the em ##bed sat . [SEP]
 
@@ -172,12 +179,20 @@ def directions_do_not_see_the_answer(read_both_ways):
         answers.append(answer)
     (ahead, back), (ahead_2, back_2) = answers
     expect(ahead.shape == back.shape == x.shape, "Each direction has the shape of x, (B, T, D).")
-    expect(is_close(ahead[0, 2], ahead_2[0, 2]), "The forward state at place 2 has to predict the word at place 3, and it "
-           "changes when that word changes: it has seen the answer. Keep the directions apart in every layer.")  # fmt: skip
-    expect(is_close(back[0, 4], back_2[0, 4]), "The backward state at place 4 has to predict the word at place 3, and it "
-           "changes when that word changes. Is each layer of the backward stack read from the end?")  # fmt: skip
-    expect(not is_close(ahead[0, 5], ahead_2[0, 5]) and not is_close(back[0, 0], back_2[0, 0]),
-           "A direction must still read all words on its own side.")  # fmt: skip
+    expect(
+        is_close(ahead[0, 2], ahead_2[0, 2]),
+        "The forward state at place 2 has to predict the word at place 3, and it "
+        "changes when that word changes: it has seen the answer. Keep the directions apart in every layer.",
+    )
+    expect(
+        is_close(back[0, 4], back_2[0, 4]),
+        "The backward state at place 4 has to predict the word at place 3, and it "
+        "changes when that word changes. Is each layer of the backward stack read from the end?",
+    )
+    expect(
+        not is_close(ahead[0, 5], ahead_2[0, 5]) and not is_close(back[0, 0], back_2[0, 0]),
+        "A direction must still read all words on its own side.",
+    )
     state = x
     for layer in model.backwards:
         state = state + layer(state.flip(1))[0].flip(1)
@@ -211,4 +226,4 @@ BUGS = {
 check = make_check(EXERCISES | BUGS)
 use = make_use(check, {"skipgram_loss": compute_skipgram_loss, "solve_analogy": find_analogy,
                        "mix_layers": compute_layer_mix, "choose_threshold": find_best_threshold,
-                       "read_both_ways": read_apart})  # fmt: skip
+                       "read_both_ways": read_apart, "find_word": find_word_pieces})  # fmt: skip

@@ -21,4 +21,4 @@ from .switch_heads import QUESTION, SENTENCES, embed_texts, heads_off, switch_he
 from .symptom_cards import curves_html, mix_cards, run_checks, symptom_cards, verdict_html
 from .tag_box import tag_box, tag_pieces, tags_html
 from .training_maps import training_maps
-from .word_neighbours import word_neighbours_box
+from .word_neighbours import UsageIndex, word_neighbours_box

@@ -1,4 +1,4 @@
-"""A word of your sentence, and what is near it: words by static vectors, usages of other sentences by a BERT's layers."""
+"""A word of your sentence and its neighbours: words by static vectors, usages elsewhere by the layers of a BERT."""
 
 import html
 from collections.abc import Mapping, Sequence
