@@ -23,8 +23,11 @@ def loss_of_zero_vectors(skipgram_loss):
     loss = as_number(
         skipgram_loss(zero, zero, torch.zeros(2, 4, 3)), "one number, the mean over the pairs of the batch"
     )
-    expect(abs(loss - 0.693) > 0.01, "You took the mean over the negatives, or left them out. A pair's loss is the sum "
-           "of one term for its context and one for each negative.")  # fmt: skip
+    expect(abs(loss - 0.693) > 0.01, "This is the term of the context alone, or of one negative. Where are the others?")
+    expect(
+        abs(loss - 2 * 0.693) > 0.01,
+        "You took the mean over the negatives. A pair's loss is a sum: one term for its context, one for each negative.",
+    )
     expect(abs(loss - 6.931) > 0.01, "This is the sum over the batch. Take the mean over its pairs.")
     expect(abs(loss - 5 * 0.6931) < 0.01, f"With zero vectors every sigmoid is 1/2, so a pair with 4 negatives has the "
            f"loss 5 ln 2 = 3.47. Yours is {loss:.2f}.")  # fmt: skip
@@ -70,13 +73,15 @@ def nearest_to_the_sum(solve_analogy):
 
 
 def questions_own_words_are_left_out(solve_analogy):
-    before = PLANE.clone()
     for a, b, c in ((0, 1, 2), (0, 1, 3), (5, 1, 0), (2, 0, 3), (4, 5, 0)):
-        answer = int(as_number(solve_analogy(PLANE, a, b, c, True), "the row's number, an int"))
-        expect(answer not in (a, b, c), "With exclude, none of the three words of the question may be the answer. Set "
-               "their scores to minus infinity.")  # fmt: skip
+        table = PLANE.clone()
+        answer = int(as_number(solve_analogy(table, a, b, c, True), "the row's number, an int"))
+        expect(torch.equal(table, PLANE), "Your function changes the table of vectors. Change the scores only.")
+        expect(
+            answer not in (a, b, c),
+            "With exclude, none of the three words of the question may be the answer. Set their scores to minus infinity.",
+        )
         expect(answer == find_analogy(PLANE, a, b, c), "With exclude, the answer is not the best of the other rows.")
-    expect(torch.equal(before, PLANE), "Your function changes the table of vectors. Change the scores only.")
 
 
 # ---- mix_layers ------------------------------------------------------------------------------------------------------
