@@ -26,7 +26,7 @@ def loss_of_zero_vectors(skipgram_loss):
     expect(abs(loss - 0.693) > 0.01, "This is the term of the context alone, or of one negative. Where are the others?")
     expect(
         abs(loss - 2 * 0.693) > 0.01,
-        "You took the mean over the negatives. A pair's loss is a sum: one term for its context, one for each negative.",
+        "This is the mean of the negatives. A pair's loss is a sum: one term for its context, one for each negative.",
     )
     expect(abs(loss - 6.931) > 0.01, "This is the sum over the batch. Take the mean over its pairs.")
     expect(abs(loss - 5 * 0.6931) < 0.01, f"With zero vectors every sigmoid is 1/2, so a pair with 4 negatives has the "
@@ -79,7 +79,7 @@ def questions_own_words_are_left_out(solve_analogy):
         expect(torch.equal(table, PLANE), "Your function changes the table of vectors. Change the scores only.")
         expect(
             answer not in (a, b, c),
-            "With exclude, none of the three words of the question may be the answer. Set their scores to minus infinity.",
+            "With exclude, none of the three words may be the answer. Set their scores to minus infinity.",
         )
         expect(answer == find_analogy(PLANE, a, b, c), "With exclude, the answer is not the best of the other rows.")
 

@@ -34,7 +34,7 @@ MISTAKES = [
     (
         "skipgram_loss",
         LOSS.replace("ANSWER", "-(right + F.logsigmoid(-scores).mean(-1)).mean()"),
-        "the mean over the negatives",
+        "the mean of the negatives",
     ),
     ("skipgram_loss", LOSS.replace("ANSWER", "-(right + F.logsigmoid(-scores).sum(-1)).sum()"), "sum over the batch"),
     (
