@@ -1,6 +1,6 @@
 """Which vectors tell the senses of a word apart? All methods of notebook 02 on one exam, kept in data/senses.json.
 
-    python -m bertlab.bench.senses_training FOLDER --seed 0 --steps 800
+    python -m bertlab.bench.senses_training FOLDER --seed 0 --steps 500
     python -m bertlab.bench.senses data/senses.json FOLDER [static | bilm | encoders]
 
 The first command trains the biLM (about ten minutes of one core), the second judges everything (about three), or one

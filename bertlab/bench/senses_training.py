@@ -1,6 +1,6 @@
 """Training the biLM of notebook 02 on the texts of bertlab-mini, with its tokenizer. Can be stopped and resumed.
 
-python -m bertlab.bench.senses_training FOLDER --seed 0 --steps 800 [--seconds 480]
+python -m bertlab.bench.senses_training FOLDER --seed 0 --steps 500 [--seconds 480]
 """
 
 import argparse
@@ -57,7 +57,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=800)
+    parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--seconds", type=float, default=float("inf"))
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
