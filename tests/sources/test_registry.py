@@ -10,7 +10,7 @@ from bertlab import sources
 from ..conftest import ROOT
 from .helpers import TINY, make_toml
 
-NAMES = ["minilm", "sotu", "wiki", "kjv", "web", "vader", "glove", "chatterbot", "pos", "tang"]
+NAMES = ["minilm", "sotu", "wiki", "kjv", "web", "vader", "glove", "chatterbot", "pos", "tang", "wordnet"]
 
 
 def test_every_source_is_pinned_and_has_a_card():
