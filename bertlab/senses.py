@@ -26,6 +26,11 @@ class Usage:
     start: int
     end: int
 
+    @property
+    def form(self) -> str:
+        """The word as it stands in the text, in lower case."""
+        return self.text[self.start : self.end].lower()
+
 
 @dataclass(frozen=True)
 class SensePair:

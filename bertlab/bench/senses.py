@@ -98,6 +98,8 @@ def judge_static_vectors(judge: Judge) -> dict:
     for name, left_out in (("overlap, all words", set()), ("overlap, without common words", common)):
         scores = np.array([compute_overlap(pair, left_out) for pair in judge.exam.pairs])
         judge.add(name, "", judge.exam.judge_cosines(scores))
+    forms = np.array([float(pair.first.form == pair.second.form) for pair in judge.exam.pairs])
+    judge.add("the same form of the word", "", judge.exam.judge_cosines(forms))
     judge.add_best("GloVe of the neighbours", list_neighbour_vectors(judge.exam, words, vectors))
     sentences = split_into_words([s for name in TEXTS for document in sources.documents(name) for s in document])
     config = SkipGramConfig()

@@ -19,9 +19,9 @@ from .comparing import as_number, is_close, random_numbers
 
 
 def loss_of_zero_vectors(skipgram_loss):
-    zero = torch.zeros(2, 3)
+    zero, other = torch.zeros(2, 3), torch.zeros(2, 3)
     loss = as_number(
-        skipgram_loss(zero, zero, torch.zeros(2, 4, 3)), "one number, the mean over the pairs of the batch"
+        skipgram_loss(zero, other, torch.zeros(2, 4, 3)), "one number, the mean over the pairs of the batch"
     )
     expect(abs(loss - 0.693) > 0.01, "This is the term of the context alone, or of one negative. Where are the others?")
     expect(
@@ -37,7 +37,7 @@ def loss_of_one_pair(skipgram_loss):
     centre, context = torch.tensor([[1.0, 2.0]]), torch.tensor([[0.5, 1.0]])
     negatives = torch.tensor([[[-1.0, 0.5], [0.0, -2.0]]])
     right, wrong = F.logsigmoid(torch.tensor(2.5)), F.logsigmoid(-torch.tensor([0.0, -4.0])).sum()
-    loss = skipgram_loss(centre, context, negatives)
+    loss = skipgram_loss(centre.clone(), context.clone(), negatives.clone())
     upside = F.logsigmoid(torch.tensor(2.5)) + F.logsigmoid(torch.tensor([0.0, -4.0])).sum()
     expect(not is_close(loss, -upside, 1e-3), "Negatives are trained to be unlike the centre: their products need a "
            "minus sign inside the sigmoid.")  # fmt: skip
@@ -51,7 +51,7 @@ def loss_of_one_pair(skipgram_loss):
 
 def loss_of_a_batch(skipgram_loss):
     centre, context, negatives = (random_numbers(i, *shape) for i, shape in enumerate([(5, 3), (5, 3), (5, 4, 3)]))
-    loss = skipgram_loss(centre, context, negatives)
+    loss = skipgram_loss(centre.clone(), context.clone(), negatives.clone())
     expect(
         is_close(loss, compute_skipgram_loss(centre, context, negatives)),
         "One pair is right, a batch is not. Each pair has negatives of its own, (K, D): do not mix them.",
@@ -67,7 +67,7 @@ PLANE = F.normalize(torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.9, -0.5], [1.0, 0.4
 
 
 def nearest_to_the_sum(solve_analogy):
-    answer = as_number(solve_analogy(PLANE, 0, 1, 2, False), "the row's number, an int")
+    answer = as_number(solve_analogy(PLANE.clone(), 0, 1, 2, False), "the row's number, an int")
     expect(int(answer) == find_analogy(PLANE, 0, 1, 2, False), "The answer is not the row with the highest cosine with "
            "b - a + c. Which word is added, and which subtracted?")  # fmt: skip
 
@@ -89,7 +89,7 @@ def questions_own_words_are_left_out(solve_analogy):
 
 def equal_weights_are_the_mean(mix_layers):
     states = random_numbers(1, 3, 4, 2)
-    mixed = mix_layers(states, torch.zeros(3, dtype=torch.float64), 1.0)
+    mixed = mix_layers(states.clone(), torch.zeros(3, dtype=torch.float64), 1.0)
     expect(isinstance(mixed, Tensor) and mixed.shape == (4, 2), "Return one vector for each usage: (N, D).")
     expect(not is_close(mixed, torch.zeros(4, 2)), "With equal weights of 0 your mix is 0. The weights go through a "
            "softmax first, so that they add up to 1.")  # fmt: skip
@@ -100,7 +100,7 @@ def equal_weights_are_the_mean(mix_layers):
 def weights_go_to_their_layers(mix_layers):
     states, weights = random_numbers(2, 3, 3, 2), torch.tensor([0.0, 1.0, 2.0], dtype=torch.float64)
     expected = compute_layer_mix(states, weights, 2.5)
-    mixed = mix_layers(states, weights, 2.5)
+    mixed = mix_layers(states.clone(), weights.clone(), 2.5)
     expect(not is_close(mixed, expected / 2.5), "The scale is missing: ELMo multiplies the mix by one learned number.")
     other = 2.5 * (weights.softmax(0)[None, :, None] * states).sum(0)
     expect(
@@ -156,7 +156,7 @@ OFFSETS = [(0, 0), (0, 3), (4, 6), (6, 9), (10, 13), (13, 14), (0, 0)]  # [CLS] 
 
 
 def pieces_of_the_word(find_word):
-    found = find_word(OFFSETS, 4, 9)
+    found = find_word(OFFSETS[:], 4, 9)
     expect(isinstance(found, list), "Return a list of positions.")
     expect(found != [1, 2], "These are the positions without [CLS], which is token 0: all are one too low.")
     expect(found != [2], "The word has two pieces, and you found the first alone.")
@@ -164,10 +164,10 @@ def pieces_of_the_word(find_word):
 
 
 def pieces_at_the_edges(find_word):
-    found = find_word(OFFSETS, 0, 3)
+    found = find_word(OFFSETS[:], 0, 3)
     expect(not set(found) & {0, 6}, "[CLS] and [SEP] have the offsets (0, 0): they lie in no word, not even the first.")
     expect(found == [1], f"The first word is token 1. Yours are {found}.")
-    found = find_word(OFFSETS, 10, 13)
+    found = find_word(OFFSETS[:], 10, 13)
     expect(found == [4], f"The full stop after the word is not part of it: the word is token 4. Yours are {found}.")
 
 
@@ -179,7 +179,7 @@ def directions_do_not_see_the_answer(read_both_ways):
     changed[0, 3] += 1.0
     answers = []
     for vectors in (x, changed):
-        answer = read_both_ways(vectors, model.forwards, model.backwards)
+        answer = read_both_ways(vectors.clone(), model.forwards, model.backwards)
         expect(isinstance(answer, tuple) and len(answer) == 2, "Return the two directions, ahead and back.")
         answers.append(answer)
     (ahead, back), (ahead_2, back_2) = answers

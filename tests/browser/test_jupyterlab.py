@@ -51,6 +51,12 @@ explore.beam_box(load("bertlab-mini", writing.Writer), tasks.Writing(tokenizer, 
 ---
 explore.saliency_box(heads.Classifier(small, num_labels=2), tokenizer, "a good film", ["bad", "good"])
 ---
+import numpy as np
+from bertlab.model import Bert
+from bertlab.senses import Usage
+usages = [Usage("They sat on the river bank.", 22, 26), Usage("The bank lends money.", 4, 8)]
+explore.word_neighbours_box((["bank", "river"], np.eye(2)), {"tiny": (Bert(small), tokenizer)}, usages)
+---
 import matplotlib.pyplot as plt
 plt.plot([1, 2])
 plt.show()
@@ -111,7 +117,7 @@ def test_widgets_of_the_long_notebooks_are_drawn(chromium, jupyterlab, tmp_path)
     lab.copy_unrun(tmp_path / "widgets.ipynb", folder)
     seen = lab.run_all(chromium, address, "widgets.ipynb", Path(os.environ.get("BERTLAB_SHOTS") or tmp_path))
     everything_is_drawn(seen)
-    assert seen.widgets == 8
+    assert seen.widgets == 9
 
 
 def test_a_broken_notebook_is_seen_to_be_broken(chromium, jupyterlab, tmp_path):

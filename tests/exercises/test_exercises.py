@@ -98,6 +98,20 @@ def test_common_mistakes_get_the_right_hint(module, name):
 
 
 IN_PLACE = {
+    ("nb02", "skipgram_loss"): """
+import torch.nn.functional as F
+
+
+def skipgram_loss(centre, context, negatives):
+    right = F.logsigmoid(context.mul_(centre).sum(-1))
+    wrong = F.logsigmoid(-negatives.mul_(centre[:, None]).sum(-1)).sum(-1)
+    return -(right + wrong).mean()
+""",
+    ("nb02", "mix_layers"): """
+def mix_layers(states, weights, scale=1.0):
+    states *= weights.softmax(0)[:, None, None]
+    return scale * states.sum(0)
+""",
     ("nb03", "softmax"): """
 def softmax(x):
     x -= x.amax(-1, keepdim=True)
