@@ -221,11 +221,18 @@ def read_general_text(plan: "PretrainPlan", tokenizer: WordPiece, say: Callable[
     return [encode_documents(training, tokenizer), encode_documents(held_out, tokenizer)]
 
 
-def mix_rows(batches: Batches, general: Rows, share: float) -> Batches:
+def mix_rows(batches: Batches, general: Rows, share: float, say: Callable[[str], None] = lambda text: None) -> Batches:
     """The batches with so many rows of a general text that these are a `share` of all: drawn at random by the seed of
-    the batches, each as often as any other, give or take one."""
+    the batches, each as often as any other, give or take one. `say` is told how many. Raises ValueError where they do
+    not fill a batch."""
     rows, seed = batches.rows, batches.seed
     count = max(1, round(share / (1 - share) * len(rows)))
+    if len(general) < batches.batch_size:
+        raise ValueError(
+            f"the general text gives {len(general)} rows to mix in, not even a batch of {batches.batch_size}, which "
+            "would be learned by heart: give more of it (--general)"
+        )
+    say(f"mixed in: {count:,} rows of the general text, of {len(general):,} different ones")
     rng = np.random.default_rng((seed, len(rows)))
     order = np.concatenate([rng.permutation(len(general)) for _ in range(-(-count // len(general)))])[:count]
     mixed = Rows(

@@ -350,7 +350,8 @@ def add_general_text(
         return batches, {}, digest
     general_plan = make_general_plan(plan)
     if plan.mix:
-        batches = mix_rows(batches, make_training_batches(general[0], tokenizer, general_plan).rows, plan.mix)
+        rows = make_training_batches(general[0], tokenizer, replace(general_plan, batch_size=1)).rows
+        batches = mix_rows(batches, rows, plan.mix, say)
     digest = sha256(b"".join([digest.encode(), *(part.ids.tobytes() for part in general)])).hexdigest()
     return batches, {"general": make_held_out_batches(general[1], tokenizer, general_plan)}, digest
 

@@ -302,6 +302,16 @@ def test_rows_of_the_general_text_are_a_share_of_all(share, count):
     assert all(len(mixed.rows[i][1]) == 0 for i in range(len(found)))
 
 
+def test_too_little_general_text_is_not_mixed_in(text, tmp_path, capsys):
+    few = tmp_path / "few.txt"
+    few.write_text("\n\n".join(f"a cat {i} sat. a dog ran." for i in range(6)))
+    origin = save_checkpoint(tmp_path / "origin")
+    arguments = ["pretrain", "--text", str(text), "--from", str(origin), "--general", str(few), "--mix", "0.1"]
+    arguments += ["--steps", "1", "--length", "16", "--batch-size", "32", "--no-pairs", "--out", str(tmp_path / "run")]
+    assert main(arguments) == 2
+    assert "the general text gives 4 rows to mix in, not even a batch of 32" in capsys.readouterr().err
+
+
 def test_forgetting_is_measured_and_mixing_lessens_it(text, general, tmp_path):
     _, _ = run(plan(general, save_checkpoint(tmp_path / "first"), steps=60, learning_rate=2e-3), tmp_path / "origin")
     lost = {}

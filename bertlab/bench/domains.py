@@ -48,7 +48,7 @@ def list_commands(folder: Path) -> Iterator[tuple[str, str]]:
             task = f"finetune {domain} --model {model} {FINETUNE} --epochs {EPOCHS[domain]}"
             yield f"fine-{domain}-{when}-{seed}", f"{task} --seed {seed}"
     for seed in SEEDS:
-        mixed = f"--text {folder}/{DOMAINS[0]}.txt {general} --mix {SHARE}"
+        mixed = f"--text {folder}/{DOMAINS[0]}.txt --general wiki --mix {SHARE}"  # general.txt is what it holds out
         yield f"mixed-{SHARE}-{seed}", f"{PRETRAIN} {mixed} --seed {seed}"
 
 
