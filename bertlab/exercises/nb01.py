@@ -55,17 +55,17 @@ def as_pieces(got: object) -> list[str]:
 
 
 def cuts_a_known_word(answer):
-    got = as_pieces(answer("hug", TOY_VOCAB))
+    got = as_pieces(answer("hug", set(TOY_VOCAB)))
     expect(got != ["h", "##u", "##g"], "That is the shortest match. Try the longest candidate first: the whole rest.")
     expect(got == ["hug"], f"'hug' is a token of the vocabulary, so it is one piece. Your function returns {got}.")
 
 
 def cuts_into_pieces(answer):
-    got = as_pieces(answer("hugs", TOY_VOCAB))
+    got = as_pieces(answer("hugs", set(TOY_VOCAB)))
     expect(got != ["hug", "s"], "Every piece after the first is written with ## in front: '##s', not 's'.")
     expect(got != ["[UNK]"], "'hugs' can be cut. Look up '##s' after the first piece, because 's' is no token.")
     expect(got == ["hug", "##s"], f"'hugs' should become ['hug', '##s'], and your function returns {got}.")
-    got = as_pieces(answer("pugs", TOY_VOCAB))
+    got = as_pieces(answer("pugs", set(TOY_VOCAB)))
     expect(got == ["p", "##u", "##gs"], f"'pugs' should become ['p', '##u', '##gs'], and your function returns {got}.")
 
 
