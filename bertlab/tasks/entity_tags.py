@@ -111,8 +111,8 @@ def convert_tags(
         say(f"{origin}: ... and {len(meanings) - 10} more such tags")
     regular = [[meanings.get(tag, tag) or "O" for tag in tags] for tags in sentences]
     for rare, likely in find_misspelt_types(Counter(tag for tags in regular for tag in tags)).items():
-        tag = next(tag for tags in sentences for tag in tags if tag[2:] == rare)
-        at = describe_position(tag, sentences, lines, unit)
+        tag = next(tag for tags in regular for tag in tags if tag[2:] == rare)
+        at = describe_position(tag, regular, lines, unit)
         say(f"{origin}: the kind of name {rare!r} ({tag} in {at}) is kept apart; is it {likely!r}?")
     return [to_iob2(tags) for tags in regular], describe_scheme(regular)
 

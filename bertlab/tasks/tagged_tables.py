@@ -47,10 +47,12 @@ def find_columns(names: Sequence[str], word: str = "", tag: str = "") -> tuple[s
 
 
 def read_header(path: Path) -> list[str]:
-    """The names in the first line of a CSV or TSV."""
-    text = files.read_text(path, keep_line_ends=True)
+    """The names of the columns of a CSV or TSV; [] if it is not one with sentences by its first line (a TSV alone)."""
+    text, is_tsv = files.read_text(path, keep_line_ends=True), path.suffix.lower() == ".tsv"
     first = re.match(r"[\r\n]*([^\r\n]*)", text)[1]
-    for _, fields in read_records(first, path.suffix.lower() == ".tsv", BadRows(path)):
+    if is_tsv and not any(name in first.lower() for name in SENTENCE_NAMES):
+        return []
+    for _, fields in read_records(text, is_tsv, BadRows(path)):
         return [field.strip() for field in fields]
     return []
 
@@ -78,7 +80,7 @@ def read_tagged_table(
     `problems`. Raises ValueError for columns that are not there."""
     rows = list(read_table(path, problems))
     try:
-        columns = find_columns(read_header(path), word, tag)
+        columns = find_columns(list(rows[0][1]) if rows else read_header(path), word, tag)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     if columns is None:

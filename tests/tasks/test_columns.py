@@ -62,6 +62,8 @@ def test_the_usual_case_says_nothing_to_python(capsys):
     [
         ("B-A O Q-A", "B-A O B-A", "the tag 'Q-A' (row 1) is read as I-A"),
         ("B-A I-a O", "B-A B-a O", "the kind of name 'a' (I-a in row 1) is kept apart; is it 'A'?"),
+        ("B-A I-A O b_xy B-XY B-XY", "B-A I-A O B-XY B-XY B-XY", "the tag 'b_xy' (row 1) is read as B-XY"),
+        ("O b_xy B-x.Y B-A O", "O B-xy B-x.Y B-A O", "the tag 'b_xy' (row 1) is read as B-xy"),
         ("B-A i:a O", "B-A I-A O", "the tag 'i:a' (row 1) is read as I-A"),
         ("B-A XYZ O", "B-A O O", "the tag 'XYZ' (row 1) means nothing; read as O"),
         ("B-A NN VB O", "B-A NN VB O", "all tags are taken as plain ones, not as names, because of 'NN' (row 1), 'VB'"),
