@@ -619,15 +619,15 @@ def test_a_refused_text_leaves_its_folder_free(tmp_path, capsys):
 def test_readme_says_what_was_measured(root):
     found = json.loads((root / "data" / "at_scale.json").read_text(encoding="utf-8"))
     readme = " ".join((root / "README.md").read_text(encoding="utf-8").split())
-    joining = ", ".join(str(step["MB"]) for step in found["joining"].values())
-    encoding, training = found["encoding_in_3_parts"], list(found["pretraining"].items())[-1]
-    for step, memory in (
-        ("learning the vocabulary from 100 MB, two processes", found["vocabulary_and_29_blocks_two_processes"]["MB"]),
-        (f"encoding {encoding['text_MB'] / 1000:.1f} GB, each process", encoding["MB_a_process"]),
-        (f"joining {', '.join(f'{int(size.split()[0]) / 1000:.1f} GB' for size in found['joining'])}", joining),
-        (f"`pretrain --data` with {int(training[0].split()[0]) / 1000:.1f} GB", training[1]["MB"]),
-    ):
-        assert f"| {step} | {memory} MB |" in readme
+    encoding = found["encoding_in_3_parts"]
+    learning = found["vocabulary_and_29_blocks_two_processes"]["MB"]
+    lines = [f"learning the vocabulary from 100 MB, two processes | {learning}",
+             f"encoding {encoding['text_MB'] / 1000:.2f} GB, each process | {encoding['MB_a_process']}"]  # fmt: skip
+    for step, measured in (("joining", found["joining"]), ("`pretrain --data` with", found["pretraining"])):
+        sizes = ", ".join(f"{int(size.split()[0]) / 1000:.2f} GB" for size in measured)
+        lines.append(f"{step} {sizes} | {', '.join(str(one['MB']) for one in measured.values())}")
+    for line in lines:
+        assert f"| {line} MB |" in readme
     paper = found["on_paper_3.3_billion_words"]
     assert f"({paper['text_GB']:.0f} GB) take {paper['two_cores_hours']} hours on two cores" in readme
     assert f"or {paper['sixteen_machines_of_two_cores_minutes']} minutes on each of 16" in readme

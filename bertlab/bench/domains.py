@@ -48,7 +48,7 @@ def list_commands(folder: Path) -> Iterator[tuple[str, str]]:
             task = f"finetune {domain} --model {model} {FINETUNE} --epochs {EPOCHS[domain]}"
             yield f"fine-{domain}-{when}-{seed}", f"{task} --seed {seed}"
     for seed in SEEDS:
-        mixed = f"--text {folder}/{DOMAINS[0]}.txt --general wiki --mix {SHARE}"  # general.txt is what it holds out
+        mixed = f"--text {folder}/{DOMAINS[0]}.txt --general wiki --mix {SHARE}"  # general.txt has no training text
         yield f"mixed-{SHARE}-{seed}", f"{PRETRAIN} {mixed} --seed {seed}"
 
 
@@ -76,9 +76,11 @@ def collect_results(folder: Path) -> dict[str, Any]:
             "baselines": runs.get(f"fine-{domain}-before-{SEEDS[0]}", {}).get("baselines"),
         }  # fmt: skip
     results[f"{DOMAINS[0]}, {SHARE:.0%} general"] = {
-        "mlm_loss": {"after": get_losses(f"mixed-{SHARE}", "model", "mlm_loss")},
-        "general_mlm_loss": {"after": get_losses(f"mixed-{SHARE}", "general", "after", "mlm_loss")},
-    }
+        "mlm_loss": {"before": get_losses(f"mixed-{SHARE}", "from", "before", "mlm_loss"),
+                     "after": get_losses(f"mixed-{SHARE}", "model", "mlm_loss")},
+        "general_mlm_loss": {when: get_losses(f"mixed-{SHARE}", "general", when, "mlm_loss")
+                             for when in ("before", "after")},
+    }  # fmt: skip
     commands = [describe_command(folder, name, line) for name, line in list_commands(folder) if name.endswith("-0")]
     return {"origin": ORIGIN, "seeds": SEEDS, "commands": commands, **results}
 
