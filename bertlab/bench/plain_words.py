@@ -161,7 +161,7 @@ def judge(question: Question, data: Texts, vectors: dict[str, np.ndarray], size:
 
 
 def run_study(file: Path, seeds: Sequence[int] = SEEDS) -> dict:
-    """Judge what is missing in the file, and add it after each question."""
+    """Judge what is missing in the file, and add each run when it has ended."""
     command = "python -m bertlab.bench.plain_words data/plain_words.json"
     kept = read_json(file) if file.exists() else {"command": command, "runs": []}
     done = {(run["question"], run["size"], run["seed"]) for run in kept["runs"]}
@@ -175,7 +175,7 @@ def run_study(file: Path, seeds: Sequence[int] = SEEDS) -> dict:
             scores = judge(question, data, vectors, size, seed)
             kept["runs"].append({"question": name, "size": size, "seed": seed, "scores": scores})
             print(name, size, seed, scores, flush=True)
-        write_json(file, kept)
+            write_json(file, kept)
     return kept
 
 
