@@ -75,3 +75,8 @@ def test_real_texts_load(name):
     assert len(test) > 40
     if question.long:
         assert min(len(text.split()) for text in data.texts) > 500
+        assert not any(label.split("-")[0] in text.lower().split() for text, label in zip(*data, strict=True))
+
+
+def test_dropped_words_leave_the_rest():
+    assert plain_words.drop_words("Grant, a GRANT; granted.", {"grant"}) == ", a ; granted."
