@@ -177,7 +177,7 @@ def test_each_command_has_debug():
     for name in command_line.COMMANDS:
         given = {"pretrain": ["--out", "x"], "fill": ["t"], "attention": ["t", "--out", "x"], "embed": ["--out", "x"],
                  "predict": ["--model", "m"], "finetune": ["sentiment", "--out", "x"],
-                 "prepare": ["--out", "x"]}.get(name, [])  # fmt: skip
+                 "prepare": ["--out", "x"], "convert": ["f", "--out", "x"]}.get(name, [])  # fmt: skip
         for arguments in (["--debug", name, *given], [name, *given, "--debug"]):
             assert command_line.make_parser(name).parse_args(arguments).debug
         assert not command_line.make_parser(name).parse_args([name, *given]).debug
