@@ -266,12 +266,13 @@ class WordPiece:
         """Write vocab.txt, tokenizer.json and tokenizer_config.json, which `transformers` opens.
 
         `max_length` is the largest number of tokens that the model takes. The files replace former ones all together or
-        not at all. Raises ValueError, and writes nothing, if a token is empty or contains a line break.
+        not at all. Raises ValueError, and writes nothing, if a token is empty, contains a line break, or ends in a
+        blank, which a vocab.txt loses.
         """
         check_path(folder, "folder")
         tokens = [self.names.get(token, token) for token in self.vocab]
         for token in tokens:
-            if not token or re.search(r"[\n\r]", token):
+            if not token or re.search(r"[\n\r]|[ \t]$", token):
                 raise ValueError(f"The token {token!r} cannot be a line of vocab.txt. Remove it.")
         config = {
             "tokenizer_class": "BertTokenizer",

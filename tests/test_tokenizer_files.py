@@ -302,7 +302,7 @@ def test_what_is_saved_is_loaded_equal(tmp_path_factory, rules, words, renamed, 
     words = [
         word
         for word in dict.fromkeys(words)
-        if word not in (*SPECIAL_TOKENS, "<mask>") and {*word}.isdisjoint("\r\n\ufeff")
+        if word not in (*SPECIAL_TOKENS, "<mask>") and {*word}.isdisjoint("\r\n\ufeff") and word[-1] not in " \t"
     ]
     ours = WordPiece([*words, *SPECIAL_TOKENS], lower, strip_accents=strip, chinese=chinese, names=names)
     folder = tmp_path_factory.mktemp("saved")
@@ -311,6 +311,13 @@ def test_what_is_saved_is_loaded_equal(tmp_path_factory, rules, words, renamed, 
     again = WordPiece.load(folder)
     for name in ("vocab", "lower", "strip_accents", "chinese", "names", "index"):
         assert getattr(again, name) == getattr(ours, name)
+
+
+@pytest.mark.parametrize("token", ["a ", " ", "a\t", "a\nb", "a\r"])
+def test_a_token_that_a_line_would_lose_is_not_saved(tmp_path, token):
+    with pytest.raises(ValueError, match="cannot be a line of vocab.txt"):
+        WordPiece([*SPECIAL_TOKENS, token]).save(tmp_path / "saved")
+    assert not (tmp_path / "saved").exists()
 
 
 # ---- Files of another form -------------------------------------------------------------------------------------------

@@ -544,7 +544,7 @@ def test_a_config_that_is_wrong(settings, message, folder):
 
 def test_a_problem_type_that_does_not_exist(tmp_path):
     set_config(save(make_model(Classifier), tmp_path / "model"), problem_type="ranking")
-    with pytest.raises(ValueError, match="model.safetensors: problem_type is 'ranking'; it must be one of single"):
+    with pytest.raises(ValueError, match="config.json: problem_type is 'ranking'; it must be one of single"):
         load(tmp_path / "model")
 
 
