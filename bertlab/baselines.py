@@ -44,6 +44,16 @@ def fit_unigram(text: EncodedCorpus, vocab_size: int) -> Guess:
     return guess
 
 
+def number_bigrams(text: EncodedCorpus, vocab_size: int) -> np.ndarray:
+    """before * vocab_size + after for each two neighbouring words of a document: (N,) int64."""
+    inside = np.ones(len(text.ids), bool)
+    inside[text.sentences[text.documents[:-1]]] = False  # the first word of a document has no previous word
+    pairs = text.ids[:-1].astype(np.int64)
+    pairs *= vocab_size  # in place: these are the largest arrays of a training from shards
+    pairs += text.ids[1:]
+    return pairs[inside[1:]]
+
+
 class Bigram:
     """The baseline that knows the previous word, smoothed after Witten and Bell (1991):
 
@@ -56,12 +66,7 @@ class Bigram:
         self.size = vocab_size
         counts = text.count_ids(vocab_size) + 0.5
         self.unigram = counts / counts.sum()
-        inside = np.ones(len(text.ids), bool)
-        inside[text.sentences[text.documents[:-1]]] = False  # the first word of a document has no previous word
-        pairs = text.ids[:-1].astype(np.int64)
-        pairs *= vocab_size
-        pairs += text.ids[1:]
-        pairs = pairs[inside[1:]]
+        pairs = number_bigrams(text, vocab_size)
         pairs.sort()  # as np.unique does, which takes twice the memory
         starts = np.flatnonzero(np.r_[True, pairs[1:] != pairs[:-1]][: len(pairs)])
         self.pairs, self.times = pairs[starts], np.diff(starts, append=len(pairs))
@@ -103,10 +108,8 @@ class TwoSidedBigram:
         vocab_size = check_number(vocab_size, "vocab_size", least=1, most=10_000, whole=True)
         counts = text.count_ids(vocab_size) + 0.5
         self.unigram = counts / counts.sum()
-        inside = np.ones(len(text.ids), bool)
-        inside[text.sentences[text.documents[:-1]]] = False
-        pairs = text.ids[:-1].astype(np.int64) * vocab_size + text.ids[1:]
-        times = np.bincount(pairs[inside[1:]], minlength=vocab_size**2).reshape(vocab_size, vocab_size)
+        times = np.bincount(number_bigrams(text, vocab_size), minlength=vocab_size**2)
+        times = times.reshape(vocab_size, vocab_size)
         self.after_word, self.before_word = self.smooth(times), self.smooth(times.T)
 
     def smooth(self, times: np.ndarray) -> np.ndarray:

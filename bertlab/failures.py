@@ -25,11 +25,8 @@ MEMORY_SIGNS = re.compile(
     r"DefaultCPUAllocator|not enough memory|out of memory|can't allocate memory|unable to mmap|Storage size calculation"
 )
 LOST_SIGNS = re.compile(r"gloo|NCCL|Connection (?:reset|closed|refused)|Broken pipe")
-PACKAGES = {
-    "sklearn": "scikit-learn",
-    "PIL": "pillow",
-    "tensorflow": "tensorflow-cpu",
-}  # whose modules are called otherwise
+# Packages that are not called as their modules, or of which a smaller one does.
+PACKAGES = {"sklearn": "scikit-learn", "PIL": "pillow", "tensorflow": "tensorflow-cpu"}
 
 
 class Failure(NamedTuple):

@@ -144,6 +144,9 @@ def describe_conversion(converted: Converted) -> str:
     kept = "keeps" if converted.cased else "drops"
     lines = [f"{converted.folder}: a {type(converted.model).__name__} of {count:,} parameters, as bertlab and "
              f"transformers open it; its tokenizer {kept} capitals and accents"]  # fmt: skip
+    if classes := getattr(converted.model, "num_labels", 0):
+        lines += [f"its {classes} classes have no names in the checkpoint: they are LABEL_0 to LABEL_{classes - 1}, in "
+                  "the order of its training (config.json, id2label)"]  # fmt: skip
     if converted.left_out:
         lines += [f"left out: {len(converted.left_out):,} arrays that only training needs "
                   f"({list_first_names(converted.left_out, 2)})"]  # fmt: skip

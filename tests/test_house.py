@@ -12,7 +12,10 @@ from .conftest import ROOT
 
 # A flat file imports flat files, and `sources` where it needs named data. A wing imports flat files and the wings
 # before it. What imports the last five is the command line alone.
-WINGS = ["sources", "tasks", "views", "grammar", "variants", "explore", "exercises", "bench", "commands"]
+WINGS = [
+    *("sources", "tasks", "views", "grammar", "word_vectors", "variants"),
+    *("explore", "exercises", "bench", "commands"),
+]
 SLOW = {"transformers", "datasets", "accelerate", "bertviz", "sklearn", "matplotlib", "ipywidgets", "IPython"}
 MAY_IMPORT_AT_ONCE = {"plots": {"matplotlib"}, "explore": {"ipywidgets", "matplotlib"}}
 MOST_LINES = 400

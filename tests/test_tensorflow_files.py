@@ -147,6 +147,13 @@ def test_fine_tuned_models_equal_transformers(tmp_path, stand_in, kind, settings
     assert all(torch.equal(a, b) for a, b in zip(expected, found, strict=True))
 
 
+def test_classes_without_names_are_said(tmp_path, stand_in, capsys):
+    folder = write_folder(tmp_path / "tuned")
+    stand_in(folder / "model.ckpt-120", to_google(make(BertForSequenceClassification, num_labels=3)))
+    assert main(["convert", str(folder), "--out", str(tmp_path / "out")]) == 0
+    assert "its 3 classes have no names in the checkpoint: they are LABEL_0 to LABEL_2" in capsys.readouterr().out
+
+
 def test_the_command_says_what_it_left_out_and_guessed(tmp_path, stand_in, capsys):
     folder = write_folder(tmp_path / "cased", [*WORDS[:5], "The", *WORDS[6:]])
     stand_in(folder / "bert_model.ckpt", to_google(make(BertForPreTraining)))

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..model import Bert
+from ..word_vectors.usage_vectors import compute_bert_states
 from ..wordpiece import WordPiece
 
 # Frequent words of the King James Bible, two of a kind in each pair, so that they occur in similar places.
@@ -97,9 +98,7 @@ def read_vectors(bert: Bert, found: Occurrences) -> list[np.ndarray]:
     for ids, column in zip(
         torch.from_numpy(found.ids).split(512), torch.from_numpy(found.column).split(512), strict=True
     ):
-        x = bert.embeddings(ids)
-        for number, layer in enumerate([None, *bert.layers]):
-            x = x if layer is None else layer(x)
+        for number, x in enumerate(compute_bert_states(bert, ids)):
             states[number].append(x[torch.arange(len(ids)), column])
     return [torch.cat(parts).numpy() for parts in states]
 

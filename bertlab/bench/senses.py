@@ -16,10 +16,10 @@ import numpy as np
 import torch
 
 from .. import sources, weights
-from ..bilm import BiLM, BiLMConfig
 from ..files import read_json, write_json
 from ..model import Bert
-from ..sense_scores import (
+from ..word_vectors.bilm import BiLM, BiLMConfig
+from ..word_vectors.sense_scores import (
     SenseExam,
     SenseScore,
     compute_layer_mix,
@@ -28,10 +28,10 @@ from ..sense_scores import (
     list_neighbour_vectors,
     make_sense_exam,
 )
-from ..senses import Usage
-from ..skipgram import SkipGramConfig, encode_words, list_vocabulary, split_into_words, train_skipgram
-from ..usage_vectors import compute_bert_states, compute_overlap, read_usages
-from ..word_questions import list_synonym_questions, score_synonyms
+from ..word_vectors.senses import Usage
+from ..word_vectors.skipgram import SkipGramConfig, encode_words, list_vocabulary, split_into_words, train_skipgram
+from ..word_vectors.usage_vectors import compute_bert_states, compute_overlap, read_usages
+from ..word_vectors.word_questions import list_synonym_questions, score_synonyms
 from ..wordpiece import WordPiece
 from .senses_training import BATCH, LENGTH
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from .. import sources, weights
-from ..bilm import BiLM, BiLMConfig, make_rows, train_bilm
+from ..word_vectors.bilm import BiLM, BiLMConfig, make_rows, train_bilm
 from ..wordpiece import WordPiece
 
 TEXTS, LENGTH, WIDTH, BATCH = ("sotu", "wiki", "kjv", "web"), 32, 256, 64

@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..bilm import BiLM, BiLMConfig
-from ..sense_scores import compute_layer_mix
-from ..skipgram import compute_skipgram_loss
-from ..usage_vectors import find_best_threshold, find_word_pieces
-from ..word_questions import find_analogy
+from ..word_vectors.bilm import BiLM, BiLMConfig
+from ..word_vectors.sense_scores import compute_layer_mix
+from ..word_vectors.skipgram import compute_skipgram_loss
+from ..word_vectors.usage_vectors import find_best_threshold, find_word_pieces
+from ..word_vectors.word_questions import find_analogy
 from . import Exercise, expect, make_check, make_use
 from .comparing import as_number, is_close, random_numbers
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from ..arguments import check_arguments, check_number
 from ..model import Bert, eval_mode
-from ..senses import WORD, Usage
-from ..usage_vectors import compute_bert_states, read_usages
+from ..word_vectors.senses import WORD, Usage
+from ..word_vectors.usage_vectors import compute_bert_states, read_usages
 from ..wordpiece import WordPiece
 from . import markup
 from .shared import FULL_WIDTH, LiveHTML, check_vocabulary, make_text_box

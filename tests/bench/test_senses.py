@@ -10,11 +10,11 @@ from bertlab import sources, weights
 from bertlab.bench import senses, senses_training
 from bertlab.bench.senses import Judge, describe_training, round_numbers, shuffle_other_words
 from bertlab.bench.senses_training import OutOfTime, train_run
-from bertlab.bilm import BiLMConfig
-from bertlab.senses import Usage
+from bertlab.word_vectors.bilm import BiLMConfig
+from bertlab.word_vectors.senses import Usage
 from bertlab.wordpiece import WordPiece
 
-from ..test_sense_scores import make_exam
+from ..word_vectors.test_sense_scores import make_exam
 
 
 def test_other_words_are_shuffled_and_the_word_stays():

@@ -53,7 +53,7 @@ explore.saliency_box(heads.Classifier(small, num_labels=2), tokenizer, "a good f
 ---
 import numpy as np
 from bertlab.model import Bert
-from bertlab.senses import Usage
+from bertlab.word_vectors.senses import Usage
 usages = [Usage("They sat on the river bank.", 22, 26), Usage("The bank lends money.", 4, 8)]
 explore.word_neighbours_box((["bank", "river"], np.eye(2)), {"tiny": (Bert(small), tokenizer)}, usages)
 ---

@@ -6,7 +6,7 @@ import torch
 
 from bertlab import explore
 from bertlab.model import Bert
-from bertlab.senses import Usage
+from bertlab.word_vectors.senses import Usage
 
 from ..tiny_runs import SMALL, TOKENIZER
 

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .model import Bert
+from ..model import Bert
+from ..wordpiece import WordPiece
 from .senses import WORD, SensePair, Usage
-from .wordpiece import WordPiece
 
 
 def find_word_pieces(offsets: Sequence[tuple[int, int]], start: int, end: int) -> list[int]:

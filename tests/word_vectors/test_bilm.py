@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from bertlab.bilm import BiLM, BiLMConfig, make_rows, train_bilm
+from bertlab.word_vectors.bilm import BiLM, BiLMConfig, make_rows, train_bilm
 
 
 @pytest.mark.parametrize("place", [0, 2, 5])
@@ -77,3 +77,9 @@ def test_it_learns_and_a_stopped_training_goes_on_as_it_was():
     resumed = train_tiny(60, state={**kept["whole"], "model": model.state_dict()})
     for name, tensor in straight.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name
+
+
+def test_fewer_tokens_than_a_row_are_refused():
+    assert make_rows([[1, 2], [3, 4, 5]], 2).tolist() == [[1, 2], [3, 4]]
+    with pytest.raises(ValueError, match="5 tokens do not fill a row of 8"):
+        make_rows([[1, 2], [3, 4, 5]], 8)

@@ -1,9 +1,10 @@
 """Skip-gram: pairs stay inside sentences, frequent words are thinned, and neighbours become alike."""
 
 import numpy as np
+import pytest
 import torch
 
-from bertlab.skipgram import (
+from bertlab.word_vectors.skipgram import (
     SkipGramConfig,
     compute_skipgram_loss,
     draw_pairs,
@@ -62,3 +63,10 @@ def test_words_with_the_same_contexts_become_alike():
     cosine = lambda one, other: unit[words.index(one)] @ unit[words.index(other)]  # noqa: E731
     assert cosine("a0", "a1") > cosine("a0", "b1") + 0.05
     assert np.mean(losses[-20:]) < losses[0] - 1
+
+
+def test_too_few_pairs_for_a_batch_are_refused():
+    words, counts = list_vocabulary([["a", "b"]] * 5, 1)
+    config = SkipGramConfig(batch_size=64, least_count=1)
+    with pytest.raises(ValueError, match="do not fill a batch of 64: give more text"):
+        train_skipgram(*encode_words([["a", "b"]] * 5, words), counts, config)

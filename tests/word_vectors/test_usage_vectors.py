@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from bertlab.model import Bert, BertConfig
-from bertlab.senses import SensePair, Usage
-from bertlab.usage_vectors import (
+from bertlab.word_vectors.senses import SensePair, Usage
+from bertlab.word_vectors.usage_vectors import (
     average_neighbours,
     compute_bert_states,
     compute_cosines,

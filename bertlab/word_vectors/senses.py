@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from . import sources
-from .files import read_json
+from .. import sources
+from ..files import read_json
 
 WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 FEWEST_WORDS, MOST_WORDS = 5, 30  # of an example

@@ -62,8 +62,11 @@ class BiLM(nn.Module):
 
 
 def make_rows(ids: Sequence[Sequence[int]], length: int) -> np.ndarray:
-    """Sentences of ids one after the other, cut into rows (N, length); the rest is dropped."""
+    """Sentences of ids one after the other, cut into rows (N, length); what is left at the end, less than a row, is
+    dropped. Raises ValueError where there is no row."""
     stream = np.fromiter((i for sentence in ids for i in sentence), dtype=np.int32)
+    if len(stream) < length:
+        raise ValueError(f"{len(stream):,} tokens do not fill a row of {length}")
     return stream[: len(stream) // length * length].reshape(-1, length)
 
 

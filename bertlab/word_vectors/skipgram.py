@@ -91,7 +91,9 @@ def train_skipgram(
 ) -> np.ndarray:
     """Train with Adam, and return the vectors of the words: (V, D), float32.
 
-    Negatives are drawn by count to the power 3/4. `watch(step, steps, loss)` is called after each step."""
+    Negatives are drawn by count to the power 3/4. `watch(step, steps, loss)` is called after each step. In
+    each epoch, what does not fill a last batch is left out. Raises ValueError where no batch is filled.
+    """
     config = config or SkipGramConfig()
     torch.manual_seed(config.seed)
     inner, outer = (nn.Parameter(torch.empty(len(counts), config.width)) for _ in range(2))
@@ -103,6 +105,11 @@ def train_skipgram(
     for epoch in range(config.epochs):
         centres, contexts = map(torch.from_numpy, draw_pairs(ids, numbers, counts, config, epoch))
         steps = len(centres) // config.batch_size
+        if not steps:
+            raise ValueError(
+                f"{len(centres):,} pairs of words do not fill a batch of {config.batch_size:,}: give more text, or a "
+                "smaller batch_size or least_count"
+            )
         for step in range(steps):
             rows = slice(step * config.batch_size, (step + 1) * config.batch_size)
             drawn = torch.searchsorted(noise, torch.rand(config.batch_size, config.negatives, generator=generator))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from bertlab.sense_scores import (
+from bertlab.word_vectors.sense_scores import (
     SenseExam,
     compute_layer_mix,
     format_score,
@@ -13,7 +13,7 @@ from bertlab.sense_scores import (
     list_neighbour_vectors,
     resample_words,
 )
-from bertlab.senses import SensePair, Usage
+from bertlab.word_vectors.senses import SensePair, Usage
 
 
 def make_exam(words: int = 20) -> SenseExam:

@@ -5,7 +5,13 @@ import torch
 
 from bertlab import sources
 from bertlab.sources import Synset
-from bertlab.word_questions import find_analogy, list_analogies, list_synonym_questions, score_analogies, score_synonyms
+from bertlab.word_vectors.word_questions import (
+    find_analogy,
+    list_analogies,
+    list_synonym_questions,
+    score_analogies,
+    score_synonyms,
+)
 
 
 def test_questions_are_all_ordered_pairs_of_a_relation():

@@ -2,9 +2,10 @@
 
 import pytest
 
-from bertlab import senses, sources
-from bertlab.senses import find_usage, inflect, load_labelled_usages, make_sense_pairs
+from bertlab import sources
 from bertlab.sources import Synset
+from bertlab.word_vectors import senses
+from bertlab.word_vectors.senses import find_usage, inflect, load_labelled_usages, make_sense_pairs
 
 
 def test_regular_forms():

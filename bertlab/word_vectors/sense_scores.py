@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..tasks.metrics import resample_interval
 from .senses import SensePair, Usage, load_labelled_usages, load_verdicts, make_sense_pairs
 from .usage_vectors import average_neighbours, compute_cosines, find_best_threshold, match_nearest, weigh_by_rank
 
-DRAWS = 2000  # of the bootstrap
 WINDOWS = (3, 5, 30)  # words on each side; the last is the whole sentence
 
 
@@ -126,12 +126,9 @@ def format_score(name: str, score: SenseScore | Mapping, settings: str = "") -> 
 
 
 def resample_words(right: np.ndarray, words: np.ndarray) -> tuple[float, float]:
-    """The 95% interval of the mean of `right` (N,), when whole words are drawn anew (Efron 1979)."""
-    names, number = np.unique(words, return_inverse=True)
-    totals, counts = np.bincount(number, right.astype(float)), np.bincount(number)
-    drawn = np.random.default_rng(0).integers(len(names), size=(DRAWS, len(names)))
-    low, high = np.percentile(totals[drawn].sum(1) / counts[drawn].sum(1), [2.5, 97.5])
-    return float(low), float(high)
+    """The 95% interval of the mean of `right` (N,), when whole words (N,) are drawn anew."""
+    order = np.argsort(words, kind="stable")
+    return resample_interval(right[order].astype(float), words[order].tolist())
 
 
 def compute_layer_mix(states: Tensor, weights: Tensor, scale: float | Tensor = 1.0) -> Tensor:

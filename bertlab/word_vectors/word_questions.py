@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import sources
+from .. import sources
 
 # kind -> pairs of words in the same relation; a question is made of each two of them
 RELATIONS = {
