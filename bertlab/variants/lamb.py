@@ -2,6 +2,8 @@
 
 import torch
 
+from ..arguments import check_number
+
 
 class Lamb(torch.optim.Optimizer):
     """Adam's direction r, with weight decay added to it, and then w - lr * (|w| / |r|) * r for each matrix w.
@@ -12,6 +14,8 @@ class Lamb(torch.optim.Optimizer):
     """
 
     def __init__(self, groups, lr: float, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-6):
+        check_number(lr, "lr", least=0)
+        check_number(eps, "eps", least=0)
         super().__init__(groups, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": 0.0})
 
     @torch.no_grad()

@@ -95,6 +95,8 @@ def train_skipgram(
     each epoch, what does not fill a last batch is left out. Raises ValueError where no batch is filled.
     """
     config = config or SkipGramConfig()
+    if not len(counts):
+        raise ValueError(f"no word is known: give more text, or a least_count below {config.least_count}")
     torch.manual_seed(config.seed)
     inner, outer = (nn.Parameter(torch.empty(len(counts), config.width)) for _ in range(2))
     nn.init.uniform_(inner, -0.5 / config.width, 0.5 / config.width)

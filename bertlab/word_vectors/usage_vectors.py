@@ -110,7 +110,10 @@ def compute_cosines(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 def find_best_threshold(scores: np.ndarray, same: np.ndarray) -> float:
     """The threshold at or above which pairs are called "same", with the highest accuracy on these pairs.
 
-    It lies halfway between two neighbouring scores, or outside of all. Of several the lowest is taken."""
+    It lies halfway between two neighbouring scores, or outside of all. Of several the lowest is taken. Raises
+    ValueError where there are no pairs, or not as many answers."""
+    if len(scores) != len(same) or not len(scores):
+        raise ValueError(f"{len(scores)} scores and {len(same)} answers: there must be as many, and at least one")
     order = np.argsort(scores, kind="stable")
     sorted_scores, sorted_same = scores[order], same[order].astype(int)
     # Of a cut before place i, the pairs before it that are different and those from it on that are the same are right.

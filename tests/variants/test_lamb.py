@@ -77,3 +77,8 @@ def test_unpadded_equals_padded():
 def test_padding_in_front_is_refused():
     with pytest.raises(ValueError, match="at the end alone"):
         encode_unpadded(Bert(CONFIG), torch.full((1, 3), 9), torch.tensor([[0, 1, 1]]))
+
+
+def test_a_negative_rate_is_refused():
+    with pytest.raises(ValueError, match="lr is -1"):
+        Lamb([torch.nn.Parameter(torch.ones(2))], lr=-1)

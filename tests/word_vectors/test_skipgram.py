@@ -70,3 +70,5 @@ def test_too_few_pairs_for_a_batch_are_refused():
     config = SkipGramConfig(batch_size=64, least_count=1)
     with pytest.raises(ValueError, match="do not fill a batch of 64: give more text"):
         train_skipgram(*encode_words([["a", "b"]] * 5, words), counts, config)
+    with pytest.raises(ValueError, match="no word is known: give more text, or a least_count below 10"):
+        train_skipgram(*encode_words([["a"]], []), np.array([]))

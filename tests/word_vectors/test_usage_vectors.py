@@ -96,3 +96,9 @@ def test_the_nearest_usage_is_one_of_the_same_word():
     vectors = np.array([[1.0, 0], [1, 0.1], [0, 1], [0.1, 1], [1, 0]])
     right = match_nearest(vectors, ["a", "a", "a", "a", "b"], ["x", "x", "y", "x", "x"])
     assert right[:4].tolist() == [True, True, False, False]
+
+
+def test_a_threshold_needs_pairs():
+    for scores, same in ((np.array([]), np.array([])), (np.array([0.1, 0.2]), np.array([True]))):
+        with pytest.raises(ValueError, match="there must be as many, and at least one"):
+            find_best_threshold(scores, same)
