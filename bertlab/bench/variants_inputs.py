@@ -31,8 +31,9 @@ class Study:
     batch_size: int = 64  # rows of a step
     layers: int = 2
     width: int = 128
-    flops: float = 6e12  # of a run, forward, backward and optimizer
-    precision: str = "bf16"
+    flops: float = 4e12  # of a run, forward, backward and optimizer
+    trial: float = 0.5  # the share of it that a trial of a rate gets
+    precision: str = "no"  # float32, which every machine has, so that one may go on where another stopped
     exam_rows: int = 1500
     pairs_each: int = 160  # minimal pairs of a phenomenon, before those with rare words are left out
     tagged: int = 1500  # sentences to learn parts of speech from

@@ -104,10 +104,28 @@ def test_a_tiny_study(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(variants, "run_variant", None)  # nothing is trained again
     again = run_study(folder, file, tiny, ["bert"])
     assert again["variants"] == json.loads(json.dumps(found["variants"]))
+    elsewhere = run_study(tmp_path / "empty", file, tiny)  # on another machine, from the record alone
+    assert elsewhere["variants"] == again["variants"]
+    with pytest.raises(ValueError, match="record of a study with other settings"):
+        run_study(tmp_path / "other", file, Study())
     with pytest.raises(ValueError, match="other settings"):
         run_study(folder, file, Study())
     with pytest.raises(ValueError, match="no variant best"):
         run_study(folder, file, tiny, ["best"])
+
+
+def test_a_trial_gets_its_share_and_a_missing_teacher_is_trained_again(tiny, inputs, tmp_path):
+    trial, judged = (
+        variants.run_variant(tiny, inputs, "bert", 1e-3, seed, tmp_path) for seed in (variants.CHOOSING, 0)
+    )
+    assert trial["steps"] == pytest.approx(judged["steps"] / 2, abs=1)
+    teacher = {"tried": {}, "learning_rate": 2e-3, "steps": 1, "flops_per_step": 1, "parameters": 1}
+    found = {"teacher": teacher | {key: [1.0] for key in variants.JUDGED}}
+    variants.restore_runs(tmp_path, found)
+    assert not list(tmp_path.glob("teacher*"))
+    student = teacher | {key: [1.0] * 3 for key in variants.JUDGED}
+    variants.restore_runs(tmp_path, found | {"distilled": student, "distilled, free": student})
+    assert len(list(tmp_path.glob("teacher*.json"))) == 1
 
 
 def test_a_run_that_fails_is_the_worst_and_seed_9_is_not_judged(tmp_path):
