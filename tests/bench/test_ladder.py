@@ -7,6 +7,7 @@ import pytest
 from bertlab import grammar
 from bertlab.bench import ladder, variants_inputs
 from bertlab.bench.variants_inputs import make_inputs
+from bertlab.files import read_json
 from bertlab.tasks import NAMED, Split, TaggedSentence
 
 from .examples import write_random_text
@@ -48,3 +49,9 @@ def test_a_tiny_study_runs_and_goes_on(tiny, tmp_path, monkeypatch):
     assert [(run["budget"], run["seed"]) for run in found["runs"]] == [(4e7, 9), (4e7, 9), (1e7, 0), (4e7, 0)]
     monkeypatch.setattr(ladder, "run_size", None)  # nothing is trained again
     assert ladder.run_study(file, tiny, (0,))["runs"] == found["runs"]
+
+
+def test_the_record_lacks_nothing(root):
+    runs = read_json(root / "data" / "ladder.json")["runs"]
+    assert list(ladder.list_missing(runs)) == []
+    assert {run["size"] for run in runs} == set(ladder.SIZES)

@@ -91,3 +91,13 @@ def test_real_texts_load(name):
 
 def test_dropped_words_leave_the_rest():
     assert plain_words.drop_words("Grant, a GRANT; granted.", {"grant"}) == ", a ; granted."
+
+
+def test_the_record_is_what_the_study_asks_for(root):
+    runs = json.loads((root / "data" / "plain_words.json").read_text(encoding="utf-8"))["runs"]
+    asked = {(name, size, seed) for name, question in plain_words.QUESTIONS.items()
+             for size in question.sizes for seed in plain_words.SEEDS}  # fmt: skip
+    assert {(run["question"], run["size"], run["seed"]) for run in runs} == asked
+    for run in runs:
+        tuned = plain_words.QUESTIONS[run["question"]].tuned and run["seed"] < plain_words.TUNED_SEEDS
+        assert (plain_words.TUNED in run["scores"]) == bool(tuned)
