@@ -35,7 +35,7 @@ from .variants_runs import count_forward_flops, count_step_flops, judge_model, r
 
 CHOOSING = 9  # the seed of the trials
 JUDGED = ("mlm_loss", "mlm_accuracy", "own_loss", "grammar", "tagging", "curve", "seconds")  # one for each seed
-ADAMW, MUON, LAMB = (1e-3, 2e-3, 4e-3), (2e-3, 4e-3, 8e-3), (5e-3, 1e-2, 2e-2)
+ADAMW, MUON, LAMB = (1e-3, 2e-3, 4e-3), (1e-3, 2e-3, 4e-3), (5e-3, 1e-2, 2e-2)
 Change = Callable[[Pretraining], None]
 
 
@@ -73,25 +73,19 @@ class Variant:
     budget: float = 1.0  # of the study's
     start: bool = True  # from sinusoids and heads at neighbours, as in notebook 09
     seeds: tuple[int, ...] = (0, 1, 2)
-    rate_of: str = ""  # the variant whose rate it takes, without trials of its own
     free_teacher: bool = False  # the teacher's operations are not counted, as if its answers had been kept
 
 
-# Layers and width; the study's own are 2x128. The larger ones are called tiny, mini and small.
-SIZES = {"2x64": (2, 64), "4x256": (4, 256), "4x512": (4, 512)}
-SIZE_RATES = {"2x64": (2e-3, 4e-3, 8e-3), "4x256": (5e-4, 1e-3, 2e-3), "4x512": (2.5e-4, 5e-4, 1e-3)}
 VARIANTS = {
     "bert": Variant("BERT: masked words, AdamW"),
     "muon": Variant("Muon, not AdamW", MUON, optimizer="muon"),
     "modern": Variant("RoPE, GeGLU and pre-norm", changes=(make_modern,)),
     "electra": Variant("ELECTRA: replaced tokens", objective="replaced"),
     "albert": Variant("ALBERT: shared layers, small embeddings", changes=(make_albert,)),
-    "size 2x64": Variant("2x64", SIZE_RATES["2x64"], size=SIZES["2x64"]),
-    "size 4x256": Variant("4x256", SIZE_RATES["4x256"], size=SIZES["4x256"]),
     "nsp": Variant("with pairs and NSP", pairs=True),
     "lamb": Variant("LAMB, not AdamW", LAMB, optimizer="lamb"),
     "hybrid": Variant("1 of 16 rows causal (GPT-BERT)", objective="hybrid"),
-    "teacher": Variant("4x256, Muon, 8 budgets", MUON[:1], optimizer="muon", size=(4, 256), budget=8, seeds=(0,)),
+    "teacher": Variant("2x128, 4 budgets", ADAMW[:1], size=(2, 128), budget=4, seeds=(0,)),
     "distilled": Variant("distilled from a larger BERT", objective="distilled"),
     "masked 15%": Variant("15% masked, not 40%", masked=0.15),
     "static": Variant("the same text 8 times, static masks", masks="static", times=8),
@@ -100,14 +94,6 @@ VARIANTS = {
     "rope": Variant("RoPE", changes=(make_rotary_with_start,)),
     "geglu": Variant("GeGLU", changes=(lambda model: variants.gate_feed_forward(model.bert),)),
     "pre-norm": Variant("pre-norm", changes=(lambda model: variants.move_norms_before(model.bert),)),
-    "size 2x128, 4 budgets": Variant("2x128, 4 budgets", budget=4, rate_of="bert", seeds=(0,)),
-    **{
-        f"size {name}, 4 budgets": Variant(
-            f"{name}, 4 budgets", size=size, budget=4, rate_of=f"size {name}", seeds=(0,)
-        )
-        for name, size in SIZES.items()
-    },
-    "size 4x512": Variant("4x512", SIZE_RATES["4x512"], size=SIZES["4x512"]),
     "shared": Variant("shared layers", changes=(lambda model: variants.share_layers(model.bert),)),
     "small embeddings": Variant(
         "embeddings of half the width",
@@ -214,14 +200,12 @@ def run_variant(study: Study, inputs: Inputs, name: str, rate: float, seed: int,
 def list_trials(name: str) -> list[tuple[float, int]]:
     """(rate, seed) of the runs that choose the rate of a variant; none where there is one rate alone."""
     rates = VARIANTS[name].rates
-    return [(rate, CHOOSING) for rate in rates] if len(rates) > 1 and not VARIANTS[name].rate_of else []
+    return [(rate, CHOOSING) for rate in rates] if len(rates) > 1 else []
 
 
 def choose_rate(folder: Path, name: str) -> float:
     """The rate with the lowest loss of the variant's own objective on held-out text, among the trials. A run that ended
     in nan is the worst."""
-    if VARIANTS[name].rate_of:
-        return choose_rate(folder, VARIANTS[name].rate_of)
     trials = [read_json(get_file(folder, name, *trial)) for trial in list_trials(name)]
     best = min(trials, key=lambda run: run["own_loss"] if run["own_loss"] is not None else float("inf"), default=None)
     return VARIANTS[name].rates[0] if best is None else best["learning_rate"]
@@ -251,9 +235,8 @@ def list_judged(folder: Path, name: str) -> list[tuple[float, int]]:
 
 def iterate_ended(folder: Path) -> Iterator[tuple[str, list[dict], list[dict]]]:
     """(name, trials, judged runs) of each variant whose runs have all ended."""
-    for name, variant in VARIANTS.items():
-        needed = [(one, *trial) for one in (name, variant.rate_of or name) for trial in list_trials(one)]
-        if all(get_file(folder, *trial).exists() for trial in needed):
+    for name in VARIANTS:
+        if all(get_file(folder, name, *trial).exists() for trial in list_trials(name)):
             files = [get_file(folder, name, *judged) for judged in list_judged(folder, name)]
             if all(file.exists() for file in files):
                 trials = [read_json(get_file(folder, name, *trial)) for trial in list_trials(name)]
@@ -327,8 +310,7 @@ def run_study(folder: Path, file: Path, study: Study, names: Sequence[str] = ())
         write_json(kept, {"settings": settings, "baselines": make().baselines})
     results: dict[str, Any] = {}
     for name in names or VARIANTS:
-        for one in (VARIANTS[name].rate_of or name, name):
-            run_missing(study, make, one, list_trials(one), folder)
+        run_missing(study, make, name, list_trials(name), folder)
         run_missing(study, make, name, list_judged(folder, name), folder)
         results = collect_results(study, folder, read_json(kept)["baselines"])
         write_json(file, results)
