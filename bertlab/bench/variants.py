@@ -35,7 +35,7 @@ from .variants_runs import count_forward_flops, count_step_flops, judge_model, r
 
 CHOOSING = 9  # the seed of the trials
 JUDGED = ("mlm_loss", "mlm_accuracy", "own_loss", "grammar", "tagging", "curve", "seconds")  # one for each seed
-ADAMW, MUON, LAMB = (1e-3, 2e-3, 4e-3), (1e-3, 2e-3, 4e-3), (5e-3, 1e-2, 2e-2)
+ADAMW, MUON, LAMB = (1e-3, 2e-3, 4e-3), (2e-3, 4e-3, 8e-3), (2.5e-3, 5e-3, 1e-2)
 Change = Callable[[Pretraining], None]
 
 
