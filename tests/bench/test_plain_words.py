@@ -66,6 +66,17 @@ def test_a_tiny_study(tmp_path, monkeypatch):
     assert run_study(file, (0, 1)) == found
 
 
+def test_short_texts_are_also_fine_tuned_on_their_first_draws(tmp_path, monkeypatch):
+    question = Question(lambda: DATA, (20,), test=20, tuned=16)
+    monkeypatch.setattr(plain_words, "QUESTIONS", {"translation": question})
+    monkeypatch.setattr(plain_words, "make_vectors", lambda question, texts: {})
+    monkeypatch.setattr(plain_words, "TUNED_SEEDS", 1)
+    monkeypatch.setattr(plain_words, "TUNED_STEPS", {20: 2})
+    found = run_study(tmp_path / "plain_words.json", (0, 1))
+    assert [plain_words.TUNED in run["scores"] for run in found["runs"]] == [True, False]
+    assert 0 <= found["runs"][0]["scores"][plain_words.TUNED] <= 1
+
+
 @pytest.mark.parametrize("name", plain_words.QUESTIONS)
 def test_real_texts_load(name):
     question = plain_words.QUESTIONS[name]
@@ -80,3 +91,13 @@ def test_real_texts_load(name):
 
 def test_dropped_words_leave_the_rest():
     assert plain_words.drop_words("Grant, a GRANT; granted.", {"grant"}) == ", a ; granted."
+
+
+def test_the_record_is_what_the_study_asks_for(root):
+    runs = json.loads((root / "data" / "plain_words.json").read_text(encoding="utf-8"))["runs"]
+    asked = {(name, size, seed) for name, question in plain_words.QUESTIONS.items()
+             for size in question.sizes for seed in plain_words.SEEDS}  # fmt: skip
+    assert {(run["question"], run["size"], run["seed"]) for run in runs} == asked
+    for run in runs:
+        tuned = plain_words.QUESTIONS[run["question"]].tuned and run["seed"] < plain_words.TUNED_SEEDS
+        assert (plain_words.TUNED in run["scores"]) == bool(tuned)
