@@ -50,7 +50,7 @@ def cost_calculator(size: str = "base") -> widgets.VBox:
 
 def cost_calculator_html(size: str, tokens: float, length: int, masked: float, every: bool, device: str, chips: int,
                          utilisation: float, price: float, rows: int) -> str:  # fmt: skip
-    """What such a training takes, as HTML. Raises ValueError for an unknown model or device and numbers out of range."""
+    """What such a training takes, as HTML. Raises ValueError for unknown names and numbers out of range."""
     check_size(size)
     config, chip = ENCODER_SIZES[size], find_device(device)
     predicted = max(1, round(masked * length))
