@@ -13,7 +13,7 @@ from . import __version__
 from .commands import COMMANDS
 from .failures import escape_unprintable, report_failure
 from .options import CommandParser, start_again_with_utf8
-from .processes import leave_processes
+from .processes import exit_process, leave_processes
 from .stopping import Terminated, raise_at_sigterm
 
 DEBUG_HELP = "show where an error happened, as a traceback"
@@ -69,4 +69,4 @@ def make_parser(command: str = "") -> CommandParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_process(main())

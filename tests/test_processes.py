@@ -204,3 +204,23 @@ def test_a_second_sigterm_does_not_break_off_a_step():
         assert stop.exception is Terminated
         with pytest.raises(KeyboardInterrupt, match="in the middle of a step"):
             os.kill(os.getpid(), signal.SIGINT)
+
+
+ABORTED = """
+import atexit, ctypes, sys
+from bertlab.processes import exit_process
+libc = ctypes.CDLL(None)
+libc.__cxa_atexit(libc.abort, None, None)  # as a destructor of C++ that fails
+atexit.register(print, "cleared up")
+print("done", end=" ")
+exit_process(int(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("status", [0, 2])
+def test_a_destructor_that_fails_does_not_fail_one_of_several_processes(status):
+    command = [sys.executable, "-c", ABORTED, str(status)]
+    ended = [subprocess.run(command, capture_output=True, text=True, cwd=ROOT,
+                            env={**os.environ, "WORLD_SIZE": size}) for size in "12"]  # fmt: skip
+    assert [one.stdout for one in ended] == ["done cleared up\n"] * 2
+    assert [one.returncode for one in ended] == [-signal.SIGABRT, status]

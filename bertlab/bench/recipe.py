@@ -3,7 +3,8 @@
     python -m bertlab.bench.recipe FOLDER FILE.json [CHANGE ...]
 
 trains what is not in FOLDER yet, for the changes that are named or for all: first with seed 9 at three rates, then at
-the best of these with seeds 0, 1 and 2, which alone are reported. So the seed that chose the rate is not judged.
+the best of these with seeds 0, 1 and 2, which alone are reported. So the seed that chose the rate is not judged. What
+FILE.json has already is not trained again, even in an empty FOLDER, so another machine can go on with the study.
 """
 
 import math
@@ -67,9 +68,9 @@ def list_trials(change: str) -> Iterator[tuple[str, str]]:
         yield f"{change}-{rate:g}-{CHOOSING}", make_command(options, rate, CHOOSING)
 
 
-def list_judged(folder: Path, change: str) -> Iterator[tuple[str, str]]:
-    """(name, command) of the runs that are reported, at the best rate of the trials, which must have ended."""
-    rate, options = choose_rate(folder, change), CHANGES[change][0]
+def list_judged(change: str, tried: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """(name, command) of the runs that are reported, at the best rate of the trials, as `collect_trials` gives them."""
+    rate, options = choose_rate(tried), CHANGES[change][0]
     for seed in SEEDS:
         yield f"{change}-{rate:g}-{seed}", make_command(options, rate, seed)
 
@@ -80,43 +81,37 @@ def make_command(options: str, rate: float, seed: int) -> str:
     return command.rstrip()
 
 
-def choose_rate(folder: Path, change: str) -> float:
-    """The rate with the lowest held-out loss of the masked words, among the trials."""
-    found = read_results(folder, (name for name, _ in list_trials(change)))
-    losses = {rate: found[f"{change}-{rate:g}-{CHOOSING}"]["model"]["mlm_loss"] for rate in CHANGES[change][1]}
-    return min(losses, key=losses.get)
+def choose_rate(tried: dict[str, Any]) -> float:
+    """The rate with the lowest held-out loss of the masked words, among the trials of a change."""
+    return min(zip(tried["mlm_loss"], tried["learning_rates"], strict=True))[1]
 
 
-def collect_results(folder: Path) -> dict[str, Any]:
-    """The numbers of every change whose runs have all ended, and under "trials" those of every change whose rate is
-    chosen."""
-    results, tried = {}, {}
-    for change, (_, rates) in CHANGES.items():
-        names = list(list_trials(change))
-        trials = read_results(folder, (name for name, _ in names))
-        if len(trials) < len(rates):
-            continue
-        tried[change] = {
-            "command": describe_command(folder, *names[0]),
-            "learning_rates": rates,
-            "mlm_loss": [round(run["model"]["mlm_loss"], 4) for run in trials.values()],
-            "nsp_accuracy": [round(run["model"]["nsp_accuracy"], 4) for run in trials.values()],
-            "curves": [read_curve(folder / name) for name, _ in names],
-        }
-        judged = list(list_judged(folder, change))
-        runs = read_results(folder, (name for name, _ in judged))
-        if len(runs) < len(SEEDS):
-            continue
-        scores = {name: [round(run["model"][name], 4) for run in runs.values()]
-                  for name in ("mlm_loss", "mlm_accuracy", "nsp_accuracy")}  # fmt: skip
-        results[change] = {
-            "command": describe_command(folder, *judged[0]),
-            "learning_rate": choose_rate(folder, change),
-            **scores,
-            "training_loss": [[round(loss, 3) for loss in read_losses(folder / name)] for name, _ in judged],
-            "curves": [read_curve(folder / name) for name, _ in judged],
-        }
-    return {"steps": STEPS, "seeds": SEEDS, "chosen_by_seed": CHOOSING, "trials": tried, "changes": results}
+def collect_trials(folder: Path, change: str) -> dict[str, Any]:
+    """The numbers of the runs that choose the rate of a change, which must have ended."""
+    names = list(list_trials(change))
+    runs = read_results(folder, (name for name, _ in names)).values()
+    return {
+        "command": describe_command(folder, *names[0]),
+        "learning_rates": CHANGES[change][1],
+        "mlm_loss": [round(run["model"]["mlm_loss"], 4) for run in runs],
+        "nsp_accuracy": [round(run["model"]["nsp_accuracy"], 4) for run in runs],
+        "curves": [read_curve(folder / name) for name, _ in names],
+    }
+
+
+def collect_judged(folder: Path, change: str, tried: dict[str, Any]) -> dict[str, Any]:
+    """The numbers of the runs of a change that are reported, which must have ended."""
+    judged = list(list_judged(change, tried))
+    runs = read_results(folder, (name for name, _ in judged)).values()
+    scores = {name: [round(run["model"][name], 4) for run in runs]
+              for name in ("mlm_loss", "mlm_accuracy", "nsp_accuracy")}  # fmt: skip
+    return {
+        "command": describe_command(folder, *judged[0]),
+        "learning_rate": choose_rate(tried),
+        **scores,
+        "training_loss": [[round(loss, 3) for loss in read_losses(folder / name)] for name, _ in judged],
+        "curves": [read_curve(folder / name) for name, _ in judged],
+    }
 
 
 def read_curve(run: Path) -> list[tuple[int, float]]:
@@ -173,12 +168,20 @@ def format_changes(found: dict[str, Any]) -> str:
 def main(arguments: list[str]) -> None:
     folder, file, changes = Path(arguments[0]), Path(arguments[1]), arguments[2:] or list(CHANGES)
     folder.mkdir(parents=True, exist_ok=True)
+    settings = {"steps": STEPS, "seeds": list(SEEDS), "chosen_by_seed": CHOOSING}
+    kept = read_json(file) if file.exists() else settings | {"trials": {}, "changes": {}}
+    if differing := [name for name, value in settings.items() if kept[name] != value]:
+        raise ValueError(f"{file} is the record of a study with other {', '.join(differing)}")
     for change in changes:
-        run_commands(folder, list_trials(change))
-        run_commands(folder, list_judged(folder, change))
-        kept = read_json(file) if file.exists() else {}  # older trials
-        machine = describe_machine(torch.get_num_threads())
-        write_json(file, kept | {"machine": machine, **collect_results(folder)})
+        if change not in kept["trials"]:
+            run_commands(folder, list_trials(change))
+            kept["trials"][change] = collect_trials(folder, change)
+        tried = kept["trials"][change]
+        if change not in kept["changes"]:
+            write_json(file, kept)
+            run_commands(folder, list_judged(change, tried))
+            kept["changes"][change] = collect_judged(folder, change, tried)
+            write_json(file, kept | {"machine": describe_machine(torch.get_num_threads())})
 
 
 if __name__ == "__main__":

@@ -3,9 +3,10 @@
     python -m bertlab.bench.variants FOLDER FILE.json [VARIANT ...]
 
 trains what is not in FOLDER yet, for the variants that are named or for all of `VARIANTS`. A variant is trained with
-seed 9 at each of its rates; at the best of these it is then trained with seeds 0, 1 and 2, which alone are reported. So
-the seed that chose the rate is not judged. Each run is a file in FOLDER, so the study may be stopped at any moment and
-goes on with the next run. FILE.json is written after each variant. Notebook 17 shows it.
+seed 9 at each of its rates, for half a budget; at the best of these it is then trained with seeds 0, 1 and 2, which
+alone are reported. So the seed that chose the rate is not judged. Each run is a file in FOLDER, so the study may be
+stopped at any moment and goes on with the next run. FILE.json is written after each variant; where it is there already,
+its variants are not trained again, even in an empty FOLDER. Notebook 17 shows it.
 """
 
 import argparse
@@ -33,7 +34,8 @@ from .variants_inputs import Inputs, Study, make_inputs
 from .variants_runs import count_forward_flops, count_step_flops, judge_model, run_steps
 
 CHOOSING = 9  # the seed of the trials
-ADAMW, MUON, LAMB = (1e-3, 2e-3, 4e-3), (2e-3, 4e-3, 8e-3), (5e-3, 1e-2, 2e-2)
+JUDGED = ("mlm_loss", "mlm_accuracy", "own_loss", "grammar", "tagging", "curve", "seconds")  # one for each seed
+ADAMW, MUON, LAMB = (1e-3, 2e-3, 4e-3), (2e-3, 4e-3, 8e-3), (2.5e-3, 5e-3, 1e-2)
 Change = Callable[[Pretraining], None]
 
 
@@ -71,46 +73,34 @@ class Variant:
     budget: float = 1.0  # of the study's
     start: bool = True  # from sinusoids and heads at neighbours, as in notebook 09
     seeds: tuple[int, ...] = (0, 1, 2)
-    rate_of: str = ""  # the variant whose rate it takes, without trials of its own
     free_teacher: bool = False  # the teacher's operations are not counted, as if its answers had been kept
 
 
-# Layers and width; the study's own are 2x128. The larger ones are called tiny, mini and small.
-SIZES = {"2x64": (2, 64), "4x256": (4, 256), "4x512": (4, 512)}
-SIZE_RATES = {"2x64": (2e-3, 4e-3, 8e-3), "4x256": (5e-4, 1e-3, 2e-3), "4x512": (2.5e-4, 5e-4, 1e-3)}
 VARIANTS = {
     "bert": Variant("BERT: masked words, AdamW"),
     "muon": Variant("Muon, not AdamW", MUON, optimizer="muon"),
     "modern": Variant("RoPE, GeGLU and pre-norm", changes=(make_modern,)),
     "electra": Variant("ELECTRA: replaced tokens", objective="replaced"),
     "albert": Variant("ALBERT: shared layers, small embeddings", changes=(make_albert,)),
+    "nsp": Variant("with pairs and NSP", pairs=True),
+    "lamb": Variant("LAMB, not AdamW", LAMB, optimizer="lamb"),
     "hybrid": Variant("1 of 16 rows causal (GPT-BERT)", objective="hybrid"),
-    "teacher": Variant("4x256, Muon, 8 budgets", MUON[:1], optimizer="muon", size=(4, 256), budget=8, seeds=(0,)),
+    "teacher": Variant("2x128, 4 budgets", ADAMW[:1], size=(2, 128), budget=4, seeds=(0,)),
     "distilled": Variant("distilled from a larger BERT", objective="distilled"),
-    "distilled, free": Variant("distilled, teacher not counted", objective="distilled", free_teacher=True),
-    "modern, muon": Variant("RoPE, GeGLU, pre-norm and Muon", MUON, (make_modern,), "muon"),
-    "pre-norm": Variant("pre-norm", changes=(lambda model: variants.move_norms_before(model.bert),)),
+    "masked 15%": Variant("15% masked, not 40%", masked=0.15),
+    "static": Variant("the same text 8 times, static masks", masks="static", times=8),
+    "dynamic": Variant("the same text 8 times, new masks", times=8),
+    "plain start": Variant("random start, as published", start=False),
     "rope": Variant("RoPE", changes=(make_rotary_with_start,)),
     "geglu": Variant("GeGLU", changes=(lambda model: variants.gate_feed_forward(model.bert),)),
-    "lamb": Variant("LAMB, not AdamW", LAMB, optimizer="lamb"),
-    "nsp": Variant("with pairs and NSP", pairs=True),
-    "masked 15%": Variant("15% masked, not 40%", masked=0.15),
+    "pre-norm": Variant("pre-norm", changes=(lambda model: variants.move_norms_before(model.bert),)),
     "shared": Variant("shared layers", changes=(lambda model: variants.share_layers(model.bert),)),
     "small embeddings": Variant(
         "embeddings of half the width",
         changes=(lambda model: variants.factorise_embeddings(model, model.config.hidden_size // 2),),
     ),
-    "plain start": Variant("random start, as published", start=False),
-    "static": Variant("the same text 8 times, static masks", masks="static", times=8),
-    "dynamic": Variant("the same text 8 times, new masks", times=8),
-    **{f"size {name}": Variant(name, SIZE_RATES[name], size=size) for name, size in SIZES.items()},
-    "size 2x128, 4 budgets": Variant("2x128, 4 budgets", budget=4, rate_of="bert", seeds=(0,)),
-    **{
-        f"size {name}, 4 budgets": Variant(
-            f"{name}, 4 budgets", size=size, budget=4, rate_of=f"size {name}", seeds=(0,)
-        )
-        for name, size in SIZES.items()
-    },
+    "modern, muon": Variant("RoPE, GeGLU, pre-norm and Muon", MUON, (make_modern,), "muon"),
+    "distilled, free": Variant("distilled, teacher not counted", objective="distilled", free_teacher=True),
 }
 
 
@@ -192,7 +182,8 @@ def run_variant(study: Study, inputs: Inputs, name: str, rate: float, seed: int,
     flops = count_step_flops(*make(1)[:3])
     if variant.free_teacher:
         flops -= count_forward_flops(make(1)[0].teacher, make(1)[2])
-    steps = max(1, int(variant.budget * study.flops / flops))
+    share = study.trial if seed == CHOOSING else 1.0
+    steps = max(1, int(share * variant.budget * study.flops / flops))
     model, optimizer, batches, config = make(steps)
     curve = run_steps(model, optimizer, batches, config)
     if name == "teacher" and seed != CHOOSING:
@@ -209,14 +200,12 @@ def run_variant(study: Study, inputs: Inputs, name: str, rate: float, seed: int,
 def list_trials(name: str) -> list[tuple[float, int]]:
     """(rate, seed) of the runs that choose the rate of a variant; none where there is one rate alone."""
     rates = VARIANTS[name].rates
-    return [(rate, CHOOSING) for rate in rates] if len(rates) > 1 and not VARIANTS[name].rate_of else []
+    return [(rate, CHOOSING) for rate in rates] if len(rates) > 1 else []
 
 
 def choose_rate(folder: Path, name: str) -> float:
     """The rate with the lowest loss of the variant's own objective on held-out text, among the trials. A run that ended
     in nan is the worst."""
-    if VARIANTS[name].rate_of:
-        return choose_rate(folder, VARIANTS[name].rate_of)
     trials = [read_json(get_file(folder, name, *trial)) for trial in list_trials(name)]
     best = min(trials, key=lambda run: run["own_loss"] if run["own_loss"] is not None else float("inf"), default=None)
     return VARIANTS[name].rates[0] if best is None else best["learning_rate"]
@@ -246,9 +235,8 @@ def list_judged(folder: Path, name: str) -> list[tuple[float, int]]:
 
 def iterate_ended(folder: Path) -> Iterator[tuple[str, list[dict], list[dict]]]:
     """(name, trials, judged runs) of each variant whose runs have all ended."""
-    for name, variant in VARIANTS.items():
-        needed = [(one, *trial) for one in (name, variant.rate_of or name) for trial in list_trials(one)]
-        if all(get_file(folder, *trial).exists() for trial in needed):
+    for name in VARIANTS:
+        if all(get_file(folder, name, *trial).exists() for trial in list_trials(name)):
             files = [get_file(folder, name, *judged) for judged in list_judged(folder, name)]
             if all(file.exists() for file in files):
                 trials = [read_json(get_file(folder, name, *trial)) for trial in list_trials(name)]
@@ -267,23 +255,50 @@ def collect_results(study: Study, folder: Path, baselines: dict[str, Any]) -> di
             "learning_rate": runs[0]["learning_rate"],
             "at_edge": len(trials) > 1 and runs[0]["learning_rate"] in (rates[0], rates[-1]),
             **{key: runs[0][key] for key in ("steps", "flops_per_step", "parameters")},
-            **{key: [run[key] for run in runs]
-               for key in ("mlm_loss", "mlm_accuracy", "own_loss", "grammar", "tagging", "curve", "seconds")},
+            **{key: [run[key] for run in runs] for key in JUDGED},
         }  # fmt: skip
     return {"command": "python -m bertlab.bench.variants FOLDER data/variants.json", "settings": asdict(study),
             "machine": describe_machine(torch.get_num_threads()), "chosen_by_seed": CHOOSING, "baselines": baselines,
             "variants": found}  # fmt: skip
 
 
+def restore_runs(folder: Path, found: dict[str, Any]) -> None:
+    """Write the runs of the variants that a record has, where the folder lacks them.
+
+    Not those of a teacher whose students are still to come: its weights are needed, and a record has none.
+    """
+    students = [name for name, variant in VARIANTS.items() if variant.objective == "distilled"]
+    waiting = any(name not in found for name in students) and not (folder / "teacher.pt").exists()
+    for name, one in found.items():
+        if name not in VARIANTS or (name == "teacher" and waiting):
+            continue
+        runs = [{"learning_rate": float(rate), "seed": CHOOSING, "own_loss": loss}
+                for rate, loss in one["tried"].items()]  # fmt: skip
+        for number, seed in enumerate(VARIANTS[name].seeds):
+            same = {key: one[key] for key in ("learning_rate", "steps", "flops_per_step", "parameters")}
+            runs.append(same | {"seed": seed} | {key: one[key][number] for key in JUDGED})
+        for run in runs:
+            kept = get_file(folder, name, run["learning_rate"], run["seed"])
+            if not kept.exists():
+                write_json(kept, {"variant": name} | run)
+
+
 def run_study(folder: Path, file: Path, study: Study, names: Sequence[str] = ()) -> dict[str, Any]:
     """Train what is missing, and write FILE after each variant. Raises ValueError for an unknown variant, or a folder
-    of another study."""
+    or a file of another study."""
     if unknown := [name for name in names if name not in VARIANTS]:
         raise ValueError(f"no variant {', '.join(unknown)}; there are {', '.join(VARIANTS)}")
     folder.mkdir(parents=True, exist_ok=True)
     settings, kept = json.loads(json.dumps(asdict(study))), folder / "study.json"
     if kept.exists() and read_json(kept)["settings"] != settings:
         raise ValueError(f"{folder} holds a study with other settings")
+    if file.exists():
+        record = read_json(file)
+        if record["settings"] != settings:
+            raise ValueError(f"{file} is the record of a study with other settings")
+        if not kept.exists():
+            write_json(kept, {"settings": settings, "baselines": record["baselines"]})
+        restore_runs(folder, record["variants"])
     made: list[Inputs] = []
 
     def make() -> Inputs:
@@ -295,8 +310,7 @@ def run_study(folder: Path, file: Path, study: Study, names: Sequence[str] = ())
         write_json(kept, {"settings": settings, "baselines": make().baselines})
     results: dict[str, Any] = {}
     for name in names or VARIANTS:
-        for one in (VARIANTS[name].rate_of or name, name):
-            run_missing(study, make, one, list_trials(one), folder)
+        run_missing(study, make, name, list_trials(name), folder)
         run_missing(study, make, name, list_judged(folder, name), folder)
         results = collect_results(study, folder, read_json(kept)["baselines"])
         write_json(file, results)

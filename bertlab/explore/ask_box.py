@@ -70,7 +70,7 @@ def format_columns(tokens: Sequence[str], starts: Sequence[float], ends: Sequenc
     for token, *shares in zip(tokens, starts, ends, strict=True):
         above, below = (
             f"<div style='height:24px;display:flex;flex-direction:column;justify-content:flex-{side}'><div "
-            f"title='{share:.1%}' style='height:{24 * share:.0f}px;background:{colour}'></div></div>"
+            f"title='{share:.1%}' style='height:{24 * share:.0f}px;background:{colour};{markup.PRINTED}'></div></div>"
             for share, colour, side in zip(shares, (markup.BLUE, markup.ORANGE), ("end", "start"), strict=True)
         )
         word = f"<div style='padding:0 1px'>{html.escape(token)}</div>"

@@ -47,13 +47,13 @@ def attention_html(bert: Bert, tokenizer: WordPiece, text: str, layer: int, head
 
 
 def format_attention_map(weights, tokens: list[str]) -> str:
-    """A map (T, T) as a table: a row for each query, a column for each key, and the weight as the opacity of a cell."""
+    """A map (T, T) as a table: a row for each query, a column for each key, and the weight as the colour of a cell."""
     names = [html.escape(token) for token in tokens]
     tilt = "writing-mode:vertical-rl;text-align:right;font-weight:normal;padding:2px 0"
     rows = ["<td></td>" + "".join(f'<td style="{tilt}">{name}</td>' for name in names)]
     for query, row in zip(names, weights, strict=True):
         cells = [f'<td title="{query} attends to {key}: {weight:.2f}" style="width:1.3em;padding:0;border:1px solid '
-                 f'#ddd;background:{markup.add_opacity(markup.BLUE, math.sqrt(weight))}"></td>'
+                 f'#ddd;background:{markup.mix_with_white(markup.BLUE, math.sqrt(weight))};{markup.PRINTED}"></td>'
                  for key, weight in zip(names, row, strict=True)]  # fmt: skip
         rows.append(f'<td style="text-align:right;padding:0 4px">{query}</td>{"".join(cells)}')
     return f"<table>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"

@@ -72,9 +72,9 @@ def beam_html(task: Writing, steps: Sequence[Sequence[PartialText]], finished: S
     for (log_p, ids), (count, score) in zip(steps[number], find_fates(steps, finished, number), strict=True):
         fates = ["continues" if count == 1 else f"continues as {count} texts"] * bool(count)
         fates += [] if score is None else [f"ends here, score {score:.2f}"]
-        colour = markup.BLUE if count else "#999" if score is None else "#000"
-        cells = (f"{log_p:.2f}", html.escape(task.tokenizer.decode(ids)), " and ".join(fates) or "is dropped")
-        rows.append([f"<span style='color:{colour}'>{cell}</span>" for cell in cells])
+        colour = markup.mix_with_white(markup.BLUE if count else markup.ORANGE, 0.3)
+        fate = markup.format_box(" and ".join(fates), colour) if fates else "is dropped"
+        rows.append((f"{log_p:.2f}", html.escape(task.tokenizer.decode(ids)), fate))
     results = [(f"{score:.2f}", html.escape(task.tokenizer.decode(ids)) or "(nothing)") for score, ids in finished]
     return (f"<p>After word {number + 1} of {len(steps)}, likeliest first:</p>"
             f"{markup.format_table(rows, ('log P', 'text', 'what happens next'))}"

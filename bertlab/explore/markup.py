@@ -6,24 +6,25 @@ from collections.abc import Iterable, Sequence
 # The first, second, third and sixth colour of `plots.COLOURS`.
 BLUE, ORANGE, GREEN, VERMILION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
 SIDE = 260  # the width of a picture, in pixels
+PRINTED = "print-color-adjust:exact"  # browsers leave out coloured backgrounds on paper otherwise
 
 
-def add_opacity(colour: str, opacity: float) -> str:
-    """A colour such as "#0072b2" with an opacity from 0 to 1."""
-    red, green, blue = bytes.fromhex(colour[1:])
-    return f"rgba({red},{green},{blue},{opacity:.2f})"
+def mix_with_white(colour: str, share: float) -> str:
+    """A share from 0 to 1 of a colour such as "#0072b2", and white for the rest. It is opaque, so black letters can be
+    read on it in a dark notebook too."""
+    return "#" + bytes(round(255 + share * (part - 255)) for part in bytes.fromhex(colour[1:])).hex()
 
 
 def format_box(content: str, background: str, style: str = "", title: str = "") -> str:
     """A coloured box; the plain text `title` is shown while the mouse rests on it."""
-    style = f"border-radius:3px;text-align:center;color:#000;background:{background};{style}"
+    style = f"border-radius:3px;text-align:center;color:#000;background:{background};{PRINTED};{style}"
     style = f"display:inline-block;margin:2px 1px;padding:1px 4px;{style}"
     return f'<span title="{html.escape(title)}" style="{style}">{content}</span>'
 
 
 def format_bar(share: float, width: int = 160, content: str | None = None) -> str:
     """A share from 0 to 1 as a bar of at most `width` pixels; after it `content`, by default the share in per cent."""
-    bar = f"<div style='width:{width * share:.0f}px;height:0.9em;background:{BLUE}'></div>"
+    bar = f"<div style='width:{width * share:.0f}px;height:0.9em;background:{BLUE};{PRINTED}'></div>"
     bar = f"<div style='display:inline-block;width:{width}px'>{bar}</div>"
     return f"<div style='white-space:nowrap'>{bar} {f'{share:.1%}' if content is None else content}</div>"
 

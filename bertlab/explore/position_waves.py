@@ -64,7 +64,8 @@ def draw_table(table: torch.Tensor, pair: int) -> str:
     data = base64.b64encode(file.getvalue()).decode()
     T, D = table.shape
     left, wide = markup.SIDE * 2 * pair / D, markup.SIDE * 2 / D
-    mark = f"<div style='margin-left:{left:.1f}px;width:{wide:.1f}px;height:5px;background:{markup.VERMILION}'></div>"
+    look = f"height:5px;background:{markup.VERMILION};{markup.PRINTED}"
+    mark = f"<div style='margin-left:{left:.1f}px;width:{wide:.1f}px;{look}'></div>"
     caption = f"the table: {T} positions from the top, {D} columns; purple +1, orange -1"
     size = f"display:block;width:{markup.SIDE}px;height:180px;max-width:none;image-rendering:pixelated"
     image = f"<img alt='{caption}' src='data:image/png;base64,{data}' style='{size}'>"

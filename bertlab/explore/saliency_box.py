@@ -65,8 +65,9 @@ def format_scored_tokens(tokens: Sequence[str], scores: Sequence[float]) -> str:
     for position, (token, score) in enumerate(zip(tokens, scores, strict=True)):
         share = score / largest  # -1 to 1
         name = f"<b>{html.escape(token)}</b>" if position == highest else html.escape(token)
-        colour, frame = markup.add_opacity(markup.BLUE, 0.6 * share), "border:1px solid #999"
         if share < 0:
-            colour, frame = markup.add_opacity(markup.ORANGE, -0.75 * share), "border:1px dashed #a06000"
+            colour, frame = markup.mix_with_white(markup.ORANGE, -0.75 * share), "border:1px dashed #a06000"
+        else:
+            colour, frame = markup.mix_with_white(markup.BLUE, 0.6 * share), "border:1px solid #999"
         boxes.append(markup.format_box(name, colour, frame, title=f"{share:+.2f}"))
     return "".join(boxes)

@@ -57,7 +57,7 @@ def sentence_html(tokenizer: WordPiece, unit_vectors: torch.Tensor, text: str, k
             nearest = "a special token, not a word"
         else:
             nearest = "".join(markup.format_box(f"{html.escape(word)} <small>{cosine:.2f}</small>",
-                                                markup.add_opacity(markup.BLUE, 0.55 * max(0.0, min(1.0, cosine))))
+                                                markup.mix_with_white(markup.BLUE, 0.55 * max(0.0, min(1.0, cosine))))
                               for word, cosine in neighbours)  # fmt: skip
         rows.append((f"<b>{html.escape(token)}</b>", str(tokenizer.index[token]), nearest))
     head = ("token", "id", "nearest words, with the cosine of the angle between the vectors")

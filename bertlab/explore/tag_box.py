@@ -79,4 +79,4 @@ def choose_tag_colour(tag: str, probability: float) -> str:
     """The colour of a tag, stronger for a higher probability; white for O and for tags without a colour."""
     kind = tag.partition("-")[2] or tag
     colour = TAG_COLOURS.get(kind) or TAG_COLOURS.get(kind[:2]) or TAG_COLOURS.get(kind[:1])
-    return markup.add_opacity(colour, 0.6 * probability) if colour else "#fff"
+    return markup.mix_with_white(colour, 0.6 * probability) if colour else "#fff"

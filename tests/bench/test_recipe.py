@@ -12,7 +12,8 @@ from bertlab.bench.recipe import (
     NAMES,
     SEEDS,
     choose_rate,
-    collect_results,
+    collect_judged,
+    collect_trials,
     compare_changes,
     format_changes,
     list_judged,
@@ -54,12 +55,12 @@ def test_every_change_is_a_plan_of_its_own(change, tmp_path):
 
 def test_the_best_rate_of_another_seed_is_judged(tmp_path):
     end_runs(tmp_path, "dropout", [3.0, 2.5, 2.7])
-    assert choose_rate(tmp_path, "dropout") == CHANGES["dropout"][1][1]
-    assert collect_results(tmp_path)["changes"] == {}  # nothing is judged yet
-    for number, (name, _) in enumerate(list_judged(tmp_path, "dropout")):
+    tried = collect_trials(tmp_path, "dropout")
+    assert tried["mlm_loss"] == [3.0, 2.5, 2.7]
+    assert choose_rate(tried) == CHANGES["dropout"][1][1]
+    for number, (name, _) in enumerate(list_judged("dropout", tried)):
         write_run(tmp_path / name, 2.0 + number)
-    assert collect_results(tmp_path)["trials"]["dropout"]["mlm_loss"] == [3.0, 2.5, 2.7]
-    found = collect_results(tmp_path)["changes"]["dropout"]
+    found = collect_judged(tmp_path, "dropout", tried)
     assert found["mlm_loss"] == [2.0, 3.0, 4.0]  # without the 2.5 of the seed that chose
     assert found["training_loss"] == [[2.0], [3.0], [4.0]]
     assert found["curves"] == [[(9, 1.0)]] * 3
@@ -118,3 +119,9 @@ def test_the_study_runs(tmp_path, monkeypatch):
     found = json.loads((tmp_path / "found.json").read_text())["changes"]
     assert list(found) == ["dropout"]
     assert len(found["dropout"]["mlm_loss"]) == len(SEEDS)
+    monkeypatch.setattr(recipe, "run_commands", None)  # another machine, which has the record alone
+    main([str(tmp_path / "empty"), str(tmp_path / "found.json"), "dropout"])
+    assert json.loads((tmp_path / "found.json").read_text())["changes"] == found
+    monkeypatch.setattr(recipe, "STEPS", 7)
+    with pytest.raises(ValueError, match="with other steps"):
+        main([str(tmp_path / "runs"), str(tmp_path / "found.json")])

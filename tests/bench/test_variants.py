@@ -84,7 +84,7 @@ def test_a_tiny_study(tiny, tmp_path, monkeypatch):
     }
     small["bert"] = replace(small["bert"], rates=(1e-3, 1e-2))
     small["teacher"] = replace(VARIANTS["teacher"], size=(2, 64), budget=1)
-    small["longer"] = replace(VARIANTS["size 2x128, 4 budgets"], seeds=(0,), budget=2)
+    small["longer"] = replace(VARIANTS["bert"], rates=(1e-3,), seeds=(0,), budget=2)
     monkeypatch.setattr(variants, "VARIANTS", small)
     found = run_study(folder, file, tiny, ["bert"])
     assert list(found["variants"]) == ["bert"]
@@ -96,7 +96,6 @@ def test_a_tiny_study(tiny, tmp_path, monkeypatch):
     assert one["at_edge"]
     assert one["steps"] * one["flops_per_step"] <= tiny.flops < (one["steps"] + 1) * one["flops_per_step"]
     assert found["variants"]["longer"]["steps"] == pytest.approx(2 * one["steps"], abs=1)
-    assert found["variants"]["longer"]["learning_rate"] == one["learning_rate"]
     assert found["variants"]["distilled, free"]["steps"] > found["variants"]["distilled"]["steps"]
     electra = found["variants"]["electra"]
     assert electra["own_loss"] != electra["mlm_loss"]
@@ -104,10 +103,28 @@ def test_a_tiny_study(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(variants, "run_variant", None)  # nothing is trained again
     again = run_study(folder, file, tiny, ["bert"])
     assert again["variants"] == json.loads(json.dumps(found["variants"]))
+    elsewhere = run_study(tmp_path / "empty", file, tiny)  # on another machine, from the record alone
+    assert elsewhere["variants"] == again["variants"]
+    with pytest.raises(ValueError, match="record of a study with other settings"):
+        run_study(tmp_path / "other", file, Study())
     with pytest.raises(ValueError, match="other settings"):
         run_study(folder, file, Study())
     with pytest.raises(ValueError, match="no variant best"):
         run_study(folder, file, tiny, ["best"])
+
+
+def test_a_trial_gets_its_share_and_a_missing_teacher_is_trained_again(tiny, inputs, tmp_path):
+    trial, judged = (
+        variants.run_variant(tiny, inputs, "bert", 1e-3, seed, tmp_path) for seed in (variants.CHOOSING, 0)
+    )
+    assert trial["steps"] == pytest.approx(judged["steps"] / 2, abs=1)
+    teacher = {"tried": {}, "learning_rate": 2e-3, "steps": 1, "flops_per_step": 1, "parameters": 1}
+    found = {"teacher": teacher | {key: [1.0] for key in variants.JUDGED}}
+    variants.restore_runs(tmp_path, found)
+    assert not list(tmp_path.glob("teacher*"))
+    student = teacher | {key: [1.0] * 3 for key in variants.JUDGED}
+    variants.restore_runs(tmp_path, found | {"distilled": student, "distilled, free": student})
+    assert len(list(tmp_path.glob("teacher*.json"))) == 1
 
 
 def test_a_run_that_fails_is_the_worst_and_seed_9_is_not_judged(tmp_path):
@@ -117,7 +134,7 @@ def test_a_run_that_fails_is_the_worst_and_seed_9_is_not_judged(tmp_path):
     assert choose_rate(tmp_path, "bert") == VARIANTS["bert"].rates[2]
     assert {seed for _, seed in list_judged(tmp_path, "bert")} == {0, 1, 2}
     assert {seed for _, seed in list_trials("bert")} == {variants.CHOOSING}
-    assert list_trials("size 2x128, 4 budgets") == []
+    assert list_trials("teacher") == []
 
 
 def test_a_loss_of_nan_ends_a_run(tiny, inputs, tmp_path):

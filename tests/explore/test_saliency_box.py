@@ -79,8 +79,8 @@ def test_saliency_rows_are_scaled_to_their_largest_and_mark_their_highest():
 
 def test_saliency_box_shows_size_and_sign():
     half, negative, highest = format_scored_tokens(["a", "b", "<b>"], [1.0, -2.0, 2.0]).split("</span>")[:3]
-    assert "rgba(0,114,178,0.30)" in half
-    assert "rgba(230,159,0,0.75)" in negative
+    assert "#b2d5e8" in half
+    assert "#ecb740" in negative
     assert "dashed" in negative
     assert "dashed" not in half
     assert "<b>&lt;b&gt;</b>" in highest

@@ -3,7 +3,7 @@
 import ipywidgets as widgets
 import pytest
 
-from bertlab.explore.markup import add_opacity, format_bar, format_box, format_guesses, format_table
+from bertlab.explore.markup import format_bar, format_box, format_guesses, format_table, mix_with_white
 from bertlab.explore.shared import LONGEST_TEXT, LiveHTML, make_panel, note_truncation
 
 from .tables import read_rows
@@ -72,7 +72,7 @@ def test_bars_boxes_and_tables():
     assert format_bar(0.25).endswith(" 25.0%</div>")
     assert format_bar(0.25, content="1 of 4").endswith(" 1 of 4</div>")
     assert 'title="&lt;b&gt; &quot;" ' in format_box("", "#fff", title='<b> "')
-    assert add_opacity("#0072b2", 0.5) == "rgba(0,114,178,0.50)"
+    assert [mix_with_white("#0072b2", share) for share in (0, 0.5, 1)] == ["#ffffff", "#80b8d8", "#0072b2"]
     table = format_table([("a", "b"), ("<b>c</b>", "d")], ("first", "second"))
     assert read_rows(table) == [[], ["a", "b"], ["c", "d"]]
     assert table.index("<th") < table.index("first") < table.index("<td")

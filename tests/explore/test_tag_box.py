@@ -75,8 +75,8 @@ def test_a_tag_box_needs_a_make_task():
 
 def test_a_tag_has_the_colour_of_its_kind():
     assert choose_tag_colour("O", 1.0) == "#fff"
-    assert choose_tag_colour("B-PER", 1.0) == "rgba(204,121,167,0.60)"
-    assert choose_tag_colour("I-PER", 0.5) == "rgba(204,121,167,0.30)"
+    assert choose_tag_colour("B-PER", 1.0) == "#e0afca"
+    assert choose_tag_colour("I-PER", 0.5) == "#f0d7e5"
     assert choose_tag_colour("NNS", 1.0) == choose_tag_colour("NN", 1.0) != choose_tag_colour("VB", 1.0)
     assert choose_tag_colour("RBR", 1.0) == choose_tag_colour("JJ", 1.0)
     assert choose_tag_colour("RP", 1.0) == choose_tag_colour("DT", 1.0) == "#fff"
