@@ -2,6 +2,7 @@
 
 import ipywidgets as widgets
 
+from ..arguments import check_text
 from ..budget import (
     DEVICES,
     Memory,
@@ -23,7 +24,8 @@ PARTS = ("products with weights", "attention", "head of the masked words", "pool
 
 def cost_calculator(size: str = "base") -> widgets.VBox:
     """Choose a model, tokens, length, share of masked words, device, chips, utilisation, price and rows; see what the
-    training takes. `size` is one of `ENCODER_SIZES`; raises ValueError for another."""
+    training takes. `size` is one of `ENCODER_SIZES`; raises ValueError for another and TypeError for
+    what is no text."""
     check_size(size)
     style = {"description_width": "11em"}
 
@@ -80,6 +82,7 @@ def memory_html(memory: Memory, there: float, device: str) -> str:
 
 
 def check_size(size: str) -> None:
-    """Raise ValueError unless it is one of `ENCODER_SIZES`."""
+    """Raise ValueError unless it is one of `ENCODER_SIZES`, TypeError unless it is a text."""
+    check_text(size, "size")
     if size not in ENCODER_SIZES:
         raise ValueError(f"no size {size!r}; there are {', '.join(ENCODER_SIZES)}{suggest_name(size, ENCODER_SIZES)}")
