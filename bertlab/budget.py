@@ -158,6 +158,16 @@ def estimate_cost(flops: float, device: Device, chips: int = 1, utilisation: flo
     return Cost(flops, seconds, hours * device.watts / 1000, price)
 
 
+def count_exchanged_bytes(size: float, processes: int) -> float:
+    """The bytes that each of `processes` sends, and receives, while they add up gradients of `size` bytes.
+
+    They are 2 (P - 1) / P times the size where the processes form a ring (Patarasuk and Yuan 2009).
+    """
+    size = check_number(size, "size", least=0)
+    processes = check_number(processes, "processes", whole=True, least=1)
+    return 2 * (processes - 1) / processes * size
+
+
 def find_device(name: str) -> Device:
     """The device of this name. Raises ValueError for an unknown one."""
     if name.lower() not in DEVICES:

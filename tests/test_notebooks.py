@@ -21,7 +21,7 @@ from .conftest import ROOT
 COURSE = [
     "00_start_here", "01_wordpiece", "02_words_in_context", "03_attention", "04_heads_and_masks", "05_positions",
     "06_encoder", "07_mlm", "08_nsp", "09_pretraining", "10_classification", "11_tagging", "12_reading", "13_writing",
-    "14_seeing_attention", "15_attention_or_explanation", "17_which_bert", "18_bug_museum",
+    "14_seeing_attention", "15_attention_or_explanation", "16_cost", "17_which_bert", "18_bug_museum",
 ]  # fmt: skip
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 UNTIL_KNOWN = (

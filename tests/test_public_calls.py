@@ -247,6 +247,7 @@ def make_calls() -> dict:
         "sentence_box": (explore.sentence_box, {"tokenizer": V, "table": torch.rand(len(V), 4), "text": TEXT, "k": 2}),
         "error_browser": (explore.error_browser, {"model": C, "task": p["task"], "examples": examples,
                                                   "predictions": answers, "text": TEXT}),
+        "cost_calculator": (explore.cost_calculator, {"size": "base"}),
         "encoder_diagram": (explore.encoder_diagram, {"size": "base"}),
         "position_waves": (explore.position_waves, {"length": 16, "width": 8}),
         "query_and_keys": (explore.query_and_keys, {"tokens": ["a", "b"], "query": [1.0, 0.0],

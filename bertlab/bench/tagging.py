@@ -2,7 +2,7 @@
 
     python -m bertlab.bench.tagging FILE.json
 
-trains what FILE does not hold yet, about ten minutes on one thread, and writes it after each seed.
+trains what FILE does not hold yet, about twenty minutes on one thread, and writes it after each seed.
 """
 
 import random
@@ -37,8 +37,9 @@ from ..train import TrainConfig, train
 from ..wordpiece import WordPiece
 
 MODEL, SEEDS, LENGTH, BATCH_SIZE, FREEZE = "minilm", (0, 1, 2), 128, 16, 2
-# Sentences that are learned from, once each, and the learning rate. "few" is for the loops of transformers.
-SETTINGS = {"pos": (1280, 1e-3), "names": (1920, 5e-4), "few": (480, 1e-3)}
+# Sentences that are learned from, once each, and the learning rate. "few" is for the loops of transformers; "all" has
+# every line with a part of speech, and perceptrons only.
+SETTINGS = {"pos": (1280, 1e-3), "names": (1920, 5e-4), "few": (480, 1e-3), "all": (13139, None)}
 
 
 def draw_sentences(setting: str, examples: Sequence[TaggedSentence], seed: int) -> list[TaggedSentence]:
@@ -98,8 +99,11 @@ def lower_words(examples: Sequence[TaggedSentence]) -> list[TaggedSentence]:
     return [TaggedSentence([word.lower() for word in example.words], example.tags) for example in examples]
 
 
-def tag_with_perceptron(training: Sequence[TaggedSentence], test: Sequence[TaggedSentence]) -> list[list[str]]:
-    tagger = fit_perceptron([example.words for example in training], [example.tags for example in training])
+def tag_with_perceptron(
+    training: Sequence[TaggedSentence], test: Sequence[TaggedSentence], seed: int = 0
+) -> list[list[str]]:
+    """The tags of each test sentence, by a perceptron that reads the training sentences in an order of the seed."""
+    tagger = fit_perceptron([example.words for example in training], [example.tags for example in training], seed=seed)
     return [tagger.tag(example.words) for example in test]
 
 
@@ -135,6 +139,15 @@ def compare_pieces(seed: int) -> dict[str, dict[str, float]]:
     found["perceptron"] = tag_with_perceptron(training, test)
     found["perceptron, lower case"] = tag_with_perceptron(lower_words(training), lower_words(test))
     return {name: count_right(tokenizer, test, tags) for name, tags in found.items()}
+
+
+def compare_all_lines(seed: int) -> dict[str, dict[str, float]]:
+    """The accuracy on all test lines of perceptrons that have learned from all training lines, with and without
+    capitals. `finetune pos` has the model's."""
+    data, tokenizer = NAMED["pos"].load(), WordPiece.load(weights.find_model_folder(MODEL))
+    found = {"perceptron": tag_with_perceptron(data.train, data.test, seed)}
+    found["perceptron, lower case"] = tag_with_perceptron(lower_words(data.train), lower_words(data.test), seed)
+    return {name: count_right(tokenizer, data.test, tags) for name, tags in found.items()}
 
 
 # ---- Names -----------------------------------------------------------------------------------------------------------
@@ -233,7 +246,7 @@ def train_on_few(seed: int) -> dict[str, dict[str, float]]:
     return scores
 
 
-PARTS = {"pos": compare_pieces, "names": compare_names, "few": train_on_few}
+PARTS = {"pos": compare_pieces, "names": compare_names, "few": train_on_few, "all": compare_all_lines}
 
 
 def append_scores(results: dict[str, dict[str, list[float]]], scores: dict[str, dict[str, float]]) -> None:

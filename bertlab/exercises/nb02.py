@@ -12,7 +12,7 @@ from ..word_vectors.sense_scores import compute_layer_mix
 from ..word_vectors.skipgram import compute_skipgram_loss
 from ..word_vectors.usage_vectors import find_best_threshold, find_word_pieces
 from ..word_vectors.word_questions import find_analogy
-from . import Exercise, expect, make_check, make_use
+from . import Exercise, Hint, expect, make_check, make_use
 from .comparing import as_number, is_close, random_numbers
 
 # ---- skipgram_loss ---------------------------------------------------------------------------------------------------
@@ -20,9 +20,14 @@ from .comparing import as_number, is_close, random_numbers
 
 def loss_of_zero_vectors(skipgram_loss):
     zero, other = torch.zeros(2, 3), torch.zeros(2, 3)
-    loss = as_number(
-        skipgram_loss(zero, other, torch.zeros(2, 4, 3)), "one number, the mean over the pairs of the batch"
-    )
+    try:
+        answer = skipgram_loss(zero, other, torch.zeros(2, 4, 3))
+    except RuntimeError as error:
+        raise Hint(
+            "The shapes do not fit. The centres are (B, D) and the negatives (B, K, D), so a centre needs an axis for "
+            f"its K negatives, for example centre[:, None]. ({error})"
+        ) from None
+    loss = as_number(answer, "one number, the mean over the pairs of the batch")
     expect(abs(loss - 0.693) > 0.01, "This is the term of the context alone, or of one negative. Where are the others?")
     expect(
         abs(loss - 2 * 0.693) > 0.01,
@@ -192,15 +197,18 @@ def directions_do_not_see_the_answer(read_both_ways):
     expect(
         is_close(back[0, 4], back_2[0, 4]),
         "The backward state at place 4 has to predict the word at place 3, and it "
-        "changes when that word changes. Is each layer of the backward stack read from the end?",
+        "changes when that word changes. Is each layer of the backward stack read from the end, and its result turned "
+        "round again?",
     )
     expect(
         not is_close(ahead[0, 5], ahead_2[0, 5]) and not is_close(back[0, 0], back_2[0, 0]),
         "A direction must still read all words on its own side.",
     )
-    state = x
+    bare = state = x
     for layer in model.backwards:
-        state = state + layer(state.flip(1))[0].flip(1)
+        bare, state = layer(bare.flip(1))[0].flip(1), state + layer(state.flip(1))[0].flip(1)
+    expect(not is_close(back, bare), "A direction is now only what its last layer gives. Keep the sum: each layer's "
+           "result is added to what went into it.")  # fmt: skip
     expect(is_close(back, state), "The backward states must be turned round again after each layer, so that state t "
            "belongs to word t.")  # fmt: skip
 

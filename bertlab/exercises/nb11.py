@@ -248,6 +248,16 @@ def scores_of_several_sentences(score_names):
     )
 
 
+def scores_of_equal_places(score_names):
+    precision, recall, f1 = get_scores(score_names, [{(0, 1, "LOC")}] * 2, [{(0, 1, "LOC")}, set()])
+    expect(
+        is_close(precision, 1.0) and is_close(recall, 0.5) and is_close(f1, 2 / 3),
+        "Two sentences begin with a place, which is (0, 1, 'LOC') in both, and one of them was found. These are two "
+        f"names: count them sentence by sentence. Expected (1, 0.5, 0.667), not ({precision:.3g}, {recall:.3g}, "
+        f"{f1:.3g}).",
+    )
+
+
 def scores_of_nothing(score_names):
     for true, predicted in (([{(0, 1, "PER")}], [set()]), ([set()], [{(0, 1, "PER")}]), ([set()], [set()])):
         scores = get_scores(score_names, true, predicted)
@@ -311,7 +321,7 @@ EXERCISES = {
         "Precision, recall and F1 of names over all sentences, from the true and the predicted names of each.",
         2,
         8,
-        (scores_of_one_sentence, scores_of_several_sentences, scores_of_nothing),
+        (scores_of_one_sentence, scores_of_several_sentences, scores_of_equal_places, scores_of_nothing),
     ),
 }
 BUGS = {

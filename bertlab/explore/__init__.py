@@ -7,6 +7,7 @@ from .ask_box import ask_box, find_answer_ends
 from .attention_box import attention_box
 from .beam_box import beam_box, record_beam_steps
 from .before_and_after import before_and_after
+from .cost_calculator import cost_calculator
 from .decision_chart import decision_chart, recommend_models
 from .encoder_diagram import ENCODER_SIZES, encoder_diagram, format_shape, trace_encoder_blocks
 from .error_browser import error_browser, errors_html

@@ -34,7 +34,7 @@ def tiny(tmp_path, monkeypatch):
     tokenizer = WordPiece(SPECIAL_TOKENS + WORDS)
     weights.save(Pretraining(BertConfig(vocab_size=len(tokenizer), **SIZES)), tmp_path / "model", tokenizer)
     for name, value in (("MODEL", str(tmp_path / "model")), ("SEEDS", (0, 1)), ("BATCH_SIZE", 2), ("FREEZE", 1),
-                        ("SETTINGS", dict.fromkeys(("pos", "names", "few"), (4, 1e-3)))):  # fmt: skip
+                        ("SETTINGS", dict.fromkeys(("pos", "names", "few", "all"), (4, 1e-3)))):  # fmt: skip
         monkeypatch.setattr(tagging, name, value)
     for name, examples in (("pos", SPEECH), ("names", NAMES)):
         split = tasks.Split(examples, examples, examples[:2])
@@ -53,7 +53,8 @@ def test_every_comparison_runs_and_goes_on_where_it_ended(tiny, monkeypatch, cap
     names = found["names"]["scores"]["model"]
     assert len(names["silver"]) == len(names["in place of a noun"]) == len(names["not explained"]) == 2
     assert all(len(found["few"]["scores"][name]["annotated"]) == 2 for name in ("model", "Trainer"))
-    assert capsys.readouterr().out.count("seed") == 6
+    assert found["all"]["scores"]["perceptron, lower case"]["all words"] == [1.0, 1.0]
+    assert capsys.readouterr().out.count("seed") == 8
     monkeypatch.setattr(tagging, "train_tagger", lambda *_: pytest.fail("trained again"))
     tagging.main([str(file)])
     assert json.loads(file.read_text()) == found

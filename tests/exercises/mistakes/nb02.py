@@ -120,4 +120,23 @@ def mix_layers(states, weights, scale=1.0):
         ),
         "Cosines may be negative",
     ),
+    (
+        "skipgram_loss",
+        LOSS.replace('torch.einsum("bkd,bd->bk", negatives, centre)', "(negatives * centre).sum(-1)").replace(
+            "ANSWER", "-(right + F.logsigmoid(-scores).sum(-1)).mean()"
+        ),
+        "centre[:, None]",
+    ),
+    (
+        "read_both_ways",
+        """
+def read_both_ways(x, forwards, backwards):
+    ahead = back = x
+    for forward, backward in zip(forwards, backwards):
+        ahead = forward(ahead)[0]
+        back = backward(back.flip(1))[0].flip(1)
+    return ahead, back
+""",
+        "Keep the sum",
+    ),
 ]

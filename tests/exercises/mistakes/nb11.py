@@ -273,4 +273,14 @@ def score_names(true, predicted):
 """,
         "divides by zero",
     ),
+    (
+        "score_names",
+        """
+def score_names(true, predicted):
+    true, predicted = set().union(*true), set().union(*predicted)
+    hits, said, there = len(true & predicted), max(1, len(predicted)), max(1, len(true))
+    return hits / said, hits / there, 2 * hits / max(1, len(true) + len(predicted))
+""",
+        "count them sentence by sentence",
+    ),
 ]
