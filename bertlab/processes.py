@@ -89,7 +89,7 @@ def leave_processes() -> None:
 def exit_process(status: int) -> NoReturn:
     """End this process with an exit status, as `sys.exit` does.
 
-    One of several processes ends without the destructors of C++. In about 8% of runs of two processes (torch 2.13,
+    One of several processes ends without the destructors of C++. In 2 of 25 runs of two processes (torch 2.13,
     gloo) these came upon a thread that had not been joined, and ended with SIGABRT a run whose work was done and saved,
     so that torchrun called it failed. What Python has to do at the end is done.
     """

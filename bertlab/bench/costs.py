@@ -27,9 +27,8 @@ from .machine import describe_machine, get_peak_memory
 from .processes import start_server, start_workers
 
 MASKED = 0.15  # share of the tokens that are predicted
-MOMENT_BYTES = (
-    28  # that AdamW moves for each weight: it reads the weight, its gradient and two moments, and writes three
-)
+# What AdamW moves for each weight: it reads the weight, its gradient and two moments, and writes three.
+MOMENT_BYTES = 28
 COMMAND = "python -m bertlab.bench.costs data/cost.json"
 
 
