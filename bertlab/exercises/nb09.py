@@ -3,6 +3,7 @@
 import copy
 import io
 import math
+import pickle
 import random
 from types import SimpleNamespace
 
@@ -26,8 +27,11 @@ TRAIN = [5] * 6 + [6] * 3 + [7]
 
 
 def unigram_of_seen_tokens(answer):
+    loss = answer(list(TRAIN), [5], 10)
+    expect(not is_close(loss, math.log(6.5 / 15)), "The sign is wrong. The loss is minus the logarithm of p.")
+    expect(not is_close(loss, -math.log2(6.5 / 15)), "Your loss is in bits. Take the natural logarithm, for nats.")
     expect(
-        is_close(answer(list(TRAIN), [5], 10), -math.log(6.5 / 15)),
+        is_close(loss, -math.log(6.5 / 15)),
         "Token 5 occurs 6 times among 10 tokens. With 0.5 added to the count of each of the 10 tokens of the "
         "vocabulary, its share is 6.5 / 15, and the loss is minus the natural logarithm of that.",
     )
@@ -43,11 +47,15 @@ def unigram_mean(answer):
     held_out = [5, 5, 6, 9]
     loss, expected = answer(list(TRAIN), list(held_out), 10), -sum(math.log(p / 15) for p in (6.5, 6.5, 3.5, 0.5)) / 4
     expect(not is_close(loss, 4 * expected), "This is the sum over the held-out tokens. The loss is their mean.")
+    expect(
+        not is_close(loss, -math.log(17 / 4 / 15)),
+        "This is the logarithm of the mean probability. Take the logarithm for each token, and then the mean.",
+    )
     own = -sum(math.log(p / 9) for p in (2.5, 2.5, 1.5, 1.5)) / 4
     expect(
         not is_close(loss, own), "You counted the held-out tokens. A baseline may only count what it was trained on."
     )
-    expect(is_close(loss, expected), "The mean over the tokens 5, 5, 6, 9 is not right yet.")
+    expect(is_close(loss, expected), "The mean over the tokens 5, 5, 6, 9 is not right yet. Token 5 counts twice.")
 
 
 # ---- rate ------------------------------------------------------------------------------------------------
@@ -59,7 +67,10 @@ def rate_starts_above_zero(answer):
         "At step 0 your rate is 0, so the first step does nothing. It is the first of 10 steps and gets 1/10 of the "
         "peak.",
     )
-    expect(is_close(answer(0, 100, 1.0, 10), 0.1), "With 10 steps of warm-up, step 0 gets 1/10 of the peak.")
+    expect(
+        is_close(answer(0, 100, 1.0, 10), 0.1),
+        "With 10 steps of warm-up (a number of steps, not a share), step 0 gets 1/10 of the peak.",
+    )
 
 
 def rate_rises(answer):
@@ -78,8 +89,12 @@ def rate_falls(answer):
     )
     expect(not is_close(answer(55, 100, 1.0, 10), 1.0), "After the warm-up the rate must fall.")
     expect(
+        not is_close(answer(99, 100, 1.0, 10), 0.0),
+        "In the last step, number 99, your rate is already 0. Only step 100, which is not taken, would get 0.",
+    )
+    expect(
         is_close(answer(55, 100, 1.0, 10), 0.5),
-        "Half way between the end of the warm-up and the last step the rate is half of the peak.",
+        "Of 100 steps, 90 come after the warm-up. At step 55 half of them are left, so it gets half of the peak.",
     )
 
 
@@ -87,7 +102,11 @@ def rate_everywhere(answer):
     config = TrainConfig(steps=100, learning_rate=3e-4, warmup=0.1)
     for step in range(100):
         rate = answer(step, 100, 3e-4, 10)
-        expect(is_close(rate, learning_rate_at(step, config), 1e-9), f"The rate of step {step} is not right yet.")
+        expect(
+            is_close(rate, learning_rate_at(step, config), 1e-9),
+            f"The rate of step {step} is not right yet. With 10 steps of warm-up, the rate rises in a straight line "
+            "over the steps 0 to 9, and falls in a straight line from step 10 on.",
+        )
 
 
 # ---- train_steps -----------------------------------------------------------------------------------------
@@ -160,7 +179,11 @@ def loop_reads_each_batch_once(train_steps):
 def loop_changes_the_weights(train_steps):
     found, expected = run_answer(train_steps, range(1))[0], run_answer(None, range(1), run_train_steps)[0]
     start = nn.utils.parameters_to_vector(Line().parameters()).detach()
-    expect(not is_close(found, start), "The weights have not changed: loss.backward() and optimizer.step() do that.")
+    expect(
+        not is_close(found, start),
+        "The weights have not changed. loss.backward() fills the gradient and optimizer.step() uses it, so forget the "
+        "gradient only after the step.",
+    )
     constant = run_answer(None, range(1), run_train_steps, set_rate=False)[0]
     expect(
         not is_close(found, constant),
@@ -172,7 +195,12 @@ def loop_changes_the_weights(train_steps):
         not is_close(found, first),
         "Only the first group has the new rate. The weights with decay and those without are two groups.",
     )
-    unclipped = run_answer(None, range(1), run_train_steps, clip=False)[0]
+    by_value = run_answer(None, range(1), run_train_steps, clip=nn.utils.clip_grad_value_)[0]
+    expect(
+        not is_close(found, by_value),
+        "clip_grad_value_ cuts each number by itself, which turns the gradient. clip_grad_norm_ shortens all of it.",
+    )
+    unclipped = run_answer(None, range(1), run_train_steps, clip=None)[0]
     expect(
         not is_close(found, unclipped),
         "The gradient is not clipped, or only after the step: call torch.nn.utils.clip_grad_norm_(model.parameters(), "
@@ -189,6 +217,11 @@ def loop_forgets_gradients(train_steps):
         "The gradients add up from step to step. Call optimizer.zero_grad() once a step.",
     )
     expect(is_close(found, expected), "After six steps the weights are not the expected ones.")
+    found, expected = (run_answer(train_steps, range(4, 6), run)[0] for run in (None, run_train_steps))
+    expect(
+        is_close(found, expected),
+        "With steps=range(4, 6) the run goes on at step 4, so the first rate is rate(4). Yours is another one.",
+    )
     expect(is_close(Tensor(losses), Tensor(right), 1e-4), "Return the loss of each step before its update.")
 
 
@@ -230,6 +263,18 @@ def score_of_whole_words(pseudo_log_likelihood):
     )
     expect(not is_close(score, run(ends=True)), "[CLS] and [SEP] are not part of the sentence: leave both out.")
     expect(not is_close(score, expected / 5), "This is the mean. Take the sum over the tokens.")
+    expect(
+        not is_close(score, run(restore=False)),
+        "A token that was masked stays masked for the tokens after it. Begin with a new copy of ids for each token.",
+    )
+    expect(
+        not is_close(score, run(shift=-1)),
+        "You read off the place before. A row keeps its [CLS], so the token is at the same place as in ids.",
+    )
+    expect(
+        not is_close(score, run(log=False)),
+        "You added up probabilities. What log_probabilities returns are logarithms already, so add them as they are.",
+    )
     expect(not is_close(score, run(of_mask=True)), "You read off the probability of [MASK]. Take that of the token.")
     expect(is_close(score, expected, 1e-4), "For a sentence of five whole words the sum is not the expected one.")
 
@@ -247,6 +292,14 @@ def score_of_pieces(pseudo_log_likelihood):
     expect(
         not is_close(score, run(earlier=True)),
         "You masked the earlier pieces of the word as well. Only the later ones are masked.",
+    )
+    expect(
+        not is_close(score, run(most=1)),
+        "Only the next piece is masked. Tokens 2, 3 and 4 are one word: mask all pieces that come later in it.",
+    )
+    expect(
+        not is_close(score, run(first_only=True)),
+        "You left out the pieces that continue a word. They are tokens of the sentence as well, so each has its turn.",
     )
     expect(is_close(score, run(), 1e-4), "For a sentence with a word of three pieces the sum is not the expected one.")
 
@@ -266,10 +319,16 @@ def no_document_on_both_sides(hold_out):
         raise Hint(
             f"There are {len(both)} documents with sentences on both sides. Split the documents, and return lists of "
             "documents."
+            if both
+            else "Your lists hold single sentences. Return lists of documents, each with its sentences in their order."
         )
     expect(sorted(learned + held_out) == sorted(documents), "Every document must be on one of the two sides, whole.")
     expect(len(held_out) == 4, f"A tenth of 40 documents is 4. Yours are {len(held_out)}.")
     expect(held_out != documents[:4] and held_out != documents[-4:], "Draw the documents at random, by rng.")
+    expect(
+        hold_out(copy.deepcopy(documents), random.Random(0)) == answer,
+        "With the same rng your function splits in another way. Draw by rng alone, so that a split can be repeated.",
+    )
 
 
 def run_goes_on_as_if_nothing_happened(make_checkpoint):
@@ -282,14 +341,24 @@ def run_goes_on_as_if_nothing_happened(make_checkpoint):
     file = io.BytesIO()
     torch.save(make_checkpoint(model, optimizer, 4), file)
     file.seek(0)
-    saved = torch.load(file, weights_only=True)
+    try:
+        saved = torch.load(file, weights_only=True)
+    except pickle.UnpicklingError:
+        raise Hint(
+            "Your dict holds a whole object. Keep its state_dict(), which is made of tensors and numbers."
+        ) from None
     run_train_steps(model, Recorder(), optimizer, give_rate, range(4, 8))
 
     again, fresh = begin()
     expect(isinstance(saved, dict) and "model" in saved, 'Return a dict with the weights under "model".')
-    expect(saved.get("step") == 4, 'Keep the step under "step": the rate and the next batch depend on it.')
+    expect(saved.get("step") == 4, 'Keep the step, as it is, under "step": the rate and the next batch depend on it.')
     again.load_state_dict(saved["model"])
     if "optimizer" in saved:
+        keys = set(saved["optimizer"]) if isinstance(saved["optimizer"], dict) else set()
+        expect(
+            keys == set(fresh.state_dict()),
+            'This is a part of the optimizer\'s state. Keep all of it under "optimizer", by its state_dict().',
+        )
         fresh.load_state_dict(saved["optimizer"])
     run_train_steps(again, Recorder(), fresh, give_rate, range(4, 8))
     expect(

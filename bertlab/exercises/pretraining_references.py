@@ -30,7 +30,7 @@ def run_train_steps(
     *,
     set_rate: bool = True,
     all_groups: bool = True,
-    clip: bool = True,
+    clip: Callable | None = nn.utils.clip_grad_norm_,
     forget: bool = True,
 ) -> list[float]:
     """Take the numbered steps, each on the batch of its number, and return their losses. The switches leave a part of
@@ -42,7 +42,7 @@ def run_train_steps(
         loss = model(**batches[step]).loss
         loss.backward()
         if clip:
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            clip(model.parameters(), 1.0)
         optimizer.step()
         if forget:
             optimizer.zero_grad()
@@ -62,6 +62,11 @@ def compute_pseudo_log_likelihood(
     of_mask: bool = False,
     later: bool = True,
     earlier: bool = False,
+    most: int = 99,
+    first_only: bool = False,
+    restore: bool = True,
+    shift: int = 0,
+    log: bool = True,
 ) -> float:
     """The sum of log p(token | the others) over all tokens but the first and the last one ([CLS] and [SEP]), in nats.
 
@@ -69,10 +74,12 @@ def compute_pseudo_log_likelihood(
     too. The switches are the mistakes that learners make.
     """
     places = range(0 if ends else 1, len(ids) - (0 if ends else 1))
+    if first_only:
+        places = [place for place in places if not continues[place]]
     rows = []
     for place in places:
-        row, first, end = list(ids), place, place + 1
-        while later and end < len(ids) and continues[end]:
+        row, first, end = list(ids if restore or not rows else rows[-1]), place, place + 1
+        while later and end < len(ids) and continues[end] and end - place <= most:
             end += 1
         while earlier and continues[first]:
             first -= 1
@@ -82,4 +89,5 @@ def compute_pseudo_log_likelihood(
             row[first:end] = [mask_id] * (end - first)
         rows.append(row)
     found = log_probabilities(rows)  # (N, T, V)
-    return sum(float(found[n, place, mask_id if of_mask else ids[place]]) for n, place in enumerate(places))
+    found = found if log else found.exp()
+    return sum(float(found[n, place + shift, mask_id if of_mask else ids[place]]) for n, place in enumerate(places))

@@ -89,6 +89,27 @@ def rate(step, steps, peak, warmup):
         "def rate(step, steps, peak, warmup):\n    return peak * min(1, (step + 1) / warmup)",
         "the rate must fall",
     ),
+    (
+        "unigram_loss",
+        """
+import math
+from collections import Counter
+def unigram_loss(train, judged, V):
+    counts = Counter(train)
+    return sum(math.log((counts[t] + 0.5) / (len(train) + 0.5 * V)) for t in judged) / len(judged)
+""",
+        "The sign is wrong",
+    ),
+    (
+        "rate",
+        """
+def rate(step, steps, peak, warmup):
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    return peak * (steps - 1 - step) / (steps - 1 - warmup)
+""",
+        "In the last step, number 99",
+    ),
     ("train_steps", LOOP.replace("optimizer.zero_grad()", "pass"), "The gradients add up"),
     ("train_steps", LOOP.replace("batches[step]", "batches[0]"), "You read batch 0 in every step"),
     ("train_steps", LOOP.replace("in steps", "in range(len(steps))"), "the run goes on at step 4"),
@@ -130,4 +151,24 @@ def rate(step, steps, peak, warmup):
     ),
     ("pseudo_log_likelihood", SCORE.replace("list(ids)", "ids"), "Your function changes the list"),
     ("pseudo_log_likelihood", SCORE.replace("[masked])[0, place", "masked)[place"), "Give it [masked]"),
+    ("train_steps", LOOP.replace("loss.backward()", "loss.backward(); optimizer.zero_grad()"), "only after the step"),
+    (
+        "train_steps",
+        LOOP.replace("for step in", "for n, step in enumerate(").replace("steps:", "steps):").replace("(step)", "(n)"),
+        "so the first rate is rate(4)",
+    ),
+    ("train_steps", LOOP.replace("grad_norm_", "grad_value_"), "which turns the gradient"),
+    ("pseudo_log_likelihood", SCORE.replace("].item()", "].exp().item()"), "You added up probabilities"),
+    ("pseudo_log_likelihood", SCORE.replace("[0, place", "[0, place - 1"), "You read off the place before"),
+    ("pseudo_log_likelihood", SCORE.replace("while", "if"), "Only the next piece is masked"),
+    (
+        "pseudo_log_likelihood",
+        SCORE.replace("        masked = list(ids)\n", "").replace("0.0", "0.0; masked = list(ids)"),
+        "stays masked for the tokens after it",
+    ),
+    (
+        "pseudo_log_likelihood",
+        SCORE.replace("        masked = ", "        if continues[place]:\n            continue\n        masked = "),
+        "You left out the pieces",
+    ),
 ]
