@@ -70,7 +70,7 @@ def recommend_models(output: str, language: str, length: str, labels: str, domai
     return {
         "first": f"{first}{checkpoint.licence}): {reason}",
         "compare": choose_baseline(output, labels),
-        "mind": note_limits(checkpoint, language, length, labels, domain, machine),
+        "mind": note_limits(checkpoint, output, language, length, labels, domain, machine),
     }
 
 
@@ -107,11 +107,18 @@ def choose_baseline(output: str, labels: str) -> str:
     }[output]
 
 
-def note_limits(checkpoint: Checkpoint, language: str, length: str, labels: str, domain: str, machine: str) -> str:
+def note_limits(checkpoint: Checkpoint, output: str, language: str, length: str, labels: str, domain: str,
+                machine: str) -> str:  # fmt: skip
     """What may go wrong with this choice."""
     notes = []
     if checkpoint.licence.startswith("CC BY-SA"):
         notes.append("share-alike: ask what that means for a model that you fine-tune and hand on")
+    if checkpoint is CHINESE:
+        notes.append("a BERT in spite of its name: load it as a BERT, and let TF-IDF count characters")
+    if output == "a vector to search with" and checkpoint is not MINILM:
+        notes.append("its vectors are not tuned for similarity: train it on pairs of texts first (notebook 12)")
+    if checkpoint is MINILM and length != "sentences":
+        notes.append("it cuts texts at 256 tokens: split longer ones into passages")
     if domain in ("my own", "science or medicine"):
         notes.append("go on pre-training with your own unlabelled text first (bertlab pretrain --from)")
     if length == "many pages":

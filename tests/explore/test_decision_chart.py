@@ -43,6 +43,10 @@ def test_answers_follow_the_questions():
     assert "share-alike" in ask(domain="law")["mind"]
     assert "slow on a CPU" in ask(language="several languages")["mind"]
     assert "MiniLM" in ask(machine="a CPU, fast answers")["first"]
+    assert "as a BERT" in ask(language="Chinese")["mind"]
+    assert "pairs of texts" in ask(language="Chinese", output="a vector to search with")["mind"]
+    assert "passages" in ask(length="many pages", output="a vector to search with")["mind"]
+    assert "passages" not in ask(output="a vector to search with")["mind"]
     with pytest.raises(ValueError, match="'Latin' is not one of English"):
         ask(language="Latin")
 
