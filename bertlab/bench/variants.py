@@ -36,6 +36,7 @@ from .variants_runs import count_forward_flops, count_step_flops, judge_model, r
 CHOOSING = 9  # the seed of the trials
 JUDGED = ("mlm_loss", "mlm_accuracy", "own_loss", "grammar", "tagging", "curve", "seconds")  # one for each seed
 ADAMW, MUON, LAMB = (1e-3, 2e-3, 4e-3), (2e-3, 4e-3, 8e-3), (2.5e-3, 5e-3, 1e-2)
+LOWER, HIGHER = (5e-4, *ADAMW), (*ADAMW, 8e-3)  # where the best of the three was the lowest or the highest
 Change = Callable[[Pretraining], None]
 
 
@@ -79,19 +80,19 @@ class Variant:
 VARIANTS = {
     "bert": Variant("BERT: masked words, AdamW"),
     "muon": Variant("Muon, not AdamW", MUON, optimizer="muon"),
-    "modern": Variant("RoPE, GeGLU and pre-norm", changes=(make_modern,)),
+    "modern": Variant("RoPE, GeGLU and pre-norm", HIGHER, (make_modern,)),
     "electra": Variant("ELECTRA: replaced tokens", objective="replaced"),
     "albert": Variant("ALBERT: shared layers, small embeddings", changes=(make_albert,)),
     "nsp": Variant("with pairs and NSP", pairs=True),
     "lamb": Variant("LAMB, not AdamW", LAMB, optimizer="lamb"),
-    "hybrid": Variant("1 of 16 rows causal (GPT-BERT)", objective="hybrid"),
+    "hybrid": Variant("1 of 16 rows causal (GPT-BERT)", LOWER, objective="hybrid"),
     "teacher": Variant("2x128, 4 budgets", ADAMW[:1], size=(2, 128), budget=4, seeds=(0,)),
-    "distilled": Variant("distilled from a larger BERT", objective="distilled"),
-    "masked 15%": Variant("15% masked, not 40%", masked=0.15),
+    "distilled": Variant("distilled from a larger BERT", HIGHER, objective="distilled"),
+    "masked 15%": Variant("15% masked, not 40%", LOWER, masked=0.15),
     "static": Variant("the same text 8 times, static masks", masks="static", times=8),
     "dynamic": Variant("the same text 8 times, new masks", times=8),
     "plain start": Variant("random start, as published", start=False),
-    "rope": Variant("RoPE", changes=(make_rotary_with_start,)),
+    "rope": Variant("RoPE", HIGHER, (make_rotary_with_start,)),
     "geglu": Variant("GeGLU", changes=(lambda model: variants.gate_feed_forward(model.bert),)),
     "pre-norm": Variant("pre-norm", changes=(lambda model: variants.move_norms_before(model.bert),)),
     "shared": Variant("shared layers", changes=(lambda model: variants.share_layers(model.bert),)),
@@ -243,10 +244,11 @@ def iterate_ended(folder: Path) -> Iterator[tuple[str, list[dict], list[dict]]]:
                 yield name, trials, [read_json(file) for file in files]
 
 
-def collect_results(study: Study, folder: Path, baselines: dict[str, Any]) -> dict[str, Any]:
-    """The numbers of every variant that has ended. `at_edge`: the best rate is the lowest or the highest of those that
-    were tried, so that a better one may lie outside."""
-    found = {}
+def collect_results(study: Study, folder: Path, baselines: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+    """The numbers of every variant that has ended, and those `known` from the record of the others, which may lack a
+    rate that was added since. `at_edge`: the best rate is the lowest or the highest of those that were tried, so that a
+    better one may lie outside."""
+    found = dict(known)
     for name, trials, runs in iterate_ended(folder):
         rates = VARIANTS[name].rates
         found[name] = {
@@ -259,28 +261,33 @@ def collect_results(study: Study, folder: Path, baselines: dict[str, Any]) -> di
         }  # fmt: skip
     return {"command": "python -m bertlab.bench.variants FOLDER data/variants.json", "settings": asdict(study),
             "machine": describe_machine(torch.get_num_threads()), "chosen_by_seed": CHOOSING, "baselines": baselines,
-            "variants": found}  # fmt: skip
+            "variants": {name: found[name] for name in VARIANTS if name in found}}  # fmt: skip
 
 
 def restore_runs(folder: Path, found: dict[str, Any]) -> None:
     """Write the runs of the variants that a record has, where the folder lacks them.
 
-    Not those of a teacher whose students are still to come: its weights are needed, and a record has none.
+    A teacher's are left out if a student of it is still to be trained: its weights are needed, and a record has none.
     """
-    students = [name for name, variant in VARIANTS.items() if variant.objective == "distilled"]
-    waiting = any(name not in found for name in students) and not (folder / "teacher.pt").exists()
     for name, one in found.items():
-        if name not in VARIANTS or (name == "teacher" and waiting):
-            continue
-        runs = [{"learning_rate": float(rate), "seed": CHOOSING, "own_loss": loss}
-                for rate, loss in one["tried"].items()]  # fmt: skip
-        for number, seed in enumerate(VARIANTS[name].seeds):
-            same = {key: one[key] for key in ("learning_rate", "steps", "flops_per_step", "parameters")}
-            runs.append(same | {"seed": seed} | {key: one[key][number] for key in JUDGED})
-        for run in runs:
-            kept = get_file(folder, name, run["learning_rate"], run["seed"])
-            if not kept.exists():
-                write_json(kept, {"variant": name} | run)
+        if name in VARIANTS and name != "teacher":
+            restore_variant(folder, name, one)
+    ended = {name for name, _, _ in iterate_ended(folder)}
+    waiting = any(variant.objective == "distilled" and name not in ended for name, variant in VARIANTS.items())
+    if "teacher" in found and (not waiting or (folder / "teacher.pt").exists()):
+        restore_variant(folder, "teacher", found["teacher"])
+
+
+def restore_variant(folder: Path, name: str, one: dict[str, Any]) -> None:
+    """Write the trials and the judged runs of a variant that have no file yet."""
+    runs = [{"learning_rate": float(rate), "seed": CHOOSING, "own_loss": loss} for rate, loss in one["tried"].items()]
+    for number, seed in enumerate(VARIANTS[name].seeds):
+        same = {key: one[key] for key in ("learning_rate", "steps", "flops_per_step", "parameters")}
+        runs.append(same | {"seed": seed} | {key: one[key][number] for key in JUDGED})
+    for run in runs:
+        file = get_file(folder, name, run["learning_rate"], run["seed"])
+        if not file.exists():
+            write_json(file, {"variant": name} | run)
 
 
 def run_study(folder: Path, file: Path, study: Study, names: Sequence[str] = ()) -> dict[str, Any]:
@@ -289,7 +296,7 @@ def run_study(folder: Path, file: Path, study: Study, names: Sequence[str] = ())
     if unknown := [name for name in names if name not in VARIANTS]:
         raise ValueError(f"no variant {', '.join(unknown)}; there are {', '.join(VARIANTS)}")
     folder.mkdir(parents=True, exist_ok=True)
-    settings, kept = json.loads(json.dumps(asdict(study))), folder / "study.json"
+    settings, kept, known = json.loads(json.dumps(asdict(study))), folder / "study.json", {}
     if kept.exists() and read_json(kept)["settings"] != settings:
         raise ValueError(f"{folder} holds a study with other settings")
     if file.exists():
@@ -298,7 +305,8 @@ def run_study(folder: Path, file: Path, study: Study, names: Sequence[str] = ())
             raise ValueError(f"{file} is the record of a study with other settings")
         if not kept.exists():
             write_json(kept, {"settings": settings, "baselines": record["baselines"]})
-        restore_runs(folder, record["variants"])
+        known = record["variants"]
+        restore_runs(folder, known)
     made: list[Inputs] = []
 
     def make() -> Inputs:
@@ -312,7 +320,7 @@ def run_study(folder: Path, file: Path, study: Study, names: Sequence[str] = ())
     for name in names or VARIANTS:
         run_missing(study, make, name, list_trials(name), folder)
         run_missing(study, make, name, list_judged(folder, name), folder)
-        results = collect_results(study, folder, read_json(kept)["baselines"])
+        results = collect_results(study, folder, read_json(kept)["baselines"], known)
         write_json(file, results)
     return results
 

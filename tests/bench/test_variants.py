@@ -123,8 +123,33 @@ def test_a_trial_gets_its_share_and_a_missing_teacher_is_trained_again(tiny, inp
     variants.restore_runs(tmp_path, found)
     assert not list(tmp_path.glob("teacher*"))
     student = teacher | {key: [1.0] * 3 for key in variants.JUDGED}
-    variants.restore_runs(tmp_path, found | {"distilled": student, "distilled, free": student})
+    for name in ("distilled", "distilled, free"):
+        found[name] = student | {"tried": {f"{rate:g}": 1.0 for rate in VARIANTS[name].rates}, "learning_rate": 1e-3}
+    found["distilled"]["tried"].pop("0.001")  # a trial of one student is missing
+    variants.restore_runs(tmp_path, found)
+    assert not list(tmp_path.glob("teacher*"))
+    found["distilled"]["tried"]["0.001"] = 1.0
+    variants.restore_runs(tmp_path, found)
     assert len(list(tmp_path.glob("teacher*.json"))) == 1
+
+
+def test_a_rate_that_is_added_later_is_tried_and_nothing_is_lost_meanwhile(tiny, tmp_path, monkeypatch):
+    file, losses = tmp_path / "variants.json", {1e-3: 2.0, 2e-3: 1.0, 4e-3: 0.5}
+
+    def run(study, inputs, name, rate, seed, folder):
+        numbers = dict.fromkeys(("steps", "flops_per_step", "parameters"), 1) | dict.fromkeys(variants.JUDGED, 1.0)
+        return numbers | {"learning_rate": rate, "seed": seed, "own_loss": losses[rate]}
+
+    monkeypatch.setattr(variants, "run_variant", run)
+    names = {name: replace(VARIANTS["bert"], rates=(1e-3, 2e-3)) for name in ("bert", "muon")}
+    monkeypatch.setattr(variants, "VARIANTS", names)
+    assert run_study(tmp_path / "runs", file, tiny)["variants"]["muon"]["learning_rate"] == 2e-3
+    wider = {name: replace(variant, rates=(1e-3, 2e-3, 4e-3)) for name, variant in names.items()}
+    monkeypatch.setattr(variants, "VARIANTS", wider)
+    found = run_study(tmp_path / "empty", file, tiny, ["bert"])["variants"]
+    assert [found[name]["learning_rate"] for name in ("bert", "muon")] == [4e-3, 2e-3]
+    assert list(found["bert"]["tried"]) == ["0.001", "0.002", "0.004"]
+    assert list(found["muon"]["tried"]) == ["0.001", "0.002"]
 
 
 def test_a_run_that_fails_is_the_worst_and_seed_9_is_not_judged(tmp_path):
