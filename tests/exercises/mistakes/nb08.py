@@ -200,7 +200,7 @@ def pretraining_loss(mlm_logits, labels, nsp_logits, next_label):
     (
         "nsp_loss",
         bug("nsp_loss", "logits, labels", "a = labels != -100; return F.cross_entropy(logits[: a.sum()], labels[a])"),
-        "its own pair",
+        "scores of its pair",
     ),
     (
         "random_sentence",
