@@ -1,5 +1,7 @@
 """Comparing a learner's answer with the expected one, and random numbers that are the same each time."""
 
+from typing import NoReturn
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -27,6 +29,13 @@ def is_close(answer: object, expected: Tensor | float, tolerance: float = 1e-5) 
         return False
     answer, expected = (torch.as_tensor(values).detach().double() for values in (answer, expected))
     return answer.shape == expected.shape and bool(((answer - expected).abs() < tolerance).all())
+
+
+def explain_shapes(error: Exception, hint: str) -> NoReturn:
+    """Raise Hint where the error is about shapes, and otherwise the error itself."""
+    about = any(word in str(error) for word in ("size", "shape", "dimension", "broadcast", "unpack"))
+    expect(not about, f"{hint} The error: {error}")
+    raise error
 
 
 def random_numbers(seed: int, *shape: int) -> Tensor:

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from ..model import make_sinusoid_table
-from . import Exercise, Hint, expect, make_check, make_use
-from .comparing import is_close, random_numbers
+from . import Exercise, expect, make_check, make_use
+from .comparing import explain_shapes, is_close, random_numbers
 
 # ---- sinusoid_table --------------------------------------------------------------------------------------
 
@@ -25,15 +25,13 @@ def make_published_table(length: int, width: int, first: int = 0) -> Tensor:
 def table_of_four_columns(sinusoid_table):
     try:
         table = sinusoid_table(6, 4)
-    except ValueError as error:
-        raise Hint(
-            f"math.sin and math.cos take one number. A tensor has .sin() and .cos(). The error: {error}"
-        ) from None
-    except RuntimeError as error:
-        raise Hint(
+    except (RuntimeError, ValueError) as error:
+        expect("calar" not in str(error), "math.sin and math.cos take one number. A tensor has .sin() and .cos().")
+        explain_shapes(
+            error,
             "Two shapes do not fit. Positions as a column (length, 1) against pairs as a row (width / 2,) give all "
-            f"angles at once. torch's error: {error}"
-        ) from None
+            "angles at once.",
+        )
     expect(isinstance(table, Tensor), "Return a tensor.")
     expect(
         table.shape == (6, 4),
@@ -145,10 +143,11 @@ def positions_of_a_text(add_positions):
     try:
         y = add_positions(x.clone(), table)
     except RuntimeError as error:
-        raise Hint(
+        explain_shapes(
+            error,
             "Two shapes do not fit. x is (B, T, D) and the table has more rows than tokens: take the rows of the T "
-            f"tokens only. torch's error: {error}"
-        ) from None
+            "tokens only.",
+        )
     expect(isinstance(y, Tensor) and y.shape == (1, 4, 3), "Return a tensor with the shape of x, (B, T, D).")
     expect(
         not is_close(y, table[:1].expand(1, 4, 3)),
@@ -163,7 +162,7 @@ def positions_of_a_batch(add_positions):
     try:
         y, alone = add_positions(x.clone(), table), add_positions(x[4:].clone(), table)
     except RuntimeError as error:
-        raise Hint(f"It fails for five texts of 6 tokens. Read T from x. torch's error: {error}") from None
+        explain_shapes(error, "It fails for five texts of 6 tokens. Read T from x.")
     expect(isinstance(y, Tensor) and y.shape == (5, 6, 3), "Return a tensor with the shape of x, (B, T, D).")
     expect(
         is_close(y[4], alone[0]),
@@ -191,10 +190,11 @@ def terms_of_a_text(four_terms):
     try:
         y = four_terms(x, p, W_q, W_k)
     except RuntimeError as error:
-        raise Hint(
+        explain_shapes(
+            error,
             "Two shapes do not fit. A part is (T, D) and its weights are (D, d_k), so x @ W_q and x @ W_k are (T, "
-            f"d_k). Then transpose the keys, so that all pairs meet. torch's error: {error}"
-        ) from None
+            "d_k). Then transpose the keys, so that all pairs meet.",
+        )
     expect(
         isinstance(y, Tensor) and y.shape == (4, 5, 5),
         "Return one tensor of shape (4, T, T): use torch.stack on the four matrices.",
@@ -317,9 +317,7 @@ def rope_of_a_batch(rope):
     try:
         y = rope(x)
     except (RuntimeError, ValueError) as error:
-        raise Hint(
-            f"x may have the shape (B, H, T, K): count the axes from the end, -2 and -1. torch's error: {error}"
-        ) from None
+        explain_shapes(error, "x may have the shape (B, H, T, K): count the axes from the end, -2 and -1.")
     expect(
         is_close(y, rotate_pairs(x)),
         "For the shape (2, 3, 5, 8) the result is not RoPE. The position is the last axis but one.",
@@ -344,10 +342,11 @@ def rotary_scores_of_tokens(rotary_scores):
     try:
         y = rotary_scores(q, k, turn)
     except RuntimeError as error:
-        raise Hint(
+        explain_shapes(
+            error,
             "Two shapes do not fit. Queries and keys should be (B, H, T, d_k), and the keys are transposed for the "
-            f"product. torch's error: {error}"
-        ) from None
+            "product.",
+        )
     expect(isinstance(y, Tensor) and y.shape == (2, 3, 5, 5), "Return the scores, of shape (B, H, T, T).")
     heads = (part.transpose(1, 2) for part in (q, k))
     plain = q.transpose(1, 2) @ k.transpose(1, 2).mT / 8**0.5

@@ -9,7 +9,7 @@ from torch import Tensor
 from ..heads import Pooler
 from ..model import Attention, Bert, BertConfig, FeedForward
 from . import Exercise, Hint, expect, make_check, make_use
-from .comparing import as_number, is_close, random_numbers
+from .comparing import as_number, explain_shapes, is_close, random_numbers
 from .encoder_references import (
     compute_attention,
     compute_feed_forward,
@@ -41,7 +41,7 @@ def norm_of_one_vector(layer_norm):
     x, one, zero = torch.tensor([1.0, 2.0, 3.0, 6.0]), torch.ones(4), torch.zeros(4)
     try:
         y = run_unchanged(layer_norm, x, one, zero, 1e-12)
-    except IndexError:
+    except (IndexError, ValueError):
         raise Hint("x may be a single token (D,). Count the axis from the end: -1 is the last axis of any x.") from None
     expect(isinstance(y, Tensor), "Return a tensor.")
     expect(y.shape == (4,), f"The result has the shape of x, here (4,). Yours has shape {tuple(y.shape)}.")
@@ -67,17 +67,16 @@ def norm_of_one_vector(layer_norm):
 
 
 def norm_of_each_token(layer_norm):
-    x = random_numbers(1, 2, 3, 4).float() * 3 + 1
-    one, zero = torch.ones(4), torch.zeros(4)
+    x = random_numbers(1, 2, 3, 5).float() * 3 + 1
+    one, zero = torch.ones(5), torch.zeros(5)
     try:
         y = layer_norm(x, one, zero, 1e-12)
-    except ValueError as error:
-        raise Hint(f"There is one variance for each token. Take the root of all of them: torch.sqrt. {error}") from None
-    except RuntimeError as error:
-        shapes = (
-            "x may be (B, T, D). Its mean over the last axis is (B, T): keepdim=True makes it (B, T, 1), which fits."
+    except (RuntimeError, ValueError) as error:
+        expect("calar" not in str(error), "There is one variance for each token. Take all their roots: torch.sqrt.")
+        explain_shapes(
+            error,
+            "x may be (B, T, D). Its mean over the last axis is (B, T): keepdim=True makes it (B, T, 1), which fits.",
         )
-        raise Hint(f"{shapes} torch's error: {error}") from None
     mean, variance = x.mean(-1, keepdim=True), x.var(-1, correction=0, keepdim=True)
     for whole in ((x - x.mean()) / variance.sqrt(), (x - x.mean()) / x.var(correction=0).sqrt()):
         expect(
@@ -94,10 +93,10 @@ def norm_of_each_token(layer_norm):
             not is_close(y, other),
             f"You normalised along axis {axis}. The numbers of one token lie along the last axis.",
         )
-    expect(isinstance(y, Tensor) and y.shape == x.shape, "The result has the shape of x, here (2, 3, 4).")
+    expect(isinstance(y, Tensor) and y.shape == x.shape, "The result has the shape of x, here (2, 3, 5).")
     expect(
-        is_close(y, F.layer_norm(x, (4,), one, zero, 1e-12)),
-        "For two rows of three tokens the result is not that of F.layer_norm.",
+        is_close(y, F.layer_norm(x, (5,), one, zero, 1e-12)),
+        "For two rows of three tokens of 5 numbers the result is not that of F.layer_norm. Use no fixed number for D.",
     )
 
 
@@ -146,12 +145,11 @@ def run_attend(attend, x: Tensor, part: Attention, mask: Tensor | None) -> Tenso
         )
         expect("view size" not in str(error), "After a transpose, view fails. Use reshape or flatten there.")
         expect("Boolean" not in str(error), "A mask is many truth values. Ask `mask is not None`, and invert it by ~.")
-        expect(
-            "size" not in str(error) and "shape" not in str(error),
-            "Two shapes do not fit. q, k and v should be (B, H, T, d_k), and the scores (B, H, T, T). The mask (B, T) "
-            f"needs an axis of size 1 for the heads, and one for the queries. torch's error: {error}",
+        explain_shapes(
+            error,
+            "Two shapes do not fit. q, k and v should be (B, H, T, d_k), and the scores (B, H, T, T). The mask (B, "
+            "T) needs an axis of size 1 for the heads, and one for the queries.",
         )
-        raise
     expect(isinstance(y, Tensor), "Return a tensor, (B, T, D).")
     expect(y.shape == x.shape, f"The result has the shape of x, {tuple(x.shape)}. Yours has shape {tuple(y.shape)}.")
     return y
@@ -233,6 +231,11 @@ def attention_of_a_batch(attend):
 
 def attention_with_padding(attend):
     part, x = make_part(Attention), random_numbers(4, 3, 5, 8).float()
+    part.heads = 4
+    expect(
+        is_close(run_attend(attend, x, part, None), run_torch_attention(x, part, None)),
+        "With 4 heads, where d_k is 2, the result is wrong. Read the number of heads from part.heads.",
+    )
     mask = torch.tensor([[True] * 5, [True] * 3 + [False] * 2, [True] * 4 + [False]])
     y, right, bare = run_attend(attend, x, part, mask), *(run_torch_attention(x, part, m) for m in (mask, None))
     expect(
@@ -265,7 +268,10 @@ def attention_with_padding(attend):
 
 def feed_forward_of_a_batch(feed_forward):
     part, x = make_part(FeedForward), random_numbers(5, 2, 3, 8).float()
-    y, wide = run_unchanged(feed_forward, x, part), part.expand(x)
+    try:
+        y, wide = run_unchanged(feed_forward, x, part), part.expand(x)
+    except RuntimeError as error:
+        explain_shapes(error, "Two shapes do not fit. expand comes first and takes D numbers, contract takes 4 D.")
     expect(isinstance(y, Tensor) and y.shape == x.shape, "Return a tensor with the shape of x, (B, T, D).")
     expect(
         not is_close(y, part.contract(wide)),
@@ -356,9 +362,7 @@ def layer_passes_the_mask(encoder_layer):
     try:
         y = encoder_layer(x, layer, mask)[:, :3]
     except (RuntimeError, IndexError) as error:
-        raise Hint(
-            f"It fails with a mask. Pass the mask on to layer.attention as it is. torch's error: {error}"
-        ) from None
+        raise Hint(f"It fails with a mask. Pass the mask on to layer.attention as it is. The error: {error}") from None
     expect(
         not is_close(y, encoder_layer(x, layer, None)[:, :3]), "The mask has no effect: pass it on to the attention."
     )
@@ -392,10 +396,11 @@ def sentence_means(mean_vectors):
     try:
         y = mean_vectors(hidden.clone(), mask.clone())
     except RuntimeError as error:
-        raise Hint(
+        explain_shapes(
+            error,
             "Two shapes do not fit. hidden is (B, T, D) and its sum is (B, D), so the mask needs a last axis of size "
-            f"1, and so does the number of tokens. torch's error: {error}"
-        ) from None
+            "1, and so does the number of tokens.",
+        )
     expect(isinstance(y, Tensor) and y.shape == (3, 5), "Return one vector for each text, (B, D).")
     real = (hidden * mask[..., None]).sum(1)
     for wrong, hint in (

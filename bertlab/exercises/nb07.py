@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import Exercise, Hint, expect, make_check, make_use
-from .comparing import as_number, is_close, random_numbers
+from .comparing import as_number, explain_shapes, is_close, random_numbers
 
 # ---- mask_tokens -----------------------------------------------------------------------------------------
 
@@ -46,11 +46,16 @@ def run_mask_tokens(
     own = ids.copy()
     try:
         answer = mask_tokens(own, special.copy(), mask_id, np.random.default_rng(seed), **settings)
-    except ValueError as error:
-        raise Hint(
-            "Two shapes do not fit. ids is (B, T) and special is (V,), so special[ids] is (B, T), too. "
-            f"numpy's error: {error}"
-        ) from None
+    except (ValueError, IndexError) as error:
+        expect(
+            "truth value" not in str(error),
+            "An array holds many truth values. Combine arrays by & and ~ instead of `and` and `not`, and choose by "
+            "np.where instead of `if`.",
+        )
+        explain_shapes(
+            error,
+            "Two shapes do not fit. ids is (B, T) and special is (V,), so special[ids] is (B, T), too.",
+        )
     except ZeroDivisionError:
         raise Hint("With mask=1 you divide by 1 - mask, which is 0. Compare one number with mask + random.") from None
     expect(
@@ -252,10 +257,11 @@ def loss_of_one_label(masked_loss):
         expect(
             "-100" not in str(error), "-100 is no word and cannot be looked up. First pick the positions with a label."
         )
-        raise Hint(
-            "Each label picks one number from its own row of log probabilities: row n, column label n, for example by "
-            f"gather(-1, labels[:, None]). torch's error: {error}"
-        ) from None
+        explain_shapes(
+            error,
+            "Each label picks one number from its own row of log probabilities: row n, column label n, for example "
+            "by gather(-1, labels[:, None]).",
+        )
     expect(not is_close(value, -math.log(4)), "The sign is wrong: the loss is minus the logarithm.")
     expect(not is_close(value, -0.25), "The logarithm is missing: the loss is the mean of -ln p, and not of -p.")
     expect(not is_close(value, 0.0), "The softmax runs over the positions. It belongs to the words, the last axis.")
@@ -381,10 +387,7 @@ def head_of_a_batch(mlm_head):
     try:
         y = mlm_head(x, head, words)
     except RuntimeError as error:
-        raise Hint(
-            "The shapes do not fit. A vector (D,) times words.T, which is (D, V), gives V scores. "
-            f"torch's error: {error}"
-        ) from None
+        explain_shapes(error, "The shapes do not fit. A vector (D,) times words.T, which is (D, V), gives V scores.")
     expect(isinstance(y, Tensor), "Return a tensor of scores.")
     expect(
         y.shape == (2, 3, 12),
@@ -439,7 +442,7 @@ def head_of_chosen_vectors(mlm_head):
     try:
         y = mlm_head(x, head, words)
     except (RuntimeError, ValueError, IndexError) as error:
-        raise Hint(f"It fails for five vectors (5, 8). Use no fixed number of axes. The error: {error}") from None
+        explain_shapes(error, "It fails for five vectors (5, 8). Use no fixed number of axes.")
     expect(
         is_close(y, compute_mlm_head(x, head, words)),
         "For five vectors without a batch axis, (5, 8), the scores are wrong. Use no fixed number of axes.",

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from . import Exercise, Hint, expect, make_check, make_use
-from .comparing import is_close
+from .comparing import explain_shapes, is_close
 from .pair_references import compute_joint_loss, join_two, pair_with_alike, pair_with_any, swap_half
 
 CLS, SEP = 2, 3
@@ -96,10 +96,11 @@ def both_losses_count(pretraining_loss):
     try:
         loss = pretraining_loss(mlm, labels, nsp, following)
     except RuntimeError as error:
-        raise Hint(
+        explain_shapes(
+            error,
             "Two shapes do not fit. cross_entropy takes scores (N, classes) and labels (N,): flatten the texts and "
-            f"their tokens into one axis first. torch's error: {error}"
-        ) from None
+            "their tokens into one axis first.",
+        )
     expect(isinstance(loss, Tensor) and loss.dim() == 0, "Return one number, as a tensor without dimensions.")
     words, pairs = compute_mean_loss(mlm.flatten(0, 1), labels.flatten()), compute_mean_loss(nsp, following)
     dropped = compute_mean_loss(nsp, torch.where(following == 0, -100, following))
@@ -198,6 +199,17 @@ def check_firsts(firsts: list[str], documents: list[list[str]]) -> None:
     )
 
 
+def check_repeated(make: Callable, *rest: object) -> None:
+    """A sentence that occurs twice in its document is followed by another one each time."""
+    documents = [["s0", "s1", "s0", "s2"], ["t0", "t1", "t2"]]
+    rows = [row for seed in range(20) for row in make_rows(make, documents, *rest, random.Random(seed))]
+    expect(
+        any({a, b} == {"s0", "s2"} for a, b, _ in rows),
+        "A sentence may occur twice in a document. Take the next one by its number: index(sentence) always finds the "
+        "first of the two.",
+    )
+
+
 def check_random_bs(rows: list[tuple[str, str, int]]) -> None:
     """A row with label 0 is a sentence and the next one; with label 1, B is from another document."""
     expect(
@@ -232,6 +244,7 @@ def check_half(make: Callable[[random.Random], list]) -> None:
 def one_row_a_neighbour(make_pairs):
     rows = make_rows(make_pairs, DOCUMENTS, random.Random(0))
     check_firsts([a for a, _, _ in rows], DOCUMENTS)
+    check_repeated(make_pairs)
 
 
 def random_from_another_document(make_pairs):
@@ -256,6 +269,7 @@ def half_are_random(make_pairs):
 def fair_rows(fair_pairs):
     rows = make_rows(fair_pairs, ALIKE, KINDS[:], random.Random(0))
     check_firsts([a for a, _, _ in rows], ALIKE)
+    check_repeated(fair_pairs, ["x", "x"])
 
 
 def fair_random_bs(fair_pairs):
@@ -309,6 +323,7 @@ def order_rows(order_pairs):
                 f"The row ({a}, {b}) has the label {label}. Label 0 is the order of the text, label 1 is swapped.",
             )
         check_firsts([a if label == 0 else b for a, b, label in rows], DOCUMENTS)
+    check_repeated(order_pairs)
 
 
 def half_are_swapped(order_pairs):
@@ -345,7 +360,12 @@ def loss_of_both_classes(nsp_loss):
     expect(
         is_close(loss, F.cross_entropy(logits, torch.tensor([0, 1, 0, 1]))), "The mean over all four pairs is wrong."
     )
-    padded = nsp_loss(logits, torch.tensor([0, 1, -100, -100]))
+    try:
+        padded = nsp_loss(logits, torch.tensor([0, 1, -100, -100]))
+    except IndexError as error:
+        raise Hint(
+            f"A pair with the label -100 has no class, so its label must be ignored. The error: {error}"
+        ) from None
     expect(is_close(padded, F.cross_entropy(logits[:2], torch.tensor([0, 1]))), "A label of -100 must not count.")
     logits = 2 * torch.randn(5, 2, generator=torch.Generator().manual_seed(2))
     labels = torch.tensor([-100, 0, 0, 1, -100])
@@ -378,7 +398,12 @@ def sentence_of_another_document(random_sentence):
         "In 10,000 tries document 0 itself was drawn. It must not happen at all, however often other tries failed.",
     )
     many = [[f"{name}{number}" for number in range(3)] for name in "abcdef"]
-    drawn = {random_sentence(many, 2, random.Random(seed)) for seed in range(400)}
+    try:
+        drawn = {random_sentence(many, 2, random.Random(seed)) for seed in range(400)}
+        random_sentence(many, 0, random.Random(0))
+        random_sentence(many, 5, random.Random(0))
+    except IndexError as error:
+        raise Hint(f"Document n may be the first or the last one. Then your function fails: {error}") from None
     documents = {b[0] for b in drawn}
     expect(documents == set("abdef"), "Every other document must be possible, before and after this one.")
     expect(len(drawn) == 15, "Every sentence of the other documents must be possible, the first and the last as well.")

@@ -272,6 +272,7 @@ def choose_whole_words(tokens, budget, draw):
     ("mask_tokens", masked().replace("dice = rng.random(ids.shape)", "dice = rng.random((len(ids), 1))"), "of a row"),
     ("mask_tokens", masked(chosen="(rng.random((len(ids), 1)) < rate) & ~special[ids]"), "of a row"),
     ("mask_tokens", masked(chosen="(rng.random(ids.shape[1]) < rate) & ~special[ids]"), "of a position"),
+    ("mask_tokens", masked(chosen="rng.random(ids.shape) < rate and not special[ids]"), "many truth values"),
     ("mask_tokens", masked(labels="np.where(chosen & (new != ids), ids, -100)"), "No word that stays"),
     ("mask_tokens", masked(labels="np.where(chosen, -100, ids)"), "No token with a label is changed"),
     ("mask_tokens", masked().replace("return hidden, labels", "return labels, hidden"), "The first array"),

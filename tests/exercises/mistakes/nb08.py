@@ -166,6 +166,16 @@ def pretraining_loss(mlm_logits, labels, nsp_logits, next_label):
     ("make_pairs", make(OTHER, label="len(rows) % 2"), "Another rng gives the same labels"),
     ("make_pairs", make(OTHER, label="i % 2"), "Another rng gives the same labels"),
     ("make_pairs", make(OTHER, last="len(document)"), "only n - 1"),
+    (
+        "make_pairs",
+        make(OTHER).replace("document[i + 1]", "document[document.index(document[i]) + 1]"),
+        "by its number",
+    ),
+    (
+        "order_pairs",
+        order("b if label else a", "a if label else b").replace("[i + 1]", "[document.index(document[i]) + 1]"),
+        "by its number",
+    ),
     ("fair_pairs", fair(FAIR).replace("int(rng.random() < 0.5)", "len(rows) % 2"), "Another rng gives the same labels"),
     (
         "order_pairs",
@@ -191,6 +201,11 @@ def pretraining_loss(mlm_logits, labels, nsp_logits, next_label):
         "No gradient",
     ),
     ("pretraining_loss", joint("F.cross_entropy(*words, reduction='sum') / labels.numel()", PAIRS), "number of tokens"),
+    (
+        "nsp_loss",
+        bug("nsp_loss", "logits, labels", "return F.cross_entropy(logits, labels, ignore_index=-1)"),
+        "no class",
+    ),
     ("says_next", bug("says_next", "logits", "return logits[:, 0] > 0"), "Compare the two scores"),
     (
         "nsp_loss",
