@@ -652,7 +652,7 @@ def rounds_that_do_not_divide(mask_predict):
 
 
 def scores_of_each_row(last_scores):
-    logits = random_numbers(4, 3, 5, 7)
+    logits = random_numbers(4, 3, 5, 7).float()
     real = torch.arange(5) < torch.tensor([[5], [3], [1]])
     try:
         y = last_scores(logits, real)

@@ -42,7 +42,11 @@ def align_labels(word_ids, numbers):
         "A batch pads short rows",
     ),
     ("tag_loss", LOSS.replace(".mean()", ".sum() / 5"), "Take the sizes from the tensors"),
-    ("tag_loss", CROSS_ENTROPY.replace("logits.flatten(0, 1)", "logits.view(-1, 3)"), "fails for logits of the shape"),
+    (
+        "tag_loss",
+        CROSS_ENTROPY.replace("logits.flatten(0, 1)", "logits.view(-1, 3)"),
+        "PyTorch says: Expected input batch_size",
+    ),
     ("tag_loss", LOSS.replace("logits[kept]", "logits.flatten(0, 1)").replace("[kept]", ".flatten()"), "-100 is used"),
     (
         "tag_loss",
