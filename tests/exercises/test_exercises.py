@@ -55,6 +55,11 @@ MODULES = sorted(path.stem for path in (ROOT / "bertlab" / "exercises").glob("nb
 BY_MODULE = [
     (module, name) for module in MODULES for name in importlib.import_module(f"bertlab.exercises.{module}").EXERCISES
 ]
+WITH_BUGS = [
+    (module, name)
+    for module in MODULES
+    for name in getattr(importlib.import_module(f"bertlab.exercises.{module}"), "BUGS", {})
+]
 
 
 def find_notebook(module: str) -> Path:
@@ -85,12 +90,18 @@ def test_untouched_stub_is_not_yet(module, name):
     assert name in result.message
 
 
-@pytest.mark.parametrize(("module", "name"), BY_MODULE)
+def test_mistakes_name_an_exercise_or_a_bug():
+    for module in MODULES:
+        mistakes = importlib.import_module(f"tests.exercises.mistakes.{module}").MISTAKES
+        assert {(module, name) for name, _, _ in mistakes} <= {*BY_MODULE, *WITH_BUGS}
+
+
+@pytest.mark.parametrize(("module", "name"), [*BY_MODULE, *WITH_BUGS])
 def test_common_mistakes_get_the_right_hint(module, name):
     check = importlib.import_module(f"bertlab.exercises.{module}").check
     mistakes = importlib.import_module(f"tests.exercises.mistakes.{module}").MISTAKES
     own = [(code, hint) for exercise, code, hint in mistakes if exercise == name]
-    assert len(own) >= 2
+    assert len(own) >= 2 or (module, name) in WITH_BUGS
     for code, hint in own:
         result = check(run_code(code, name), name)
         assert result.state == "wrong", f"not refused:\n{code}"
@@ -175,11 +186,6 @@ def test_an_answer_that_spoils_its_arguments_does_not_spoil_the_next_check(modul
         assert again.state == "right", f"{name}: {again.message}"
 
 
-WITH_BUGS = [
-    (module, name)
-    for module in MODULES
-    for name in getattr(importlib.import_module(f"bertlab.exercises.{module}"), "BUGS", {})
-]
 MENDED = re.compile(r"<summary>The bug: (\w+)</summary>\s*```python\n(.*?)```", re.DOTALL)
 
 
