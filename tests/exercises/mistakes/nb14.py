@@ -11,6 +11,16 @@ def same_word_score(weights, tokens):
         return float("nan")
     return (weights * equal).sum(1)[counted].mean()
 """
+TO = """
+def attention_to(weights, tokens, name):
+    chosen = [i for i, token in enumerate(tokens) if token == name]
+    return weights[:, chosen].sum(1).mean()
+"""
+ENTROPY = """
+import numpy as np
+def mean_entropy(rows, real):
+    return rows[real].mean()
+"""
 
 MISTAKES = [
     (
@@ -256,4 +266,25 @@ def entropy(weights):
 """,
         "left out the weight",
     ),
+    (
+        "attention_to",
+        """
+def attention_to(weights, tokens, name):
+    return weights[:, tokens.index(name)].mean()
+""",
+        "you counted one of the two",
+    ),
+    ("attention_to", TO.replace(".sum(1).mean()", ".mean()"), "you averaged the two"),
+    ("attention_to", TO.replace(".sum(1)", ".sum(1)[[token != name for token in tokens]]"), "what [SEP] itself gives"),
+    ("attention_to", TO.replace(".mean()", ""), "Return one number"),
+    ("mean_entropy", ENTROPY.replace("rows[real].mean()", "rows[real]"), "Return one number"),
+    ("mean_entropy", ENTROPY.replace("rows[real].mean()", "((rows * real).sum(1) / real.sum(1)).mean()"), "each text"),
+    ("mean_entropy", ENTROPY.replace("rows[real].mean()", "np.median(rows[real])"), "the mean is 3"),
+    ("mean_entropy", ENTROPY.replace("rows[real].mean()", "rows[:, real.all(0)].mean()"), "the mean is 3"),
+    (
+        "mean_entropy",
+        ENTROPY.replace("rows[real].mean()", "(rows * real).sum() / (rows * real > 0).sum()"),
+        "mean is 3",
+    ),
+    ("mean_entropy", ENTROPY.replace("rows[real].mean()", "rows[real].sum() / 4"), "the mean is 15.6"),
 ]

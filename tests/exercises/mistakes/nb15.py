@@ -373,4 +373,47 @@ def lost_without(probability, tokens, scores, k):
 """,
         "You changed a list",
     ),
+    ("cls_attention", "def cls_attention(maps):\n    return maps[1].mean(0)[0]", "Take the last layer alone"),
+    ("cls_attention", "def cls_attention(maps):\n    return maps.mean((0, 1))[0]", "Take the last layer alone"),
+    ("cls_attention", "def cls_attention(maps):\n    return maps[-1][0][0]", "You took one head"),
+    ("cls_attention", "def cls_attention(maps):\n    return maps[-1].mean(0)[-1]", "attention of another token"),
+    ("cls_attention", "def cls_attention(maps):\n    return maps[-1].mean((0, 1))", "not the row of [CLS]"),
+    ("cls_attention", "def cls_attention(maps):\n    return maps[-1].mean(0)[0].tolist()", "Return a tensor"),
+    (
+        "remove_positions",
+        "def remove_positions(tokens, positions):\n    return [t for t in tokens if tokens.index(t) not in positions]",
+        "remove it by its position",
+    ),
+    (
+        "remove_positions",
+        """
+def remove_positions(tokens, positions):
+    rest = list(tokens)
+    for position in positions:
+        rest.remove(tokens[position])
+    return rest
+""",
+        "remove it by its position",
+    ),
+    (
+        "remove_positions",
+        """
+def remove_positions(tokens, positions):
+    rest = list(tokens)
+    positions.sort(reverse=True)
+    for position in positions:
+        del rest[position]
+    return rest
+""",
+        "The list of positions has changed",
+    ),
+    (
+        "remove_positions",
+        """
+import numpy as np
+def remove_positions(tokens, positions):
+    return np.delete(tokens, positions)
+""",
+        "Return a list",
+    ),
 ]
