@@ -110,7 +110,7 @@ def is_stub(code: CodeType) -> bool:
     """Is the body empty, or is `...` still stored or returned somewhere in it?"""
     steps = [(i.opname, i.argval) for i in dis.get_instructions(code)]
     left = any(
-        name.startswith("LOAD_CONST") and value is ... and after.startswith(("STORE", "RETURN"))
+        name.startswith("LOAD_CONST") and value is ... and after.startswith(("STORE_FAST", "STORE_NAME", "RETURN"))
         for (name, value), (after, _) in pairwise(steps)
     )
     empty = all(
