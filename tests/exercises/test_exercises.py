@@ -155,6 +155,31 @@ def test_right_answer_may_overwrite_its_arguments(module, name):
     assert result.state == "right", result.message
 
 
+OTHER_STYLES = {
+    ("nb04", "padding_mask"): """
+def padding_mask(ids, pad_id=0):
+    return (ids != pad_id)[:, None, None, :].expand(-1, 1, ids.size(1), -1)
+""",
+    ("nb04", "padding_leaks"): """
+import numpy as np
+import torch
+
+
+def padding_leaks(encode):
+    alone, padded = torch.tensor([[2, 5, 6, 3]]), torch.tensor([[2, 5, 6, 3, 0, 0]])
+    one, other = encode(alone, torch.ones_like(alone)), encode(padded, padded != 0)[:, :4]
+    return np.abs(one.numpy() - other.numpy()).max() > 1e-4
+""",
+}
+
+
+@pytest.mark.parametrize(("module", "name"), OTHER_STYLES)
+def test_right_answer_in_another_style(module, name):
+    check = importlib.import_module(f"bertlab.exercises.{module}").check
+    result = check(run_code(OTHER_STYLES[module, name], name), name)
+    assert result.state == "right", result.message
+
+
 def overwrite(value: object) -> None:
     """Spoil an argument in place, and what it holds, as a learner's mistake could."""
     if isinstance(value, list | tuple | dict | set):
