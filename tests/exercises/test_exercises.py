@@ -156,6 +156,31 @@ def test_right_answer_may_overwrite_its_arguments(module, name):
 
 
 OTHER_STYLES = {
+    ("nb00", "train_step"): """
+def train_step(model, batch, optimizer):
+    loss = model(**batch)["loss"]
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    return loss.item()
+""",
+    ("nb00", "shuffle_rows"): """
+import numpy as np
+
+
+def shuffle_rows(texts, labels, seed):
+    order = np.random.default_rng(seed).permutation(len(texts))
+    return np.array(texts)[order], np.array(labels)[order]
+""",
+    ("nb01", "frame_pair"): """
+def frame_pair(first, second):
+    tokens = ("[CLS]", *first, "[SEP]", *second, "[SEP]")
+    return tokens, (0,) * (len(first) + 2) + (1,) * (len(second) + 1)
+""",
+    ("nb03", "softmax"): """
+def softmax(x):
+    return (x - x.logsumexp(-1, keepdim=True)).exp()
+""",
     ("nb04", "padding_mask"): """
 def padding_mask(ids, pad_id=0):
     return (ids != pad_id)[:, None, None, :].expand(-1, 1, ids.size(1), -1)
