@@ -177,6 +177,13 @@ def frame_pair(first, second):
     tokens = ("[CLS]", *first, "[SEP]", *second, "[SEP]")
     return tokens, (0,) * (len(first) + 2) + (1,) * (len(second) + 1)
 """,
+    ("nb02", "read_both_ways"): """
+def read_both_ways(x, forwards, backwards):
+    ahead, back = x, x.flip(1)
+    for forward, backward in zip(forwards, backwards):
+        ahead, back = ahead + forward(ahead)[0], back + backward(back)[0]
+    return [ahead, back.flip(1)]
+""",
     ("nb03", "softmax"): """
 def softmax(x):
     return (x - x.logsumexp(-1, keepdim=True)).exp()
