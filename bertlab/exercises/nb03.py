@@ -34,14 +34,19 @@ def softmax_of_one_row(softmax):
     )
 
 
+def explain_batch(name: str, error: RuntimeError) -> str:
+    """The hint for a function that fails on a batch, but not on one row."""
+    lost = "must match the size" in str(error)
+    why = "keepdim=True keeps the axis that is summed" if lost else "your function works on a single row only"
+    return f"{name} may have the shape (B, T, T): {why}. torch's error: {error}"
+
+
 def softmax_of_each_row(softmax):
     x = random_numbers(1, 2, 3, 3)
     try:
         y = softmax(x.clone())
     except RuntimeError as error:
-        raise Hint(
-            f"x may have the shape (B, T, T): keepdim=True keeps the axis that is summed. torch's error: {error}"
-        ) from None
+        raise Hint(explain_batch("x", error)) from None
     expect(
         not is_close(y, x.exp() / x.exp().sum()),
         "Your numbers all together add up to 1. Each row must add up to 1: sum over the last axis.",
@@ -250,12 +255,14 @@ def first_letter_is_not_asked(previous_letter_loss):
     logits = random_numbers(27, 3, 6, 8)
     other = logits.clone()
     other[:, 0] += random_numbers(28, 3, 8)
+    loss = as_number(previous_letter_loss(logits.clone(), ids.clone()), "one number, the loss")
     expect(
-        is_close(previous_letter_loss(logits, ids), float(previous_letter_loss(other, ids))),
+        is_close(loss, float(previous_letter_loss(other, ids.clone()))),
         "The first letter has no previous letter, so its logits must not change the loss.",
     )
     right = F.cross_entropy(logits[:, 1:].flatten(0, 1), ids[:, :-1].flatten())
-    expect(is_close(previous_letter_loss(logits, ids), float(right)), "It is not the mean over positions 1 to T - 1.")
+    expect(not is_close(loss, 15 * float(right)), "This is the sum over all letters of the batch. Take the mean.")
+    expect(is_close(loss, float(right)), "It is not the mean over positions 1 to T - 1 of all texts.")
 
 
 # ---- query_for -------------------------------------------------------------------------------------------
@@ -333,9 +340,7 @@ def gradient_of_each_row(softmax_gradient):
     try:
         found = softmax_gradient(a.clone(), g.clone())
     except RuntimeError as error:
-        raise Hint(
-            f"a may have the shape (B, T, T): keepdim=True keeps the axis that is summed. torch's error: {error}"
-        ) from None
+        raise Hint(explain_batch("a", error)) from None
     expect(
         not is_close(found, a * (g - (a * g).sum())),
         "You took one sum for all rows. Each row has its own: sum over the last axis.",
@@ -343,6 +348,10 @@ def gradient_of_each_row(softmax_gradient):
     expect(
         not any(is_close(found, a * (g - (a * g).sum(axis, keepdim=True))) for axis in (0, 1)),
         "You summed along another axis. A row lies along the last axis.",
+    )
+    expect(
+        not is_close(found, a * (g - a @ g)),
+        "With more than one axis a @ g is a product of matrices. Multiply number by number, and sum over each row.",
     )
     scores = random_numbers(12, 2, 4, 4).requires_grad_()
     scores.softmax(-1).backward(g)

@@ -272,4 +272,20 @@ def softmax_gradient(a, g):
     ("causal_attention", CAUSAL.replace("tril()", "tril(-1)"), "There are rows of nan"),
     ("causal_attention", CAUSAL.replace("tril()", "tril(-1)").replace("-torch.inf", "-1e9"), "itself, too"),
     ("causal_attention", CAUSAL.replace(" / q.size(-1) ** 0.5", ""), "no longer divided"),
+    ("softmax_gradient", GRADIENT.replace("ANSWER", "a * (g - a @ g)"), "a product of matrices"),
+    (
+        "softmax_gradient",
+        GRADIENT.replace("return ANSWER", "import torch\n    return (torch.diag(a) - torch.outer(a, a)) @ g"),
+        "works on a single row only",
+    ),
+    (
+        "previous_letter_loss",
+        """
+import torch.nn.functional as F
+
+def previous_letter_loss(logits, ids):
+    return F.cross_entropy(logits[:, 1:].flatten(0, 1), ids[:, :-1].flatten(), reduction="sum")
+""",
+        "This is the sum",
+    ),
 ]
