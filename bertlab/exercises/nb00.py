@@ -117,8 +117,8 @@ def as_two_tensors(pad, rows) -> tuple[Tensor, Tensor]:
         answer = pad(given)
     except ValueError as error:
         raise Hint(
-            "Your rows differ in length, so they are no rectangle. Each row needs as many zeros as the longest row has "
-            f"tokens more. torch's error: {error}"
+            "Your rows differ in length, so they are no rectangle. Fill each row with zeros until it is as long as the "
+            f"longest one. torch's error: {error}"
         ) from None
     expect(
         given == rows, "Your function changed the lists that it was given. Make new ones: row + [0] * 2, for example."

@@ -50,7 +50,7 @@ def keeps_other_letters(answer):
     )
     expect(
         answer("के") == "क",
-        "A mark of the category Mn is left in a word of Hindi. combining() is 0 for it, so ask for the category.",
+        "A mark is left in a word of Hindi. combining() is 0 for it, but its category is Mn, so ask for the category.",
     )
     expect(
         unicodedata.normalize("NFD", answer("한")) == unicodedata.normalize("NFD", "한"),
@@ -97,7 +97,7 @@ def cuts_into_pieces(answer):
         got != ["[UNK]"],
         "'hugs' can be cut. Look up '##s' after the first piece, because 's' is no token. A piece may be one letter.",
     )
-    expect(got != ["hu", "##gs"], "You began at the end of the word. The first piece is chosen first.")
+    expect(got != ["hu", "##gs"], "You chose the last piece first. Begin at the first letter of the word.")
     expect(got == ["hug", "##s"], f"'hugs' should become ['hug', '##s'], and your function returns {got}.")
     got = as_pieces(answer("pugs", Watched(TOY_VOCAB)))
     expect(got == ["p", "##u", "##gs"], f"'pugs' should become ['p', '##u', '##gs'], and your function returns {got}.")

@@ -196,7 +196,7 @@ def causal_rows_sum_to_one(causal_attention):
     expect(
         not weights.isnan().any(),
         "There are rows of nan. A row becomes nan if all of its scores are -inf, so each token must be able to read "
-        "itself; +inf gives nan, too.",
+        "itself. A score of +inf gives nan as well.",
     )
     expect(
         not (weights.diagonal()[1:] == 0).any(),

@@ -188,8 +188,8 @@ def heads_with_a_mask(multi_head_attention):
     )
     expect(
         not weights[~mask.expand_as(weights)].any(),
-        "A key that may not be read still has some weight. Its score must become minus infinity before the softmax; "
-        "a score of 0 is a usual score.",
+        "A key that may not be read still has some weight. Its score must become minus infinity before the softmax, "
+        "because a score of 0 is like any other.",
     )
     expect(is_close(weights, right_weights), "With a mask (B, 1, 1, T) the weights are wrong.")
     expect(is_close(output, right), "With a mask (B, 1, 1, T) the output is wrong.")
@@ -202,8 +202,8 @@ def heads_with_a_mask_for_each_reader(multi_head_attention):
     right, right_weights = attend_in_heads(layer, x, mask)
     expect(
         is_close(weights, right_weights) and is_close(output, right),
-        "With a mask (B, 1, T, T), which is another one for each token that reads, the result is wrong. Row i of the "
-        "mask belongs to the token i that reads.",
+        "A mask (B, 1, T, T) may be different for each token that reads, and with such a mask the result is wrong. Row "
+        "i of the mask belongs to the token i that reads.",
     )
 
 

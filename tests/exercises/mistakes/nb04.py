@@ -440,7 +440,7 @@ def merge_heads(z):
     ("multi_head_attention", HEADS.replace("if mask is not None", "if mask"), "neither true nor false"),
     ("multi_head_attention", HEADS.replace("-math.inf", "0.0"), "still has some weight"),
     ("multi_head_attention", HEADS.replace("~mask", "~mask.mT"), "still has some weight"),
-    ("multi_head_attention", HEADS.replace("~mask", "~mask[:, :, :1]"), "Row i of the mask"),
+    ("multi_head_attention", HEADS.replace("~mask", "~mask[:, :, :1]"), "different for each token that reads"),
     ("multi_head_attention", HEADS.replace("q @ k.mT", "k @ q.mT"), "You swapped queries and keys"),
     ("multi_head_attention", HEADS.replace("layer.key(x)", "layer.query(x)"), "You compared queries with queries"),
     ("multi_head_attention", HEADS.replace("softmax(-1)", "softmax(-2)"), "The columns of your weights"),
