@@ -129,6 +129,13 @@ def softmax(x):
     x.exp_()
     return x / x.sum(-1, keepdim=True)
 """,
+    ("nb03", "causal_attention"): """
+def causal_attention(q, k, v):
+    q /= q.size(-1) ** 0.5
+    scores = q @ k.mT
+    weights = scores.masked_fill_(scores.new_ones(scores.shape).triu(1).bool(), float("-inf")).softmax(-1)
+    return weights @ v, weights
+""",
     ("nb03", "softmax_gradient"): """
 def softmax_gradient(a, g):
     g -= (a * g).sum(-1, keepdim=True)
@@ -151,6 +158,63 @@ def mean_vector(states, real):
 def test_right_answer_may_overwrite_its_arguments(module, name):
     check = importlib.import_module(f"bertlab.exercises.{module}").check
     result = check(run_code(IN_PLACE[module, name], name), name)
+    assert result.state == "right", result.message
+
+
+OTHER_STYLES = {
+    ("nb00", "train_step"): """
+def train_step(model, batch, optimizer):
+    loss = model(**batch)["loss"]
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    return loss.item()
+""",
+    ("nb00", "shuffle_rows"): """
+import numpy as np
+
+
+def shuffle_rows(texts, labels, seed):
+    order = np.random.default_rng(seed).permutation(len(texts))
+    return np.array(texts)[order], np.array(labels)[order]
+""",
+    ("nb01", "frame_pair"): """
+def frame_pair(first, second):
+    tokens = ("[CLS]", *first, "[SEP]", *second, "[SEP]")
+    return tokens, (0,) * (len(first) + 2) + (1,) * (len(second) + 1)
+""",
+    ("nb02", "read_both_ways"): """
+def read_both_ways(x, forwards, backwards):
+    ahead, back = x, x.flip(1)
+    for forward, backward in zip(forwards, backwards):
+        ahead, back = ahead + forward(ahead)[0], back + backward(back)[0]
+    return [ahead, back.flip(1)]
+""",
+    ("nb03", "softmax"): """
+def softmax(x):
+    return (x - x.logsumexp(-1, keepdim=True)).exp()
+""",
+    ("nb04", "padding_mask"): """
+def padding_mask(ids, pad_id=0):
+    return (ids != pad_id)[:, None, None, :].expand(-1, 1, ids.size(1), -1)
+""",
+    ("nb04", "padding_leaks"): """
+import numpy as np
+import torch
+
+
+def padding_leaks(encode):
+    alone, padded = torch.tensor([[2, 5, 6, 3]]), torch.tensor([[2, 5, 6, 3, 0, 0]])
+    one, other = encode(alone, torch.ones_like(alone)), encode(padded, padded != 0)[:, :4]
+    return np.abs(one.numpy() - other.numpy()).max() > 1e-4
+""",
+}
+
+
+@pytest.mark.parametrize(("module", "name"), OTHER_STYLES)
+def test_right_answer_in_another_style(module, name):
+    check = importlib.import_module(f"bertlab.exercises.{module}").check
+    result = check(run_code(OTHER_STYLES[module, name], name), name)
     assert result.state == "right", result.message
 
 
@@ -266,6 +330,15 @@ def ellipsis_left(x):
 @pytest.mark.parametrize("stub", [empty, only_docstring, ellipsis_left, ..., None])
 def test_stubs(stub):
     assert CHECK(stub, "double").state == "not yet"
+
+
+def test_an_index_of_three_dots_is_not_a_stub():
+    def double(x):
+        y = np.zeros(1)
+        y[...] = 2 * x
+        return float(y[0])
+
+    assert CHECK(double).state == "right"
 
 
 def test_identity_is_not_a_stub():
