@@ -23,7 +23,17 @@ def make_published_table(length: int, width: int, first: int = 0) -> Tensor:
 
 
 def table_of_four_columns(sinusoid_table):
-    table = sinusoid_table(6, 4)
+    try:
+        table = sinusoid_table(6, 4)
+    except ValueError as error:
+        raise Hint(
+            f"math.sin and math.cos take one number. A tensor has .sin() and .cos(). The error: {error}"
+        ) from None
+    except RuntimeError as error:
+        raise Hint(
+            "Two shapes do not fit. Positions as a column (length, 1) against pairs as a row (width / 2,) give all "
+            f"angles at once. torch's error: {error}"
+        ) from None
     expect(isinstance(table, Tensor), "Return a tensor.")
     expect(
         table.shape == (6, 4),
@@ -47,9 +57,18 @@ def table_of_four_columns(sinusoid_table):
             "The cosine of a pair has another frequency than its sine. Both use 2i for pair i.",
         ),
         (column // 2 / 4, "Your exponent is i / D. It should be 2i / D: the waves become longer twice as fast."),
+        (
+            2 * column / 4,
+            "Your i counts columns. It counts pairs: columns 2i and 2i + 1 share the exponent 2i / D.",
+        ),
+        (4 * (column // 2) / 4, "Your exponent is 4i / D. It should be 2i / D."),
+        (2 * (column // 2), "Your exponent is 2i. Divide it by D."),
+        (-2 * (column // 2) / 4, "Your second pair moves faster than the first. Divide by the power of 10,000."),
+        ((2 * (column // 2) + 2) / 4, "Your first pair has i = 1. Pairs are counted from 0."),
     ):
         angle = position / 10_000**power
         expect(not is_close(table, torch.where(column % 2 == 0, angle.sin(), angle.cos())), hint)
+    expect(not is_close(table[:, 1::2], right[:, 0::2]), "The odd columns hold sines as well. They hold the cosines.")
     expect(is_close(table, right), f"Row 1 should be {[round(number, 4) for number in right[1].tolist()]}.")
 
 
@@ -57,7 +76,8 @@ def table_of_any_size(sinusoid_table):
     for length, width in ((3, 10), (128, 64)):
         expect(
             is_close(sinusoid_table(length, width), make_published_table(length, width), 1e-4),
-            f"For {length} positions and {width} columns the result is not the published table.",
+            f"For {length} positions and {width} columns the result is not the published table. Use no fixed number "
+            "for length or width.",
         )
 
 
@@ -65,23 +85,40 @@ def table_of_any_size(sinusoid_table):
 
 
 def matrix_of_one_shift(shift_matrix):
-    M = shift_matrix(2, 0.3)
+    try:
+        M = shift_matrix(3, 0.3)
+    except TypeError as error:
+        expect(
+            "must be Tensor" not in str(error),
+            "torch.cos and torch.sin take tensors, and the angle is one number: use math.cos and math.sin.",
+        )
+        raise
     expect(isinstance(M, Tensor) and M.shape == (2, 2), "Return a tensor of shape (2, 2).")
-    c, s = math.cos(0.6), math.sin(0.6)
+    c, s = math.cos(0.9), math.sin(0.9)
     right = torch.tensor([[c, s], [-s, c]])
     expect(
         not is_close(M, right.T),
-        "Your matrix rotates in the wrong direction, to the position 2 before. Move the minus sign.",
+        "Your matrix rotates in the wrong direction, to the position 3 before. Move the minus sign.",
     )
     expect(
         not is_close(M, torch.tensor([[c, s], [s, c]])),
         "A minus sign is missing: cos(a + b) = cos a cos b - sin a sin b.",
     )
     expect(not is_close(M, torch.tensor([[s, c], [c, -s]])), "The pair is (sine, cosine), in this order.")
-    for angle, name in ((2.0, "the shift alone"), (0.3, "the frequency alone"), (2.3, "their sum")):
+    for angle, name in (
+        (3.0, "the shift alone"),
+        (0.3, "the frequency alone"),
+        (3.3, "their sum"),
+        (10.0, "the shift divided by the frequency"),
+    ):
         wrong = torch.tensor([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
         expect(not is_close(M, wrong), f"Your angle is {name}. It is the shift times the frequency.")
-    expect(is_close(M, right), "For a shift of 2 at frequency 0.3 your matrix is not the rotation by 0.6.")
+    for row, hint in (
+        (0, "The first row is right. The second gives the cosine at the later position."),
+        (1, "The second row is right. The first gives the sine at the later position."),
+    ):
+        expect(not is_close(M[row], right[row]) or is_close(M, right), hint)
+    expect(is_close(M, right), "For a shift of 3 at frequency 0.3 your matrix is not the rotation by 0.9.")
 
 
 def matrix_leads_on(shift_matrix):
@@ -105,7 +142,13 @@ def make_shift_matrix(shift: int, w: float) -> Tensor:
 
 def positions_of_a_text(add_positions):
     x, table = torch.zeros(1, 4, 3), random_numbers(6, 10, 3).float()
-    y = add_positions(x, table)
+    try:
+        y = add_positions(x.clone(), table)
+    except RuntimeError as error:
+        raise Hint(
+            "Two shapes do not fit. x is (B, T, D) and the table has more rows than tokens: take the rows of the T "
+            f"tokens only. torch's error: {error}"
+        ) from None
     expect(isinstance(y, Tensor) and y.shape == (1, 4, 3), "Return a tensor with the shape of x, (B, T, D).")
     expect(
         not is_close(y, table[:1].expand(1, 4, 3)),
@@ -116,14 +159,18 @@ def positions_of_a_text(add_positions):
 
 
 def positions_of_a_batch(add_positions):
-    x, table = random_numbers(7, 5, 4, 3).float(), random_numbers(8, 10, 3).float()
-    y = add_positions(x, table)
-    expect(isinstance(y, Tensor) and y.shape == (5, 4, 3), "Return a tensor with the shape of x, (B, T, D).")
+    x, table = random_numbers(7, 5, 6, 3).float(), random_numbers(8, 10, 3).float()
+    try:
+        y, alone = add_positions(x.clone(), table), add_positions(x[4:].clone(), table)
+    except RuntimeError as error:
+        raise Hint(f"It fails for five texts of 6 tokens. Read T from x. torch's error: {error}") from None
+    expect(isinstance(y, Tensor) and y.shape == (5, 6, 3), "Return a tensor with the shape of x, (B, T, D).")
     expect(
-        is_close(y[4], add_positions(x[4:], table)[0]),
+        is_close(y[4], alone[0]),
         "The last text of a batch gets other positions than the same text alone. They must not depend on the batch.",
     )
-    expect(is_close(y, x + table[:4]), "Every text of the batch should get the same T rows of the table.")
+    expect(not is_close(y, table[:6].expand(5, 6, 3)), "The token vectors are lost. Add the positions to x.")
+    expect(is_close(y, x + table[:6]), "Every text of the batch should get the same T rows of the table.")
 
 
 # ---- four_terms ------------------------------------------------------------------------------------------
@@ -145,7 +192,8 @@ def terms_of_a_text(four_terms):
         y = four_terms(x, p, W_q, W_k)
     except RuntimeError as error:
         raise Hint(
-            f"Queries and keys are (T, d_k): transpose the keys, so that all pairs meet. torch's error: {error}"
+            "Two shapes do not fit. A part is (T, D) and its weights are (D, d_k), so x @ W_q and x @ W_k are (T, "
+            f"d_k). Then transpose the keys, so that all pairs meet. torch's error: {error}"
         ) from None
     expect(
         isinstance(y, Tensor) and y.shape == (4, 5, 5),
@@ -160,7 +208,20 @@ def terms_of_a_text(four_terms):
     swapped = compute_four_terms(x, p, W_k, W_q)
     expect(not is_close(y, swapped), "W_q and W_k are swapped: queries are made with W_q.")
     expect(not is_close(y, compute_four_terms(x, p, W_q, W_q)), "You made the keys with W_q. Keys are made with W_k.")
-    expect(not is_close(y, right / math.sqrt(3)), "Do not divide by the square root of d_k here.")
+    expect(
+        not is_close(y, compute_four_terms(x, p, W_k, W_k)), "You made the queries with W_k. They are made with W_q."
+    )
+    for size in (3, 4):
+        expect(not is_close(y, right / math.sqrt(size)), "Do not divide by the square root of d_k here.")
+    expect(not is_close(y, right.softmax(-1)), "These are the terms of a score, before the softmax.")
+    bare = torch.stack([a @ b.T for a in (x, p) for b in (x, p)])
+    expect(not is_close(y, bare), "The weights are missing. Queries are made with W_q and keys with W_k.")
+    whole = right.sum(0)
+    expect(not any(is_close(term, whole) for term in y), "One of your four is the whole score. Keep x and p apart.")
+    expect(
+        is_close(y, right) or not all(any(is_close(term, wanted) for term in y) for wanted in right),
+        "All four terms are there, but in another order: word-word, word-position, position-word, position-position.",
+    )
     names = ("word-word", "word-position", "position-word", "position-position")
     for number, name in enumerate(names):
         expect(is_close(y[number], right[number]), f"The {name} term is not right.")
@@ -191,10 +252,22 @@ def rotate_pairs(x: Tensor, powers: Tensor | None = None, sign: int = 1) -> Tens
 
 def rope_of_one_pair(rope):
     x = torch.tensor([[1.0, 0.0]] * 4, dtype=torch.float64)
-    y = rope(x)
+    given = x.clone()
+    y = rope(given)
+    expect(
+        torch.equal(given, x),
+        "Your function changes the tensor that it is given, and with it each slice of it, such as x[..., 0::2]. Write "
+        "the result into a new tensor.",
+    )
     expect(isinstance(y, Tensor) and y.shape == x.shape, "Return a tensor with the shape of x, here (4, 2).")
     expect(is_close(y[0], x[0]), "Position 0 is rotated by an angle of 0: its vector stays as it is.")
-    expect(not is_close(y, x), "Nothing is rotated.")
+    expect(not is_close(y, x), "Nothing is rotated, or only by full turns. The angle at position p is p times w.")
+    twice = rotate_pairs(x)
+    twice[:, 1] *= twice[:, 0]
+    expect(
+        not is_close(y, twice),
+        "The second number of a pair is made from a first one that is rotated already. Both need the old numbers.",
+    )
     expect(
         not is_close(y, rotate_pairs(x, sign=-1)),
         "The rotation goes in the other direction: (1, 0) at position 1 becomes (cos 1, sin 1).",
@@ -204,7 +277,7 @@ def rope_of_one_pair(rope):
 
 def rope_of_many_pairs(rope):
     x = random_numbers(0, 5, 8)
-    y = rope(x)
+    y = rope(x.clone())
     expect(isinstance(y, Tensor) and y.shape == x.shape, "Return a tensor with the shape of x, here (5, 8).")
     expect(
         not is_close(y, rotate_pairs(x, torch.zeros(4))),
@@ -213,6 +286,11 @@ def rope_of_many_pairs(rope):
     expect(
         not is_close(y, rotate_pairs(x, torch.arange(4) / 8)), "Your exponent is i / K. For pair i it should be 2i / K."
     )
+    for power, hint in (
+        (-2 * torch.arange(4) / 8, "Your later pairs rotate faster. The exponent is negative: -2i / K."),
+        (4 * torch.arange(4) / 8, "Your exponent is 4i / K. For pair i it should be 2i / K."),
+    ):
+        expect(not is_close(y, rotate_pairs(x, power)), hint)
     halves = torch.stack([x[:, :4], x[:, 4:]], -1).flatten(-2)
     rotated = rotate_pairs(halves)
     expect(
@@ -228,7 +306,8 @@ def rope_of_many_pairs(rope):
     lengths = y.double().unflatten(-1, (-1, 2)).norm(dim=-1)
     expect(
         bool((lengths - x.unflatten(-1, (-1, 2)).norm(dim=-1)).abs().max() < 1e-5),
-        "Some pair changed its length. A rotation keeps it: (a cos - b sin, a sin + b cos).",
+        "Some pair changed its length, and a rotation keeps it. Compare the four signs with the formula, and see that "
+        "both numbers come from the same pair.",
     )
     expect(is_close(y, rotate_pairs(x)), "For 5 positions of 8 numbers the result is not RoPE.")
 
@@ -257,7 +336,18 @@ def rotate_positions(x: Tensor) -> Tensor:
 
 def rotary_scores_of_tokens(rotary_scores):
     q, k = random_numbers(17, 2, 5, 3, 8), random_numbers(18, 2, 5, 3, 8)
-    y = rotary_scores(q, k, rotate_positions)
+
+    def turn(x: Tensor) -> Tensor:
+        expect(x.size(-1) % 8 == 0, "Give rope queries and keys whose last axis is d_k.")
+        return rotate_positions(x)
+
+    try:
+        y = rotary_scores(q, k, turn)
+    except RuntimeError as error:
+        raise Hint(
+            "Two shapes do not fit. Queries and keys should be (B, H, T, d_k), and the keys are transposed for the "
+            f"product. torch's error: {error}"
+        ) from None
     expect(isinstance(y, Tensor) and y.shape == (2, 3, 5, 5), "Return the scores, of shape (B, H, T, T).")
     heads = (part.transpose(1, 2) for part in (q, k))
     plain = q.transpose(1, 2) @ k.transpose(1, 2).mT / 8**0.5
@@ -266,8 +356,22 @@ def rotary_scores_of_tokens(rotary_scores):
         "These are the scores without any positions. `rope` takes the last axis but one as the position. Which axis is "
         "that when it is called?",
     )
-    a, b = (rotate_positions(part) for part in heads)
+    (c, d), (a, b) = (q.transpose(1, 2), k.transpose(1, 2)), (rotate_positions(part) for part in heads)
     expect(not is_close(y, a @ b.mT), "The division by the square root of d_k is missing.")
+    wide = (rotate_positions(part.flatten(2)).unflatten(-1, (3, 8)).transpose(1, 2) for part in (q, k))
+    for wrong, hint in (
+        (a @ d.mT, "Only the queries are rotated. Rotate the keys as well."),
+        (c @ b.mT, "Only the keys are rotated. Rotate the queries as well."),
+        (b @ a.mT, "Rows are queries and columns are keys: q @ k.transpose(-2, -1)."),
+        (a @ b.mT / 8**0.5, "You divided by d_k. Divide by its square root."),
+        ((a @ b.mT / 8**0.5).softmax(-1) * 8**0.5, "You took the softmax. Return the scores before it."),
+        (rotate_positions(a) @ rotate_positions(b).mT, "You rotated twice."),
+        (
+            next(wide) @ next(wide).mT,
+            "You rotated all heads as one vector. Each head has its own pairs, from the fastest on.",
+        ),
+    ):
+        expect(not is_close(y, wrong / 8**0.5), hint)
     expect(is_close(y, a @ b.mT / 8**0.5), "The scores are not those of RoPE.")
 
 

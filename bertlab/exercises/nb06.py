@@ -9,7 +9,7 @@ from torch import Tensor
 from ..heads import Pooler
 from ..model import Attention, Bert, BertConfig, FeedForward
 from . import Exercise, Hint, expect, make_check, make_use
-from .comparing import is_close, random_numbers
+from .comparing import as_number, is_close, random_numbers
 from .encoder_references import (
     compute_attention,
     compute_feed_forward,
@@ -21,12 +21,28 @@ from .encoder_references import (
     run_torch_attention,
 )
 
+
+def run_unchanged(answer, x: Tensor, *others: object) -> object:
+    """The answer for x. Raises Hint if the function changed x itself."""
+    before = x.clone()
+    y = answer(x, *others)
+    expect(
+        torch.equal(x, before),
+        "Your function changes the tensor x that it is given, for example by += or -=. Others still need the old x: "
+        "make a new tensor.",
+    )
+    return y
+
+
 # ---- layer_norm ------------------------------------------------------------------------------------------
 
 
 def norm_of_one_vector(layer_norm):
     x, one, zero = torch.tensor([1.0, 2.0, 3.0, 6.0]), torch.ones(4), torch.zeros(4)
-    y = layer_norm(x, one, zero, 1e-12)
+    try:
+        y = run_unchanged(layer_norm, x, one, zero, 1e-12)
+    except IndexError:
+        raise Hint("x may be a single token (D,). Count the axis from the end: -1 is the last axis of any x.") from None
     expect(isinstance(y, Tensor), "Return a tensor.")
     expect(y.shape == (4,), f"The result has the shape of x, here (4,). Yours has shape {tuple(y.shape)}.")
     expect(
@@ -39,6 +55,14 @@ def norm_of_one_vector(layer_norm):
         "You divided the sum of squares by n - 1. LayerNorm divides by n: see the argument `correction` or "
         "`unbiased` of torch's var and std.",
     )
+    expect(
+        not is_close(y, (x - 3) / 14**0.5), "You divided by the root of the sum of squares. Divide that sum by n first."
+    )
+    expect(
+        not is_close(y, x / 3.5**0.5) and not is_close(y, x / 12.5**0.5),
+        "The mean is not subtracted. After normalising, the numbers of a token have mean 0.",
+    )
+    expect(not is_close(y, one), "Here gamma is 1 and beta is 0. gamma multiplies, and beta is added.")
     expect(is_close(y, (x - 3) / 3.5**0.5), "(1, 2, 3, 6) has mean 3 and variance 3.5.")
 
 
@@ -47,15 +71,22 @@ def norm_of_each_token(layer_norm):
     one, zero = torch.ones(4), torch.zeros(4)
     try:
         y = layer_norm(x, one, zero, 1e-12)
+    except ValueError as error:
+        raise Hint(f"There is one variance for each token. Take the root of all of them: torch.sqrt. {error}") from None
     except RuntimeError as error:
         shapes = (
             "x may be (B, T, D). Its mean over the last axis is (B, T): keepdim=True makes it (B, T, 1), which fits."
         )
         raise Hint(f"{shapes} torch's error: {error}") from None
-    whole = (x - x.mean()) / x.var(correction=0).sqrt()
+    mean, variance = x.mean(-1, keepdim=True), x.var(-1, correction=0, keepdim=True)
+    for whole in ((x - x.mean()) / variance.sqrt(), (x - x.mean()) / x.var(correction=0).sqrt()):
+        expect(
+            not is_close(y, whole),
+            "You took one mean over all tokens. Every token has its own: take the mean over the last axis only.",
+        )
     expect(
-        not is_close(y, whole),
-        "You took one mean over all tokens. Every token has its own: take the mean over the last axis only.",
+        not is_close(y, (x - mean) / x.var(correction=0).sqrt()),
+        "You took one variance over all tokens. Every token has its own: take it over the last axis only.",
     )
     for axis in (0, 1):
         other = (x - x.mean(axis, keepdim=True)) / x.var(axis, correction=0, keepdim=True).sqrt()
@@ -76,6 +107,8 @@ def norm_scales_and_shifts(layer_norm):
     plain = F.layer_norm(x, (4,), eps=1e-12)
     y = layer_norm(x, gamma, beta, 1e-12)
     expect(not is_close(y, plain), "gamma and beta are not used.")
+    expect(not is_close(y, plain + beta), "gamma is not used.")
+    expect(not is_close(y, plain * gamma), "beta is not used.")
     expect(not is_close(y, (plain + beta) * gamma), "Multiply by gamma first, then add beta.")
     expect(
         is_close(y, plain * gamma + beta), "After normalising, gamma scales each of the D numbers, and beta shifts it."
@@ -102,35 +135,96 @@ def split_wrongly(x: Tensor, heads: int) -> Tensor:
     return x.reshape(x.size(0), heads, x.size(1), -1)
 
 
-def attention_of_a_batch(attend):
-    part, x = make_part(Attention), random_numbers(3, 2, 5, 8).float()
-    y = attend(x, part, None)
+def run_attend(attend, x: Tensor, part: Attention, mask: Tensor | None) -> Tensor:
+    """The answer, if it is a tensor with the shape of x. Errors that beginners often meet become hints."""
+    try:
+        y = run_unchanged(attend, x, part, mask)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        expect(
+            mask is not None or "NoneType" not in str(error),
+            "Your function fails where mask is None. Then nothing is padded, and no score is filled.",
+        )
+        expect("view size" not in str(error), "After a transpose, view fails. Use reshape or flatten there.")
+        expect("Boolean" not in str(error), "A mask is many truth values. Ask `mask is not None`, and invert it by ~.")
+        expect(
+            "size" not in str(error) and "shape" not in str(error),
+            "Two shapes do not fit. q, k and v should be (B, H, T, d_k), and the scores (B, H, T, T). The mask (B, T) "
+            f"needs an axis of size 1 for the heads, and one for the queries. torch's error: {error}",
+        )
+        raise
     expect(isinstance(y, Tensor), "Return a tensor, (B, T, D).")
-    expect(y.shape == x.shape, f"The result has the shape of x, here (2, 5, 8). Yours has shape {tuple(y.shape)}.")
-    q, k, v = (linear(x) for linear in (part.query, part.key, part.value))
+    expect(y.shape == x.shape, f"The result has the shape of x, {tuple(x.shape)}. Yours has shape {tuple(y.shape)}.")
+    return y
+
+
+def run_heads(part: Attention, q: Tensor, k: Tensor, v: Tensor, d_k: int) -> Tensor:
+    """Attention in any number of heads (B, H, T, d_k), merged and mixed."""
+    return part.output(((q @ k.mT / math.sqrt(d_k)).softmax(-1) @ v).transpose(1, 2).flatten(2))
+
+
+def attention_of_a_batch(attend):
+    part, x = make_part(Attention), random_numbers(3, 3, 5, 8).float()
+    y = run_attend(attend, x, part, None)
+    q, k, v = wide = [linear(x) for linear in (part.query, part.key, part.value)]
     one_head = (q @ k.mT / math.sqrt(8)).softmax(-1) @ v
-    expect(not is_close(y, part.output(one_head)), "You used one head. Split queries, keys and values into part.heads.")
-    q, k, v = (y.unflatten(-1, (2, 4)).transpose(1, 2) for y in (q, k, v))
-    for divisor, hint in (
-        (1, "You did not divide the scores by the square root of d_k, where d_k is the size of a head."),
-        (math.sqrt(8), "You divided by the square root of D. The size of a head is d_k = D / H."),
-        (4, "You divided by d_k. Divide by its square root."),
+    unscaled = (q @ k.mT / math.sqrt(4)).softmax(-1) @ v
+    expect(
+        not any(is_close(y, part.output(z)) for z in (one_head, unscaled)),
+        "You used one head. Split queries, keys and values into part.heads.",
+    )
+    q, k, v = (y.unflatten(-1, (2, 4)).transpose(1, 2) for y in wide)
+    scores = q @ k.mT / 2
+    for weights, values, hint in (
+        (
+            (2 * scores).softmax(-1),
+            v,
+            "You did not divide the scores by the square root of d_k, where d_k is the size of a head.",
+        ),
+        (
+            (2 * scores / math.sqrt(8)).softmax(-1),
+            v,
+            "You divided by the square root of D. The size of a head is d_k = D / H.",
+        ),
+        ((scores / 2).softmax(-1), v, "You divided by d_k. Divide by its square root."),
+        ((4 * scores).softmax(-1), v, "You multiplied by the square root of d_k. Divide by it."),
+        ((2 * scores / math.sqrt(2)).softmax(-1), v, "You divided by the root of the number of heads, not of d_k."),
+        (scores, v, "The softmax is missing. The weights of each query are positive and sum to 1."),
+        (scores.softmax(-2), v, "The softmax runs over the queries. It belongs to the keys, the last axis."),
+        (scores.mT.softmax(-1), v, "The scores are keys times queries. Row t belongs to query t: q @ k.mT."),
+        ((k @ k.mT / 2).softmax(-1), v, "Your queries and keys are the same. Queries come from part.query."),
+        ((q @ q.mT / 2).softmax(-1), v, "Your queries and keys are the same. Keys come from part.key."),
+        (scores.softmax(-1), k, "You averaged the keys. The weights average the values, part.value(x)."),
     ):
-        z = (q @ k.mT / divisor).softmax(-1) @ v
-        expect(not is_close(y, part.output(z.transpose(1, 2).flatten(2))), hint)
-    z = (q @ k.mT / 2).softmax(-1) @ v
+        expect(not is_close(y, part.output((weights @ values).transpose(1, 2).flatten(2))), hint)
+    z = scores.softmax(-1) @ v
     expect(
         not is_close(y, z.transpose(1, 2).flatten(2)),
         "The last linear layer is missing: part.output mixes what the heads have gathered.",
     )
     expect(
-        not is_close(y, part.output(z.reshape(2, 5, 8))),
+        not is_close(y, part.output(z.reshape(3, 5, 8))),
         "You merged the heads without moving the axis of the heads back next to d_k: transpose(1, 2) first.",
+    )
+    expect(
+        not is_close(y, x + part.output(z.transpose(1, 2).flatten(2))),
+        "Do not add x here. The layer does that in exercise 4.",
+    )
+    by_number = [y.unflatten(-1, (4, 2)) for y in wide]  # (B, T, d_k, H)
+    for q, k, v in ([y.transpose(1, 2) for y in by_number], [y.permute(0, 3, 1, 2) for y in by_number]):
+        expect(
+            not any(is_close(y, run_heads(part, q, k, v, d)) for d in (2, 4)),
+            "You split D into (d_k, H). The numbers of a head are next to each other: split D into (H, d_k).",
+        )
+    q, k, v = (y.unflatten(-1, (2, 4)) for y in wide)
+    expect(
+        not is_close(y, part.output(((q @ k.mT / 2).softmax(-1) @ v).flatten(2))),
+        "Your scores compare the heads of one token with each other. Move the axis of the heads before that of the "
+        "tokens: (B, H, T, d_k).",
     )
     q, k, v = (split_wrongly(linear(x), 2) for linear in (part.query, part.key, part.value))
     mixed = (q @ k.mT / 2).softmax(-1) @ v
     expect(
-        not any(is_close(y, part.output(m)) for m in (mixed.reshape(2, 5, 8), mixed.transpose(1, 2).flatten(2))),
+        not any(is_close(y, part.output(m)) for m in (mixed.reshape(3, 5, 8), mixed.transpose(1, 2).flatten(2))),
         "You cut (B, T, D) into (B, H, T, d_k) directly, which mixes tokens. First make it (B, T, H, d_k), then "
         "transpose.",
     )
@@ -138,24 +232,31 @@ def attention_of_a_batch(attend):
 
 
 def attention_with_padding(attend):
-    part, x = make_part(Attention), random_numbers(4, 2, 5, 8).float()
-    mask = torch.tensor([[True] * 5, [True] * 3 + [False] * 2])
-    y, right = attend(x, part, mask), run_torch_attention(x, part, mask)
+    part, x = make_part(Attention), random_numbers(4, 3, 5, 8).float()
+    mask = torch.tensor([[True] * 5, [True] * 3 + [False] * 2, [True] * 4 + [False]])
+    y, right, bare = run_attend(attend, x, part, mask), *(run_torch_attention(x, part, m) for m in (mask, None))
     expect(
-        isinstance(y, Tensor) and not y.isnan().any(),
-        "There is nan in the result: some row of the scores is -inf everywhere. The mask belongs to the keys, which "
-        "are the last axis of the scores.",
+        not is_close(y[1], run_torch_attention(x, part, ~mask)[1]),
+        "Your real tokens attend to the padding only. The mask is True for a token that may be attended to: fill the "
+        "scores of the others, ~mask, with -inf.",
     )
-    expect(not is_close(y, run_torch_attention(x, part, None)), "The mask has no effect.")
     expect(
-        not is_close(y[1, :3], run_torch_attention(x, part, ~mask | mask[:, :1])[1, :3]) and is_close(y[0], right[0]),
-        "The mask is True for a token that may be attended to. Fill the scores of the others, ~mask, with -inf.",
+        not y.isnan().any(),
+        "There is nan in the result: some row of the scores is -inf everywhere, or weights were filled after the "
+        "softmax. The mask belongs to the keys, which are the last axis of the scores.",
     )
-    alone = attend(x[1:, :3], part, None)
+    expect(not is_close(y, bare), "The mask has no effect.")
     expect(
-        is_close(y[1:, :3], alone),
+        not is_close(y[1, :3], bare[1, :3]),
+        "Your real tokens still attend to [PAD]. The mask belongs to the keys, which are the last axis of the scores.",
+    )
+    expect(
+        is_close(y[0], right[0]), "The first text has no padding, and yet the mask changes it. Each text has a mask."
+    )
+    expect(
+        is_close(y[1:2, :3], run_attend(attend, x[1:2, :3], part, None)) and is_close(y[2, :4], right[2, :4]),
         "A text that is padded gets other vectors than the same text alone. Padding must receive a weight of exactly "
-        "0: fill its scores with -math.inf before the softmax.",
+        "0, and the others must still sum to 1: fill its scores with -math.inf before the softmax.",
     )
 
 
@@ -164,7 +265,7 @@ def attention_with_padding(attend):
 
 def feed_forward_of_a_batch(feed_forward):
     part, x = make_part(FeedForward), random_numbers(5, 2, 3, 8).float()
-    y, wide = feed_forward(x, part), part.expand(x)
+    y, wide = run_unchanged(feed_forward, x, part), part.expand(x)
     expect(isinstance(y, Tensor) and y.shape == x.shape, "Return a tensor with the shape of x, (B, T, D).")
     expect(
         not is_close(y, part.contract(wide)),
@@ -180,10 +281,29 @@ def feed_forward_of_a_batch(feed_forward):
         "This is the approximation of GELU by tanh. BERT's first code, and Hugging Face's `gelu`, use erf.",
     )
     expect(
+        not is_close(y, part.contract(part.expand(F.gelu(x)))),
+        "GELU comes too early. It belongs between the two layers, where the vector is wide.",
+    )
+    for gate in (1, 1.702):
+        expect(
+            not is_close(y, part.contract(wide * torch.sigmoid(gate * wide))),
+            "x times a sigmoid is SiLU, or with 1.702 an approximation of GELU. BERT's GELU uses erf.",
+        )
+    normal = (1 + torch.erf(wide / math.sqrt(2))) / 2
+    expect(not is_close(y, part.contract(normal)), "This is only the probability. GELU(x) is x times it.")
+    expect(not is_close(y, part.contract(2 * wide * normal)), "The factor 1/2 in the formula of GELU is missing.")
+    expect(
+        not is_close(y, part.contract(wide / 2 * (1 + torch.erf(wide)))),
+        "In the formula of GELU, erf gets x divided by the square root of 2.",
+    )
+    expect(
         not is_close(y, x + compute_feed_forward(x, part)),
         "Do not add x here. The layer does that in the next exercise.",
     )
-    expect(is_close(y, compute_feed_forward(x, part)), "The result is not contract(GELU(expand(x))).")
+    expect(
+        is_close(y, compute_feed_forward(x, part)),
+        "The result is not that of two linear layers, biases and all, with GELU between.",
+    )
 
 
 # ---- encoder_layer ---------------------------------------------------------------------------------------
@@ -192,11 +312,12 @@ def feed_forward_of_a_batch(feed_forward):
 def layer_of_a_batch(encoder_layer):
     layer, x = make_layer(), random_numbers(6, 2, 5, 8).float()
     attend, norm, feed, second = layer.attention, layer.attention_norm, layer.feed_forward, layer.feed_forward_norm
-    y = encoder_layer(x, layer, None)
+    y = run_unchanged(encoder_layer, x, layer, None)
     expect(isinstance(y, Tensor) and y.shape == x.shape, "Return a tensor with the shape of x, (B, T, D).")
     z, bare = norm(x + attend(x)), norm(attend(x))
     inner = x + norm(attend(x))
     pre = x + attend(norm(x))
+    late, early = second(x + attend(x)), second(x + feed(x))
     for wrong, hint in (
         (second(feed(bare)), "Nothing is added. Add the output of each part to its input, then normalise."),
         (second(bare + feed(bare)), "The first residual connection is missing: x plus the attention's output."),
@@ -210,6 +331,16 @@ def layer_of_a_batch(encoder_layer):
             pre + feed(second(pre)),
             "This is pre-norm: you normalise what goes into each part. BERT is post-norm: it normalises the sum.",
         ),
+        (z, "The second half is missing: the feed-forward network, the sum and its LayerNorm."),
+        (z + feed(z), "The second LayerNorm is missing. A LayerNorm follows each sum."),
+        (second(x + attend(x) + feed(x + attend(x))), "The first LayerNorm is missing. A LayerNorm follows each sum."),
+        (feed(attend(x)), "Nothing is added and nothing is normalised."),
+        (norm(late + feed(late)), "You swapped the two norms: attention_norm follows the first sum."),
+        (second(late + feed(late)), "You used feed_forward_norm twice. attention_norm follows the first sum."),
+        (norm(early + attend(early)), "The order is attention first, then the feed-forward network."),
+        (second(inner + feed(inner)), "You normalised the attention's output, then added x. Normalise the sum."),
+        (z + second(feed(z)), "You normalised the output of the second part, then added. Normalise the sum."),
+        (early, "The attention is missing, or its result is not used by the second half."),
         (norm(z + feed(z)), "You used attention_norm twice. feed_forward_norm follows the second sum."),
         (second(z + feed(x)), "The feed-forward network got the old x. It reads the result of the first LayerNorm."),
         (second(x + feed(z)), "The second sum uses the old x. Add to the result of the first LayerNorm."),
@@ -222,11 +353,16 @@ def layer_passes_the_mask(encoder_layer):
     layer, x = make_layer(), random_numbers(7, 1, 5, 8).float()
     mask = torch.tensor([[[[True, True, True, False, False]]]])
     right = make_torch_layer(layer)(x, src_key_padding_mask=~mask[:, 0, 0])[:, :3]
-    y = encoder_layer(x, layer, mask)[:, :3]
+    try:
+        y = encoder_layer(x, layer, mask)[:, :3]
+    except (RuntimeError, IndexError) as error:
+        raise Hint(
+            f"It fails with a mask. Pass the mask on to layer.attention as it is. torch's error: {error}"
+        ) from None
     expect(
         not is_close(y, encoder_layer(x, layer, None)[:, :3]), "The mask has no effect: pass it on to the attention."
     )
-    expect(is_close(y, right), "With a mask the result is not PyTorch's.")
+    expect(is_close(y, right), "With a mask the result is not PyTorch's. Pass the mask on as it is.")
 
 
 # ---- merge_heads, mean_vectors: find the bug ----------------------------------------------------------------
@@ -242,15 +378,35 @@ def merged_heads(merge_heads):
         "d_k): which two must be next to each other before they are joined?",
     )
     expect(
+        not is_close(y, x.permute(0, 2, 3, 1).flatten(2)),
+        "The heads alternate in your vector. All d_k numbers of head 0 come first, then those of head 1.",
+    )
+    expect(
         is_close(y, torch.cat([x[:, head] for head in range(3)], -1)), "Token t gets head 0, head 1, ... of token t."
     )
 
 
 def sentence_means(mean_vectors):
-    hidden = random_numbers(9, 2, 4, 3)
-    mask = torch.tensor([[True] * 4, [True] * 2 + [False] * 2])
-    y = mean_vectors(hidden, mask)
-    expect(isinstance(y, Tensor) and y.shape == (2, 3), "Return one vector for each text, (B, D).")
+    hidden = random_numbers(9, 3, 4, 5)
+    mask = torch.tensor([[True] * 4, [True] * 2 + [False] * 2, [True] * 3 + [False]])
+    try:
+        y = mean_vectors(hidden.clone(), mask.clone())
+    except RuntimeError as error:
+        raise Hint(
+            "Two shapes do not fit. hidden is (B, T, D) and its sum is (B, D), so the mask needs a last axis of size "
+            f"1, and so does the number of tokens. torch's error: {error}"
+        ) from None
+    expect(isinstance(y, Tensor) and y.shape == (3, 5), "Return one vector for each text, (B, D).")
+    real = (hidden * mask[..., None]).sum(1)
+    for wrong, hint in (
+        (real, "This is the sum. Divide it by the number of real tokens."),
+        (real / 9, "You divided by the number of real tokens in the batch. Each text has its own number."),
+        (
+            hidden.sum(1) / mask.sum(1, keepdim=True),
+            "You divide by the right number, but the vectors of [PAD] are still in the sum.",
+        ),
+    ):
+        expect(not is_close(y, wrong), hint)
     expect(is_close(y[0], hidden[0].mean(0)), "The mean of a text without padding is wrong.")
     expect(
         not is_close(y[1], hidden[1].mean(0)),
@@ -261,7 +417,10 @@ def sentence_means(mean_vectors):
         not is_close(y[1], hidden[1, :2].sum(0) / 4),
         "You left the padding out of the sum, but you still divide by the padded length.",
     )
-    expect(is_close(y[1], hidden[1, :2].mean(0)), "The mean of the padded text is not the mean of its two tokens.")
+    expect(
+        is_close(y[1], hidden[1, :2].mean(0)) and is_close(y[2], hidden[2, :3].mean(0)),
+        "The mean of a padded text is not the mean of its real tokens.",
+    )
 
 
 # ---- count_parameters ------------------------------------------------------------------------------------
@@ -286,12 +445,19 @@ def count_by_part(config: BertConfig) -> dict[str, int]:
         "first norm": count_matching("embeddings.norm"),
         "biases": sum(p.numel() for p in linear_biases) + config.hidden_size,
         "outputs": count_matching("attention.output"),
+        "layer": count_matching("layers.0"),
+        "second norms": count_matching("feed_forward_norm"),
+        "norms of layers": count_matching("_norm."),  # as many as the biases of attention
+        "norms halved": count_matching("norm.bias"),
+        "feed-forward biases": sum(p.numel() for p in linear_biases)
+        - config.num_hidden_layers * 4 * config.hidden_size,
+        "contract": count_matching("contract"),
+        "contract weights": count_matching("contract.weight"),
     }
 
 
 def check_count(count_parameters, config: BertConfig) -> None:
-    answer, sizes = count_parameters(config), count_by_part(config)
-    expect(isinstance(answer, int), f"Return a whole number. Yours is {answer!r}; // divides without a remainder.")
+    answer, sizes = as_number(count_parameters(config), "one number of parameters"), count_by_part(config)
     missing = sizes["all"] - answer
     hints = {
         "pooler": "The pooler is missing: one square linear layer with a bias, after the last layer.",
@@ -301,37 +467,60 @@ def check_count(count_parameters, config: BertConfig) -> None:
         "every layer has two.",
         "first norm": "The LayerNorm after the embeddings is missing.",
         "biases": "The biases are missing: every nn.Linear adds a number to each of its outputs.",
+        "second norms": "A layer has two LayerNorms, and you counted one.",
+        "norms of layers": "In each layer 4 D are missing. These are the two LayerNorms or the biases of attention.",
+        "norms halved": "You counted D for each LayerNorm. It has D scales and D shifts.",
+        "feed-forward biases": "The biases of the feed-forward network are missing: one for each output of a layer.",
+        "contract": "The feed-forward network has two linear layers, from D to the inner width and back.",
+        "contract weights": "The feed-forward network has two matrices, from D to the inner width and back.",
         "outputs": "Attention has four square linear layers: query, key, value, and the output that mixes the heads.",
     }
     for part, hint in hints.items():
         expect(missing != sizes[part], hint)
     expect(missing != sizes["pooler"] + sizes["first norm"], "The pooler and the first LayerNorm are missing.")
+    for name, size in (("vocab_size", 30_522), ("max_position_embeddings", 512), ("type_vocab_size", 2)):
+        wrong = (getattr(config, name) - size) * config.hidden_size
+        expect(not wrong or missing != wrong, f"You took bert-base's {name}. Read it from config.")
+    expect(missing != sizes["positions"] + sizes["segments"], "The tables of positions and segments are missing.")
+    layers, D, inner = config.num_hidden_layers, config.hidden_size, config.intermediate_size
+    expect(
+        not missing or missing != layers * (inner - 4 * D) * (2 * D + 1),
+        "You took 4 * D. The inner width of feed-forward is config.intermediate_size.",
+    )
+    expect(missing != D, "The bias of one linear layer is missing. The pooler has one, too.")
+    expect(missing != sizes["layer"], "One layer too few is counted.")
+    expect(missing != (layers - 1) * sizes["layer"], f"You counted one layer. There are {layers}.")
+    expect(layers == 12 or missing != (layers - 12) * sizes["layer"], f"You counted 12 layers. There are {layers}.")
+    expect(
+        abs(missing) != layers * (inner - D),
+        "The two biases of the feed-forward network differ in size: each has one number for each output of its layer.",
+    )
     expect(
         answer == sizes["all"],
-        f"For {describe_sizes(config)} there are {sizes['all']:,} parameters. Your function returns {answer:,}.",
+        f"For {describe_sizes(config)} there are {sizes['all']:,} parameters. Your function returns {answer:,.0f}.",
     )
 
 
 def describe_sizes(config: BertConfig) -> str:
     return (
         f"L={config.num_hidden_layers}, D={config.hidden_size}, V={config.vocab_size}, "
-        f"intermediate_size={config.intermediate_size}"
+        f"intermediate_size={config.intermediate_size}, max_position_embeddings={config.max_position_embeddings}, "
+        f"type_vocab_size={config.type_vocab_size}"
     )
-
-
-def count_of_bert_base(count_parameters):
-    answer = count_parameters(BertConfig())
-    check_count(count_parameters, BertConfig())
-    expect(answer == 109_482_240, "bert-base has 109,482,240 parameters.")
 
 
 def count_of_another_vocabulary(count_parameters):
-    config = BertConfig(vocab_size=8000, max_position_embeddings=128, type_vocab_size=3)
+    config = BertConfig(vocab_size=8000, max_position_embeddings=128, type_vocab_size=5, intermediate_size=2000)
     expect(
         count_parameters(config) != 109_482_240,
-        "The vocabulary, the positions and the segments changed, but your number did not. Read them from config.",
+        "The vocabulary, the positions and other sizes changed, but your number did not. Read them from config.",
     )
     check_count(count_parameters, config)
+
+
+def count_of_bert_base(count_parameters):
+    check_count(count_parameters, BertConfig())
+    expect(count_parameters(BertConfig()) == 109_482_240, "bert-base has 109,482,240 parameters.")
 
 
 def count_of_other_heads(count_parameters):
@@ -341,11 +530,6 @@ def count_of_other_heads(count_parameters):
 
 def count_of_another_width(count_parameters):
     config = BertConfig(hidden_size=96, num_hidden_layers=3, num_attention_heads=3, intermediate_size=100)
-    wrong = count_by_part(BertConfig(hidden_size=96, num_hidden_layers=3, num_attention_heads=3, intermediate_size=384))
-    expect(
-        count_parameters(config) != wrong["all"],
-        "You took 4 * D. The inner width of feed-forward is config.intermediate_size.",
-    )
     check_count(count_parameters, config)
 
 
@@ -373,7 +557,7 @@ EXERCISES = {
         "Count the parameters of the encoder and its pooler from the config alone.",
         2,
         10,
-        (count_of_bert_base, count_of_another_vocabulary, count_of_other_heads, count_of_another_width),
+        (count_of_another_vocabulary, count_of_bert_base, count_of_other_heads, count_of_another_width),
     ),
 }
 BUGS = {

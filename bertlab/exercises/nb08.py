@@ -30,10 +30,12 @@ def as_two_lists(answer: object) -> tuple[list[int], list[int]]:
 def ids_of_a_pair(join_pair):
     ids, segments = as_two_lists(join_pair([10, 11], [20, 21, 22], CLS, SEP))
     expected = [CLS, 10, 11, SEP, 20, 21, 22, SEP]
+    expect(segments != expected, "Your two lists are swapped. The ids come first, then the segments.")
+    expect(ids != [SEP, 10, 11, CLS, 20, 21, 22, CLS], "[CLS] and [SEP] are swapped: the row begins with cls.")
     expect(ids != expected[:-1], "The last [SEP] is missing: BERT ends both segments with one.")
     expect(ids != [CLS, 10, 11, 20, 21, 22, SEP], "The [SEP] between A and B is missing.")
     expect(ids != [10, 11, SEP, 20, 21, 22, SEP], "[CLS] is missing: the answer is predicted from its vector.")
-    expect(ids.count(CLS) == 1, "A row has one [CLS], at its start. B does not get its own.")
+    expect(ids.count(CLS) < 2, "A row has one [CLS], at its start. B does not get its own.")
     expect(ids == expected, f"For A = [10, 11] and B = [20, 21, 22] the ids are {expected}. Yours are {ids}.")
     expect(len(segments) == len(ids), f"You return {len(ids)} ids, but {len(segments)} segments. Each id has one.")
 
@@ -46,7 +48,23 @@ def segments_of_a_pair(join_pair):
     )
     expect(segments != [0, 0, 0, 0, 1, 1, 1, 0], "The last [SEP] ends B and belongs to it: its segment is 1.")
     expect(segments != [1, 1, 1, 1, 2, 2, 2, 2], "Segments count from 0, as the rows of the segment table do.")
+    expect(segments != [1, 1, 1, 1, 0, 0, 0, 0], "Your segments are swapped: the first sentence is segment 0.")
+    expect(segments != [0] * 8, "All your segments are 0, so nothing tells B from A. B and its [SEP] are segment 1.")
     expect(segments == [0, 0, 0, 0, 1, 1, 1, 1], "[CLS] A [SEP] is segment 0, and B [SEP] is segment 1.")
+
+
+def another_pair(join_pair):
+    ids, segments = as_two_lists(join_pair([7, 8, 9], [8], 101, 102))
+    expect(
+        ids == [101, 7, 8, 9, 102, 8, 102],
+        "With cls = 101 and sep = 102 the ids of A = [7, 8, 9] and B = [8] are [101, 7, 8, 9, 102, 8, 102]. Use the "
+        "arguments, since other vocabularies have other numbers.",
+    )
+    expect(
+        segments == [0, 0, 0, 0, 0, 1, 1],
+        f"For A = [7, 8, 9] and B = [8] the segments are [0, 0, 0, 0, 0, 1, 1]. Yours are {segments}. Count the tokens "
+        "of A and of B separately: their lengths differ, and a word may occur in both.",
+    )
 
 
 def lists_are_left_alone(join_pair):
@@ -75,7 +93,13 @@ def compute_mean_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 def both_losses_count(pretraining_loss):
     mlm, labels, nsp, following = make_logits()
-    loss = pretraining_loss(mlm, labels, nsp, following)
+    try:
+        loss = pretraining_loss(mlm, labels, nsp, following)
+    except RuntimeError as error:
+        raise Hint(
+            "Two shapes do not fit. cross_entropy takes scores (N, classes) and labels (N,): flatten the texts and "
+            f"their tokens into one axis first. torch's error: {error}"
+        ) from None
     expect(isinstance(loss, Tensor) and loss.dim() == 0, "Return one number, as a tensor without dimensions.")
     words, pairs = compute_mean_loss(mlm.flatten(0, 1), labels.flatten()), compute_mean_loss(nsp, following)
     dropped = compute_mean_loss(nsp, torch.where(following == 0, -100, following))
@@ -90,12 +114,26 @@ def both_losses_count(pretraining_loss):
     expect(not is_close(loss, (words + pairs) / 2), "BERT adds the two losses. You took their mean.")
     summed = F.cross_entropy(mlm.flatten(0, 1), labels.flatten(), reduction="sum")
     expect(not is_close(loss, summed + 4 * pairs), "You summed over the labels. Each loss is a mean over its labels.")
+    every = F.cross_entropy(mlm.flatten(0, 1), labels.flatten().clamp(min=0))
+    for wrong, hint in (
+        (every + pairs, "Your loss counts words with the label -100. They are not asked for."),
+        (summed / 24 + pairs, "You divided by the number of tokens. Divide by the number of labels, here 3."),
+        (words + 4 * pairs, "You summed over the pairs. Take their mean."),
+        ((summed + 4 * pairs) / 7, "You took one mean over words and pairs. Each kind has a mean of its own."),
+        (words + compute_mean_loss(nsp, 1 - following), "The labels of the pairs are flipped. Use them as they are."),
+        (words - pairs, "You subtracted the loss of the pairs. Add it."),
+    ):
+        expect(not is_close(loss, wrong), hint)
     expect(is_close(loss, words + pairs), "The loss is the mean over the masked words plus the mean over the pairs.")
 
 
 def nothing_asked_is_no_loss(pretraining_loss):
     mlm, labels, nsp, following = make_logits()
     words, pairs = compute_mean_loss(mlm.flatten(0, 1), labels.flatten()), compute_mean_loss(nsp, following)
+    expect(
+        pretraining_loss(mlm.requires_grad_(), labels, nsp.requires_grad_(), following).requires_grad,
+        "No gradient can flow back from your loss. Keep it a tensor, without .item(), .detach() or numpy.",
+    )
     partly = torch.tensor([0, -100, 1, -100])
     expect(
         is_close(pretraining_loss(mlm, labels, nsp, partly), words + compute_mean_loss(nsp, partly)),
@@ -117,6 +155,20 @@ def nothing_asked_is_no_loss(pretraining_loss):
 DOCUMENTS = [[f"{name}{number}" for number in range(size)] for name, size in (("a", 6), ("b", 2), ("c", 3), ("d", 1))]
 KINDS = ["letter", "poem", "letter", "poem", "poem"]
 ALIKE = [[f"{name}{number}" for number in range(size)] for name, size in zip("abcde", (6, 2, 3, 4, 3), strict=True)]
+
+
+def make_rows(make: Callable, documents: list[list[str]], *rest: object) -> list[tuple[str, str, int]]:
+    """The rows that an answer makes of a copy of the documents. Raises Hint for an index out of range."""
+    try:
+        return check_rows(make(deepcopy(documents), *rest), documents)
+    except IndexError as error:
+        expect(
+            "empty" not in str(error), "Your function draws from an empty list. A document may have one sentence only."
+        )
+        raise Hint(
+            "Your function reads beyond the end of a list. A document of n sentences has only n - 1 that another one "
+            "follows."
+        ) from None
 
 
 def check_rows(rows: object, documents: list[list[str]]) -> list[tuple[str, str, int]]:
@@ -161,11 +213,15 @@ def check_random_bs(rows: list[tuple[str, str, int]]) -> None:
 
 
 def check_half(make: Callable[[random.Random], list]) -> None:
-    rows = make(random.Random(1))
+    rows, others = make(random.Random(1)), make(random.Random(2))
     share = sum(label for _, _, label in rows) / len(rows)
     expect(
         0.45 < share < 0.55,
         f"{100 * share:.0f}% of your rows have label 1. Decide it anew for each row, half and half.",
+    )
+    expect(
+        [label for *_, label in rows] != [label for *_, label in others],
+        "Another rng gives the same labels. Draw the label of each row from the rng that is passed.",
     )
     expect(
         make(random.Random(5)) == make(random.Random(5)),
@@ -174,14 +230,14 @@ def check_half(make: Callable[[random.Random], list]) -> None:
 
 
 def one_row_a_neighbour(make_pairs):
-    rows = check_rows(make_pairs(deepcopy(DOCUMENTS), random.Random(0)), DOCUMENTS)
+    rows = make_rows(make_pairs, DOCUMENTS, random.Random(0))
     check_firsts([a for a, _, _ in rows], DOCUMENTS)
 
 
 def random_from_another_document(make_pairs):
     drawn = set()
     for seed in range(300):
-        rows = check_rows(make_pairs(deepcopy(DOCUMENTS), random.Random(seed)), DOCUMENTS)
+        rows = make_rows(make_pairs, DOCUMENTS, random.Random(seed))
         check_random_bs(rows)
         drawn |= {b for a, b, label in rows if label == 1 and a[0] == "c"}
     every = {sentence for document in DOCUMENTS for sentence in document if sentence[0] != "c"}
@@ -198,7 +254,7 @@ def half_are_random(make_pairs):
 
 
 def fair_rows(fair_pairs):
-    rows = check_rows(fair_pairs(deepcopy(ALIKE), KINDS[:], random.Random(0)), ALIKE)
+    rows = make_rows(fair_pairs, ALIKE, KINDS[:], random.Random(0))
     check_firsts([a for a, _, _ in rows], ALIKE)
 
 
@@ -206,7 +262,7 @@ def fair_random_bs(fair_pairs):
     kind_of = {document[0][0]: kind for document, kind in zip(ALIKE, KINDS, strict=True)}
     drawn = set()
     for seed in range(300):
-        rows = check_rows(fair_pairs(deepcopy(ALIKE), KINDS[:], random.Random(seed)), ALIKE)
+        rows = make_rows(fair_pairs, ALIKE, KINDS[:], random.Random(seed))
         check_random_bs(rows)
         for a, b, label in rows:
             expect(
@@ -241,9 +297,8 @@ def fair_distribution(fair_pairs):
 
 
 def order_rows(order_pairs):
-    rows = check_rows(order_pairs(deepcopy(DOCUMENTS), random.Random(0)), DOCUMENTS)
     for seed in range(20):
-        rows = check_rows(order_pairs(deepcopy(DOCUMENTS), random.Random(seed)), DOCUMENTS)
+        rows = make_rows(order_pairs, DOCUMENTS, random.Random(seed))
         for a, b, label in rows:
             expect(a[0] == b[0], f"{a} and {b} are of two documents. Both sentences are neighbours in one document.")
             expect(
@@ -265,13 +320,17 @@ def half_are_swapped(order_pairs):
 
 
 def verdict_of_logits(says_next):
-    answer = says_next(torch.tensor([[3.0, -3.0], [-1.0, 2.0], [0.5, 0.2]]))
-    expect(isinstance(answer, Tensor) and answer.shape == (3,), "Return one verdict for each pair: (B,).")
+    answer = says_next(torch.tensor([[3.0, -3.0], [-1.0, 2.0], [0.9, 0.2], [0.5, 2.0], [-3.0, -5.0]]))
+    expect(isinstance(answer, Tensor) and answer.shape == (5,), "Return one verdict for each pair: (B,).")
     expect(
-        answer.tolist() != [False, True, False],
+        answer.tolist() != [False, True, False, True, False],
         "Every verdict is the wrong way round. Which of the two classes means that B follows A?",
     )
-    expect(answer.tolist() == [True, False, True], "B follows A where class 0 has the higher score.")
+    expect(
+        answer.tolist() == [True, False, True, False, True],
+        "B follows A where class 0 has the higher score. Compare the two scores of a pair with each other, since both "
+        "may be positive, or both negative.",
+    )
 
 
 def loss_of_both_classes(nsp_loss):
@@ -288,21 +347,45 @@ def loss_of_both_classes(nsp_loss):
     )
     padded = nsp_loss(logits, torch.tensor([0, 1, -100, -100]))
     expect(is_close(padded, F.cross_entropy(logits[:2], torch.tensor([0, 1]))), "A label of -100 must not count.")
+    logits = 2 * torch.randn(5, 2, generator=torch.Generator().manual_seed(2))
+    labels = torch.tensor([-100, 0, 0, 1, -100])
+    loss = nsp_loss(logits, labels)
+    expect(
+        not is_close(loss, F.cross_entropy(logits[1:4], 1 - labels[1:4])),
+        "You flipped the labels or the scores. Class 0 means that B follows, in both of them.",
+    )
+    expect(
+        is_close(loss, F.cross_entropy(logits, labels)),
+        "With labels -100, 0, 0, 1, -100 the loss is wrong. Does each label still belong to the scores of its pair?",
+    )
 
 
 def sentence_of_another_document(random_sentence):
     few = [["a0", "a1", "a2"], ["b0", "b1"]]
     for seed in range(40):
-        b = random_sentence(few, 0, random.Random(seed))
+        documents = deepcopy(few)
+        b = random_sentence(documents, 0, random.Random(seed))
+        expect(documents == few, "Your function changes the list of documents. Make a new list without document n.")
         expect(
             b not in few[0],
             f"With two documents, the random sentence for document 0 was {b}, a sentence of document 0 itself. It may "
             "even be the true next sentence, which then gets the label 1.",
         )
         expect(b in few[1], f"{b} is not a sentence of the other document.")
-    many = [[f"{name}0"] for name in "abcdef"]
-    drawn = {random_sentence(many, 2, random.Random(seed)) for seed in range(100)}
-    expect(drawn == {"a0", "b0", "d0", "e0", "f0"}, "Every other document must be possible, before and after this one.")
+    rng = random.Random(0)
+    expect(
+        not any(random_sentence(few, 0, rng) in few[0] for _ in range(10_000)),
+        "In 10,000 tries document 0 itself was drawn. It must not happen at all, however often other tries failed.",
+    )
+    many = [[f"{name}{number}" for number in range(3)] for name in "abcdef"]
+    drawn = {random_sentence(many, 2, random.Random(seed)) for seed in range(400)}
+    documents = {b[0] for b in drawn}
+    expect(documents == set("abdef"), "Every other document must be possible, before and after this one.")
+    expect(len(drawn) == 15, "Every sentence of the other documents must be possible, the first and the last as well.")
+    expect(
+        all(random_sentence(many, 2, random.Random(s)) == random_sentence(many, 2, random.Random(s)) for s in range(9)),
+        "The same seed gives another sentence the second time. Draw only from the rng that is passed.",
+    )
 
 
 EXERCISES = {
@@ -316,7 +399,7 @@ EXERCISES = {
         "Make a row from two sentences: the ids with [CLS] and [SEP], and the segment of each id.",
         1,
         5,
-        (ids_of_a_pair, segments_of_a_pair, lists_are_left_alone),
+        (ids_of_a_pair, segments_of_a_pair, another_pair, lists_are_left_alone),
     ),
     "pretraining_loss": Exercise(
         "The loss of BERT: hidden words plus pairs, where -100 asks nothing and 0 is a label like any other.",

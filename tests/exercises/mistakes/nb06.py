@@ -27,6 +27,29 @@ def attention(
     return code.replace("LAST", last)
 
 
+NORM = """
+import math
+import torch
+
+
+def layer_norm(x, gamma, beta, eps):
+    mean = x.mean(-1, keepdim=True)
+    variance = x.var(-1, correction=0, keepdim=True)
+    return (x - mean) / torch.sqrt(variance + eps) * gamma + beta
+"""
+MEAN = """
+def mean_vectors(hidden, mask):
+    mask = mask[..., None]
+    return (hidden * mask).sum(1) / mask.sum(1)
+"""
+COUNT = """
+def count_parameters(config):
+    c, D, F = config, config.hidden_size, config.intermediate_size
+    tables = (c.vocab_size + c.max_position_embeddings + c.type_vocab_size) * D + 2 * D
+    layer = 4 * (D * D + D) + 2 * D + 2 * D * F + D + F + 2 * D
+    return tables + c.num_hidden_layers * layer + (D * D + D)
+"""
+
 FEED = """
 import torch.nn.functional as F
 
@@ -116,7 +139,7 @@ def layer_norm(x, gamma, beta, eps):
     ("attend", attention(split="y.view(B, part.heads, T, D // part.heads)"), "which mixes tokens"),
     ("attend", attention(split="y[:, None]"), "You used one head"),
     ("attend", attention(masked="scores"), "The mask has no effect"),
-    ("attend", attention(masked="scores.masked_fill(mask[:, None, None, :], -math.inf)"), "nan"),
+    ("attend", attention(masked="scores.masked_fill(mask[:, None, None, :], -math.inf)"), "the padding only"),
     ("attend", attention(masked="scores.masked_fill(~mask[:, None, None, :], 0)"), "a weight of exactly 0"),
     ("attend", attention(masked="scores.masked_fill(~mask[:, None, :, None], -math.inf)"), "belongs to the keys"),
     ("feed_forward", feed("part.contract(part.expand(x))"), "The nonlinearity is missing"),
@@ -202,4 +225,106 @@ def count_parameters(config):
 """,
         "config.intermediate_size",
     ),
+    ("layer_norm", NORM.replace("(x - mean) /", "x /"), "The mean is not subtracted"),
+    (
+        "layer_norm",
+        NORM.replace("x.var(-1, correction=0, keepdim=True)", "((x - mean) ** 2).sum(-1, keepdim=True)"),
+        "by n",
+    ),
+    ("layer_norm", NORM.replace("* gamma + beta", "* beta + gamma"), "gamma multiplies, and beta is added"),
+    ("layer_norm", NORM.replace("* gamma", ""), "gamma is not used"),
+    ("layer_norm", NORM.replace("+ beta", ""), "beta is not used"),
+    ("layer_norm", NORM.replace("(-1, ", "(2, "), "Count the axis from the end"),
+    (
+        "layer_norm",
+        NORM.replace("x.var(-1, correction=0, keepdim=True)", "x.var(correction=0)"),
+        "one variance over all",
+    ),
+    ("layer_norm", NORM.replace("x.mean(-1, keepdim=True)", "x.mean()"), "one mean over all"),
+    ("layer_norm", NORM.replace("torch.sqrt", "math.sqrt"), "torch.sqrt"),
+    ("layer_norm", NORM.replace("variance =", "x -= mean\n    mean, variance = 0,"), "changes the tensor x"),
+    ("attend", attention(divisor="math.sqrt(part.heads)"), "root of the number of heads"),
+    ("attend", attention(divisor="(1 / math.sqrt(q.size(-1)))"), "You multiplied"),
+    ("attend", attention().replace("softmax(-1)", "softmax(-2)"), "runs over the queries"),
+    ("attend", attention().replace("scores.softmax(-1)", "scores"), "The softmax is missing"),
+    ("attend", attention().replace("q @ k.", "k @ q."), "keys times queries"),
+    ("attend", attention().replace("part.key(x)", "part.query(x)"), "Keys come from part.key"),
+    ("attend", attention().replace("part.query(x)", "part.key(x)"), "Queries come from part.query"),
+    ("attend", attention().replace("part.value(x)", "part.key(x)"), "You averaged the keys"),
+    ("attend", attention(last="x + part.output(z.transpose(1, 2).flatten(2))"), "Do not add x here"),
+    ("attend", attention(last="part.output(z.transpose(1, 2).view(B, T, D))"), "Use reshape or flatten"),
+    ("attend", attention(split="y.view(B, T, D // part.heads, part.heads).transpose(1, 2)"), "split D into (H, d_k)"),
+    ("attend", attention(split="y.view(B, T, D // 2, 2).permute(0, 3, 1, 2)"), "split D into (H, d_k)"),
+    (
+        "attend",
+        attention(split="y.view(B, T, 2, D // 2)", last="part.output(z.reshape(B, T, D))"),
+        "heads of one token",
+    ),
+    ("attend", attention().replace("if mask is not None", "if True"), "where mask is None"),
+    ("attend", attention().replace("if mask is not None", "if mask"), "Ask `mask is not None`"),
+    ("attend", attention(masked="scores.masked_fill(~mask[:, None], -math.inf)"), "an axis of size 1 for the heads"),
+    ("attend", attention(masked="scores.masked_fill(~mask[:, None, :, None], -1e9)"), "still attend to [PAD]"),
+    ("attend", attention(masked="scores.masked_fill(mask[:, None, None, :], -1e9)"), "the padding only"),
+    ("attend", attention(masked="scores.masked_fill(~mask[-1, None, None, :], -1e9)"), "yet the mask changes it"),
+    ("feed_forward", feed("part.contract(part.expand(F.gelu(x)))"), "GELU comes too early"),
+    ("feed_forward", feed("part.contract(F.silu(part.expand(x)))"), "SiLU"),
+    ("encoder_layer", layer(SUM, "y"), "The second half is missing"),
+    ("encoder_layer", layer(SUM, "y + layer.feed_forward(y)"), "The second LayerNorm is missing"),
+    ("encoder_layer", layer("x + layer.attention(x, mask)", SECOND_SUM), "The first LayerNorm is missing"),
+    ("encoder_layer", layer(SUM.replace("attention_norm", "feed_forward_norm"), SECOND_SUM), "feed_forward_norm twice"),
+    (
+        "encoder_layer",
+        layer(
+            SUM.replace("attention_norm", "feed_forward_norm"),
+            SECOND_SUM.replace("feed_forward_norm", "attention_norm"),
+        ),
+        "You swapped the two norms",
+    ),
+    (
+        "encoder_layer",
+        layer(SECOND_SUM.replace("(y", "(x"), SUM.replace("(x", "(y")),
+        "attention first",
+    ),
+    ("encoder_layer", layer("x + layer.attention_norm(layer.attention(x, mask))", SECOND_SUM), "then added x"),
+    ("encoder_layer", layer(SUM, "y + layer.feed_forward_norm(layer.feed_forward(y))"), "of the second part"),
+    ("encoder_layer", layer("x", SECOND_SUM), "The attention is missing"),
+    (
+        "encoder_layer",
+        """
+def encoder_layer(x, layer, mask=None):
+    x += layer.attention(x, mask)
+    y = layer.attention_norm(x)
+    return layer.feed_forward_norm(y + layer.feed_forward(y))
+""",
+        "changes the tensor x",
+    ),
+    ("encoder_layer", layer(SUM.replace("mask)", "mask and mask[:, None])"), SECOND_SUM), "It fails with a mask"),
+    ("merge_heads", "def merge_heads(z):\n    return z.permute(0, 2, 3, 1).flatten(2)", "The heads alternate"),
+    ("merge_heads", "def merge_heads(z):\n    return z.flatten(1, 2)", "Return (B, T, D)"),
+    ("mean_vectors", MEAN.replace("/ mask.sum(1)", ""), "This is the sum"),
+    ("mean_vectors", MEAN.replace("mask.sum(1)", "mask.sum()"), "Each text has its own number"),
+    ("mean_vectors", MEAN.replace("hidden * mask", "hidden"), "still in the sum"),
+    ("mean_vectors", MEAN.replace("/ mask.sum(1)", "/ mask[..., 0].sum(1)"), "Two shapes do not fit"),
+    (
+        "mean_vectors",
+        """
+import torch
+def mean_vectors(hidden, mask):
+    short = hidden[:, : mask.sum(1).min()].mean(1)
+    return torch.where(mask.all(1)[:, None], hidden.mean(1), short)
+""",
+        "of a padded text",
+    ),
+    ("count_parameters", COUNT.replace(" + 2 * D\n    layer", "\n    layer"), "LayerNorm after the embeddings"),
+    ("count_parameters", COUNT.replace("type_vocab_size", "num_hidden_layers * 0 + 2"), "bert-base's type_vocab_size"),
+    ("count_parameters", COUNT.replace("c.max_position_embeddings", "512"), "bert-base's max_position_embeddings"),
+    ("count_parameters", COUNT.replace("c.num_hidden_layers", "12"), "You counted 12 layers"),
+    ("count_parameters", COUNT.replace("c.num_hidden_layers *", ""), "You counted one layer"),
+    ("count_parameters", COUNT.replace("+ F + 2 * D", "+ F"), "A layer has two LayerNorms"),
+    ("count_parameters", COUNT.replace("+ D + F +", "+"), "biases of the feed-forward network"),
+    ("count_parameters", COUNT.replace("+ D + F +", "+ F + F +"), "differ in size"),
+    ("count_parameters", COUNT.replace("4 * (D * D + D)", "4 * D * D"), "the biases of attention"),
+    ("count_parameters", COUNT.replace("2 * D * F + D + F", "D * F + F"), "two linear layers"),
+    ("count_parameters", COUNT.replace("(D * D + D)\n", "D * D\n"), "The pooler has one, too"),
+    ("count_parameters", COUNT.replace("return", "total ="), "Return one number"),
 ]

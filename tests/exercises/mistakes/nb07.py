@@ -45,6 +45,45 @@ FIRST = "np.where(dice < mask, mask_id, ids)"
 TWICE = f"np.where(rng.random(ids.shape) < random, other, {FIRST})"
 AGAIN = "np.where(dice < mask, mask_id, np.where(rng.random(ids.shape) < random, other, ids))"
 
+LOSS = """
+import torch
+def masked_loss(logits, labels):
+    asked = labels != -100
+    log_p = logits[asked].log_softmax(-1)
+    return -log_p.gather(-1, labels[asked][:, None]).mean()
+"""
+WHOLE = """
+def choose_whole_words(tokens, budget, draw):
+    words = []
+    for t, token in enumerate(tokens):
+        if token in ("[CLS]", "[SEP]", "[PAD]"):
+            continue
+        if token.startswith("##") and words:
+            words[-1].append(t)
+        else:
+            words.append([t])
+    draw.shuffle(words)
+    chosen = []
+    for word in words:
+        if len(chosen) + len(word) <= budget:
+            chosen += word
+    return chosen
+"""
+REPLACE = """
+import numpy as np
+def replace_chosen(ids, chosen, mask_id, words, rng):
+    hidden, number = ids.copy(), rng.random(ids.shape)
+    hidden[chosen & (number < 0.8)] = mask_id
+    to_change = chosen & (number >= 0.8) & (number < 0.9)
+    hidden[to_change] = rng.choice(words, to_change.sum())
+    return hidden
+"""
+TIE = """
+import torch
+def tie_decoder(decoder, embedding):
+    DONE
+"""
+
 MISTAKES = [
     ("mask_tokens", masked(labels="np.where(chosen, hidden, -100)"), "you took it after hiding"),
     ("mask_tokens", masked(labels="ids.copy()"), "Every position has a label"),
@@ -200,5 +239,104 @@ def choose_whole_words(tokens, budget, draw):
     return chosen
 """,
         "never chosen",
+    ),
+    (
+        "mask_tokens",
+        masked(new="np.where(dice < mask, mask_id, np.where(dice < 0.9, other, ids))"),
+        "Use both arguments",
+    ),
+    (
+        "mask_tokens",
+        masked(new="np.where(dice < mask, mask_id, np.where(dice < mask + 0.1, other, ids))"),
+        "Use both arguments",
+    ),
+    (
+        "mask_tokens",
+        masked(new="np.where(dice < mask, mask_id, np.where(dice < (1 + mask) / 2, other, ids))"),
+        "Use both arguments",
+    ),
+    (
+        "mask_tokens",
+        masked(new="np.where(dice < 0.8, mask_id, np.where(dice < 0.9, other, ids))"),
+        "not 0.8 and 0.9",
+    ),
+    (
+        "mask_tokens",
+        masked(new="np.where(dice < mask, mask_id, np.where(dice < random, other, ids))"),
+        "compare it with mask + random",
+    ),
+    ("mask_tokens", masked(chosen="(rng.random(ids.shape) < rate) & (ids > 4)"), "other ids are special"),
+    ("mask_tokens", masked(other="rng.integers(5, len(special), ids.shape)"), "a special token was drawn"),
+    ("mask_tokens", masked(other="rng.choice(ids[~special[ids]], ids.shape)"), "only among those of the batch"),
+    ("mask_tokens", masked().replace("dice < mask, mask_id", "dice < mask, 4"), "Use mask_id"),
+    ("mask_tokens", masked().replace("dice = rng.random(ids.shape)", "dice = rng.random((len(ids), 1))"), "of a row"),
+    ("mask_tokens", masked(chosen="(rng.random((len(ids), 1)) < rate) & ~special[ids]"), "of a row"),
+    ("mask_tokens", masked(chosen="(rng.random(ids.shape[1]) < rate) & ~special[ids]"), "of a position"),
+    ("mask_tokens", masked(labels="np.where(chosen & (new != ids), ids, -100)"), "No word that stays"),
+    ("mask_tokens", masked(labels="np.where(chosen, -100, ids)"), "No token with a label is changed"),
+    ("mask_tokens", masked().replace("return hidden, labels", "return labels, hidden"), "The first array"),
+    ("mask_tokens", masked(chosen="(rng.random(ids.shape) < rate) & ~special"), "special[ids] is (B, T)"),
+    (
+        "mask_tokens",
+        masked(new="np.where(dice < mask, mask_id, np.where(rng.random(ids.shape) < random / (1 - mask), other, ids))"),
+        "you divide by 1 - mask",
+    ),
+    ("masked_loss", LOSS.replace("log_softmax(-1)", "softmax(-1).log()"), "not the logarithm of the softmax"),
+    ("masked_loss", LOSS.replace("log_softmax(-1)", "softmax(-1)"), "The logarithm is missing"),
+    ("masked_loss", LOSS.replace(".log_softmax(-1)", ""), "You averaged the scores"),
+    ("masked_loss", LOSS.replace("log_softmax(-1)", "log_softmax(0)"), "runs over the positions"),
+    ("masked_loss", LOSS.replace("gather(-1, labels[asked][:, None])", "gather(-1, labels[asked])"), "its own row"),
+    (
+        "masked_loss",
+        LOSS.replace(".gather(-1, labels[asked][:, None])", "[:, labels[asked]]"),
+        "every label in every row",
+    ),
+    (
+        "masked_loss",
+        LOSS.replace("logits[asked]", "logits").replace("labels[asked][:, ", "labels[..., "),
+        "-100 is no word",
+    ),
+    (
+        "masked_loss",
+        LOSS.replace("log_softmax", "softmax")
+        .replace("mean()", "mean().neg().log().neg()")
+        .replace("-log_p", "log_p.neg()"),
+        "logarithm of the mean probability",
+    ),
+    ("mlm_head", scores("head.norm(F.gelu(x)) @ words.T + head.bias"), "head.dense comes first"),
+    ("mlm_head", scores("head.norm(head.dense(F.gelu(x))) @ words.T + head.bias"), "Your GELU comes first"),
+    ("mlm_head", scores("head.dense(F.gelu(head.norm(x))) @ words.T + head.bias"), "the other way round"),
+    ("mlm_head", scores("head.norm(F.gelu(head.dense(x), approximate='tanh')) @ words.T + head.bias"), "by tanh"),
+    (
+        "mlm_head",
+        scores("(head.norm(F.gelu(head.dense(x))).flatten(0, 1) @ words.T + head.bias).view(2, 3, -1)"),
+        "no fixed",
+    ),
+    ("choose_whole_words", WHOLE.replace(" and words", ""), "There is no word before it"),
+    ("choose_whole_words", WHOLE.replace("<= budget", "< budget"), "The budget may be used up"),
+    ("choose_whole_words", WHOLE.replace("draw.shuffle(words)", "words = draw.shuffle(words)"), "returns None"),
+    (
+        "choose_whole_words",
+        WHOLE.replace("draw.shuffle(words)", "words.sort(key=lambda word: min(draw.random() for _ in word))"),
+        "Long words are chosen too often",
+    ),
+    ("choose_whole_words", WHOLE.replace("in words:\n        if", "in words[1:]:\n        if"), "you left some out"),
+    ("replace_chosen", REPLACE.replace("= mask_id", "= 4"), "Use mask_id"),
+    ("replace_chosen", REPLACE.replace("rng.choice(words", "rng.choice(np.arange(5, 105)"), "not in words"),
+    ("replace_chosen", REPLACE.replace(", to_change.sum())", ")"), "Too few different random words"),
+    ("replace_chosen", REPLACE.replace("ids.copy()", "ids"), "Work on a copy"),
+    ("replace_chosen", REPLACE.replace("rng.random", "np.random.random"), "The same rng gave another answer"),
+    (
+        "replace_chosen",
+        REPLACE.replace("hidden, number", "rng = np.random.default_rng(1)\n    hidden, number"),
+        "Another rng gave the same answer",
+    ),
+    ("tie_decoder", TIE.replace("DONE", "embedding.weight = decoder.weight"), "not the other way round"),
+    ("tie_decoder", TIE.replace("DONE", "decoder.weight = embedding.weight.clone()"), "A weight must be a Parameter"),
+    ("tie_decoder", TIE.replace("DONE", "decoder.weight.copy_(embedding.weight)"), "does not tie it"),
+    (
+        "tie_decoder",
+        TIE.replace("DONE", "decoder.weight = embedding.weight.requires_grad_(False)"),
+        "no longer trained",
     ),
 ]

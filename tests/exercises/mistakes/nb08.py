@@ -44,6 +44,29 @@ def order_pairs(documents, rng):
 """
 
 
+def join(ids: str = "[cls, *a, sep, *b, sep]", segments: str = "[0] * (len(a) + 2) + [1] * (len(b) + 1)") -> str:
+    return f"def join_pair(a, b, cls, sep):\n    return {ids}, {segments}"
+
+
+def joint(words: str, pairs: str) -> str:
+    return f"""
+import torch.nn.functional as F
+def mean_loss(logits, labels):
+    total = F.cross_entropy(logits, labels, reduction="sum")
+    return total / (labels != -100).sum().clamp(min=1)
+def pretraining_loss(mlm_logits, labels, nsp_logits, next_label):
+    words = mlm_logits.flatten(0, 1), labels.flatten()
+    return {words} + {pairs}
+"""
+
+
+def bug(name: str, arguments: str, answer: str) -> str:
+    return f"import random\nimport torch.nn.functional as F\ndef {name}({arguments}):\n    {answer}"
+
+
+WORDS, PAIRS = "mean_loss(*words)", "mean_loss(nsp_logits, next_label)"
+FAIR = "rng.choice([s for d in others for s in d[1:]])"
+
 MISTAKES = [
     ("make_pairs", make(OTHER, last="len(document) - 2"), "is A exactly once"),
     ("make_pairs", make(OTHER, last="0, len(document) - 1, 2"), "is A exactly once"),
@@ -127,5 +150,87 @@ def pretraining_loss(mlm_logits, labels, nsp_logits, next_label):
     return (words + F.cross_entropy(nsp_logits, next_label)) / 2
 """,
         "took their mean",
+    ),
+    ("join_pair", join(ids="[2, *a, 3, *b, 3]"), "Use the arguments"),
+    ("join_pair", join(segments="[0] * 4 + [1] * 4"), "Count the tokens of A and of B separately"),
+    ("join_pair", join(segments="[0] * (len(a) + 2) + [1] * (len(a) + 2)"), "of A and of B separately"),
+    (
+        "join_pair",
+        join(segments="[0 if t in (*a, cls) or i == 3 else 1 for i, t in enumerate([cls, *a, sep, *b, sep])]"),
+        "both",
+    ),
+    ("join_pair", join(ids="[sep, *a, cls, *b, cls]"), "[CLS] and [SEP] are swapped"),
+    ("join_pair", join("[0] * (len(a) + 2) + [1] * (len(b) + 1)", "[cls, *a, sep, *b, sep]"), "two lists are swapped"),
+    ("join_pair", join(segments="[0] * (len(a) + len(b) + 3)"), "All your segments are 0"),
+    ("join_pair", join(segments="[1] * (len(a) + 2) + [0] * (len(b) + 1)"), "the first sentence is segment 0"),
+    ("make_pairs", make(OTHER, label="len(rows) % 2"), "Another rng gives the same labels"),
+    ("make_pairs", make(OTHER, label="i % 2"), "Another rng gives the same labels"),
+    ("make_pairs", make(OTHER, last="len(document)"), "only n - 1"),
+    ("fair_pairs", fair(FAIR).replace("int(rng.random() < 0.5)", "len(rows) % 2"), "Another rng gives the same labels"),
+    (
+        "order_pairs",
+        order("b if label else a", "a if label else b").replace("int(rng.random() < 0.5)", "i % 2"),
+        "Another rng",
+    ),
+    (
+        "order_pairs",
+        order("b if label else a", "a if label else b").replace("rows = []", "rows, rng = [], type(rng)(0)"),
+        "Another rng gives the same labels",
+    ),
+    ("order_pairs", order("b if label else a", "a if label else b").replace(" - 1)", ")"), "only n - 1"),
+    ("pretraining_loss", joint("F.cross_entropy(mlm_logits, labels)", PAIRS), "Two shapes do not fit"),
+    ("pretraining_loss", joint(WORDS, "mean_loss(nsp_logits, 1 - next_label)"), "are flipped"),
+    (
+        "pretraining_loss",
+        joint(WORDS, "F.cross_entropy(nsp_logits, next_label, reduction='sum')"),
+        "summed over the pairs",
+    ),
+    (
+        "pretraining_loss",
+        joint(WORDS, f"{PAIRS}.detach()").replace("mean_loss(*words)", "mean_loss(*words).detach()"),
+        "No gradient",
+    ),
+    ("pretraining_loss", joint("F.cross_entropy(*words, reduction='sum') / labels.numel()", PAIRS), "number of tokens"),
+    ("says_next", bug("says_next", "logits", "return logits[:, 0] > 0"), "Compare the two scores"),
+    (
+        "nsp_loss",
+        bug("nsp_loss", "logits, labels", "a = labels != -100; return F.cross_entropy(logits[a], 1 - labels[a])"),
+        "You flipped",
+    ),
+    (
+        "nsp_loss",
+        bug("nsp_loss", "logits, labels", "a = labels != -100; return F.cross_entropy(logits[: a.sum()], labels[a])"),
+        "scores of its pair",
+    ),
+    (
+        "random_sentence",
+        bug("random_sentence", "documents, n, rng", "return rng.choice(documents[:n] + documents[n + 1 :])[0]"),
+        "Every sentence of the other documents",
+    ),
+    (
+        "random_sentence",
+        bug(
+            "random_sentence",
+            "documents, n, rng",
+            "return random.choice(random.choice(documents[:n] + documents[n + 1 :]))",
+        ),
+        "The same seed",
+    ),
+    (
+        "random_sentence",
+        bug("random_sentence", "documents, n, rng", "del documents[n]; return rng.choice(rng.choice(documents))"),
+        "changes the list",
+    ),
+    (
+        "random_sentence",
+        """
+def random_sentence(documents, n, rng):
+    for _ in range(10):
+        other = rng.randrange(len(documents))
+        if other != n:
+            break
+    return rng.choice(documents[other])
+""",
+        "In 10,000 tries",
     ),
 ]
