@@ -264,16 +264,6 @@ def test_bug_is_refused_and_its_mend_passes(module, name):
     assert result.state == "right", result.message
 
 
-@pytest.mark.parametrize(("module", "name"), WITH_BUGS)
-def test_other_mistakes_in_a_bug_get_the_right_hint(module, name):
-    check = importlib.import_module(f"bertlab.exercises.{module}").check
-    for exercise, code, hint in importlib.import_module(f"tests.exercises.mistakes.{module}").MISTAKES:
-        if exercise == name:
-            result = check(run_code(code, name), name)
-            assert result.state == "wrong", f"not refused:\n{code}"
-            assert hint in result.message
-
-
 def test_use_takes_the_learners_function_only_when_it_is_right(capsys):
     use = make_use(CHECK, {"double": empty})
 
