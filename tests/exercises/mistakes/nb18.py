@@ -69,7 +69,11 @@ MISTAKES = [
     ("pair_loss", PAIR.replace("labels)\n", "labels, reduction='sum')\n"), "This is the sum"),
     ("pair_loss", PAIR.replace("F.cross_entropy", "F.nll_loss"), "keep the log_softmax"),
     ("pair_loss", PAIR.replace("F.cross_entropy(logits", "F.nll_loss(logits.log_softmax(0)"), "not the mean cross"),
-    ("load_tokenizer", "def load_tokenizer(folder):\n    return open(folder + '/vocab.txt').read()", "of the class"),
+    (
+        "load_tokenizer",
+        "def load_tokenizer(folder):\n    from pathlib import Path\n    return Path(folder, 'vocab.txt').read_text()",
+        "of the class",
+    ),
     ("collate", COLLATE.replace("ids != 0", "ids == 0"), "Your mask is inverted"),
     ("collate", COLLATE.replace("(ids != 0).long()", "(ids != 0).tolist()"), "must be a tensor (B, T)"),
     ("collate", COLLATE.replace("attention_mask", "mask"), "under the name attention_mask"),
