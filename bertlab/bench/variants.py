@@ -90,7 +90,7 @@ VARIANTS = {
     "distilled": Variant("distilled from a larger BERT", HIGHER, objective="distilled"),
     "masked 15%": Variant("15% masked, not 40%", LOWER, masked=0.15),
     "static": Variant("the same text 8 times, static masks", masks="static", times=8),
-    "dynamic": Variant("the same text 8 times, new masks", times=8),
+    "dynamic": Variant("the same text 8 times, new masks", HIGHER, times=8),
     "plain start": Variant("random start, as published", start=False),
     "rope": Variant("RoPE", HIGHER, (make_rotary_with_start,)),
     "geglu": Variant("GeGLU", changes=(lambda model: variants.gate_feed_forward(model.bert),)),
@@ -98,9 +98,10 @@ VARIANTS = {
     "shared": Variant("shared layers", changes=(lambda model: variants.share_layers(model.bert),)),
     "small embeddings": Variant(
         "embeddings of half the width",
+        LOWER,
         changes=(lambda model: variants.factorise_embeddings(model, model.config.hidden_size // 2),),
     ),
-    "modern, muon": Variant("RoPE, GeGLU, pre-norm and Muon", MUON, (make_modern,), "muon"),
+    "modern, muon": Variant("RoPE, GeGLU, pre-norm and Muon", (*MUON, 1.6e-2), (make_modern,), "muon"),
     "distilled, free": Variant("distilled, teacher not counted", objective="distilled", free_teacher=True),
 }
 
@@ -317,7 +318,10 @@ def run_study(folder: Path, file: Path, study: Study, names: Sequence[str] = ())
     if not kept.exists():
         write_json(kept, {"settings": settings, "baselines": make().baselines})
     results: dict[str, Any] = {}
-    for name in names or VARIANTS:
+    names = list(names or VARIANTS)
+    if any(VARIANTS[name].objective == "distilled" for name in names) and not (folder / "teacher.pt").exists():
+        names = ["teacher", *names]
+    for name in names:
         run_missing(study, make, name, list_trials(name), folder)
         run_missing(study, make, name, list_judged(folder, name), folder)
         results = collect_results(study, folder, read_json(kept)["baselines"], known)

@@ -110,7 +110,10 @@ def is_stub(code: CodeType) -> bool:
     """Is the body empty, or is `...` still stored or returned somewhere in it?"""
     steps = [(i.opname, i.argval) for i in dis.get_instructions(code)]
     left = any(
-        name.startswith("LOAD_CONST") and value is ... and after.startswith(("STORE", "RETURN"))
+        name.startswith("LOAD_CONST")
+        and value is ...
+        and after.startswith(("STORE", "RETURN"))
+        and after != "STORE_SUBSCR"  # x[...] = 0 is an answer
         for (name, value), (after, _) in pairwise(steps)
     )
     empty = all(

@@ -17,6 +17,8 @@ def folds_plain_text(answer):
     expect(got is not None, "Your function returns nothing: end it with return and the new text.")
     expect(isinstance(got, str), "Return a string. If you have a list of characters, join them.")
     expect(got == "four score", f"'Four SCORE' should become 'four score', and your function returns {got!r}.")
+    got = answer("In 1848, $3.50!")
+    expect(got == "in 1848, $3.50!", f"'In 1848, $3.50!' has no accents, but your function makes {got!r} of it.")
 
 
 def folds_accents(answer):
@@ -27,6 +29,12 @@ def folds_accents(answer):
     expect(
         answer("A\u030angstro\u0308m") == "angstrom",
         "An accent that is a separate character in the given text must be removed, too.",
+    )
+    got = answer("Việt, čeština, Ñandú")
+    expect(
+        got == "viet, cestina, nandu",
+        f"'Việt, čeština, Ñandú' should become 'viet, cestina, nandu', and your function returns {got!r}. A list of "
+        "letters is never complete, but NFD splits every accent off, and from ệ it splits two.",
     )
 
 
@@ -40,11 +48,33 @@ def keeps_other_letters(answer):
         answer("की") == "की",
         "A vowel sign of Hindi got lost. Its category is Mc: leave out Mn only, not every category that begins with M.",
     )
+    expect(
+        answer("के") == "क",
+        "A mark is left in a word of Hindi. combining() is 0 for it, but its category is Mn, so ask for the category.",
+    )
+    expect(
+        unicodedata.normalize("NFD", answer("한")) == unicodedata.normalize("NFD", "한"),
+        "NFD splits 한 into three letters, and some of them got lost. Leave out nothing but the category Mn.",
+    )
 
 
 # ---- longest_match: a word to pieces ---------------------------------------------------------------------
 
 TOY_VOCAB = {"h", "hu", "hug", "p", "##u", "##g", "##gs", "##s"}
+
+
+class Watched(set):
+    """A vocabulary that gives a hint when a learner's loop looks pieces up without end."""
+
+    lookups = 0
+
+    def __contains__(self, piece: object) -> bool:
+        self.lookups += 1
+        expect(
+            self.lookups < 1000,
+            "Your loop does not end. Go on behind each piece that was found, and return where no piece fits.",
+        )
+        return super().__contains__(piece)
 
 
 def as_pieces(got: object) -> list[str]:
@@ -55,23 +85,26 @@ def as_pieces(got: object) -> list[str]:
 
 
 def cuts_a_known_word(answer):
-    got = as_pieces(answer("hug", set(TOY_VOCAB)))
+    got = as_pieces(answer("hug", Watched(TOY_VOCAB)))
     expect(got != ["h", "##u", "##g"], "That is the shortest match. Try the longest candidate first: the whole rest.")
     expect(got == ["hug"], f"'hug' is a token of the vocabulary, so it is one piece. Your function returns {got}.")
 
 
 def cuts_into_pieces(answer):
-    got = as_pieces(answer("hugs", set(TOY_VOCAB)))
+    got = as_pieces(answer("hugs", Watched(TOY_VOCAB)))
     expect(got != ["hug", "s"], "Every piece after the first is written with ## in front: '##s', not 's'.")
-    expect(got != ["[UNK]"], "'hugs' can be cut. Look up '##s' after the first piece, because 's' is no token.")
+    expect(
+        got != ["[UNK]"],
+        "'hugs' can be cut. Look up '##s' after the first piece, because 's' is no token. A piece may be one letter.",
+    )
+    expect(got != ["hu", "##gs"], "You chose the last piece first. Begin at the first letter of the word.")
     expect(got == ["hug", "##s"], f"'hugs' should become ['hug', '##s'], and your function returns {got}.")
-    got = as_pieces(answer("pugs", set(TOY_VOCAB)))
+    got = as_pieces(answer("pugs", Watched(TOY_VOCAB)))
     expect(got == ["p", "##u", "##gs"], f"'pugs' should become ['p', '##u', '##gs'], and your function returns {got}.")
 
 
 def gives_up_as_bert_does(answer):
-    vocab = TOY_VOCAB - {"##s"}
-    got = as_pieces(answer("hugs", vocab))
+    got = as_pieces(answer("hugs", Watched(TOY_VOCAB - {"##s"})))
     expect(
         got != ["hu", "##gs"],
         "You went back to a shorter first piece. BERT never does: after hug nothing fits, so the word is unknown.",
@@ -85,9 +118,10 @@ def gives_up_as_bert_does(answer):
 
 
 def cuts_like_bert(answer):
-    for word in ["pughug", "huhu", "hhugsu", "s", "pz"]:
-        expected = cut_longest_first(word, TOY_VOCAB | {"##hu"})
-        got = as_pieces(answer(word, TOY_VOCAB | {"##hu"}))
+    vocab = TOY_VOCAB | {"##hu", "pughugpug", "##hughugs"}
+    for word in ["pughug", "huhu", "hhugsu", "s", "pz", "pughugpugs", "phughugs"]:
+        expected = cut_longest_first(word, vocab)
+        got = as_pieces(answer(word, Watched(vocab)))
         expect(got == expected, f"{word!r} should become {expected}, and your function returns {got}.")
 
 
@@ -125,6 +159,9 @@ def merges_at_the_start(answer):
     expect(got == ["p", "##u", "##n"], f"Without the pair, the split stays as it is. Your function returns {got}.")
     got = as_pieces(answer(["b", "##u", "##g", "##a"], "##u", "##a"))
     expect(got == ["b", "##u", "##g", "##a"], "Merge two pieces only when they are neighbours, in this order.")
+    for split in (["a", "##h", "##u"], ["h", "##ug"]):
+        got = as_pieces(answer(list(split), "h", "##u"))
+        expect(got == split, f"{split} does not contain 'h' and then '##u', so it stays. Compare whole pieces.")
 
 
 def merges_every_place(answer):
@@ -192,6 +229,10 @@ def as_merges(got: object) -> list[tuple[str, str]]:
     return got
 
 
+def score_by_loss(n_ab, n_a, n_b):
+    return n_ab - n_a  # minus how often another piece than b follows a: never above 0
+
+
 def learns_one_merge(answer):
     got = as_merges(answer({"at": 7, "on": 1, "one": 2, "only": 1}, 1, score_by_count))
     expect(
@@ -199,8 +240,15 @@ def learns_one_merge(answer):
         "Weigh each pair by how often its word occurs. (o, ##n) is in three words, but these occur 4 times in all; "
         "'at' alone occurs 7 times.",
     )
+    expect(len(got) == 1, f"One merge was asked for, and you return {len(got)}.")
+    expect(got != [("##l", "##y")], "That is the pair with the highest ratio. Here `score` is the count: call score.")
     expect(got != [("##n", "##l")], "You took the lowest score. The best pair has the highest.")
     expect(got == [("a", "##t")], f"The most frequent pair is ('a', '##t'), 7 times. Yours is {got}.")
+    got = as_merges(answer({"barbarian": 4, "at": 7}, 1, score_by_count))
+    expect(
+        got == [("##a", "##r")],
+        "'barbarian' has ##a ##r twice. It occurs 4 times, so this pair counts 8, one more than the 7 of 'at'.",
+    )
 
 
 def learns_by_the_score(answer):
@@ -210,6 +258,15 @@ def learns_by_the_score(answer):
         "That is the most frequent pair. Call score(n_ab, n_a, n_b) with the counts of the pair and of its two pieces.",
     )
     expect(got == [("##g", "##s")], f"By the ratio ('##g', '##s') is first. Yours is {got}.")
+    try:
+        got = as_merges(answer({"on": 4, "oh": 1, "at": 3}, 1, score_by_loss))
+    except TypeError:
+        got = []
+    expect(got != [], "You found no best pair. Scores may be negative, as logarithms are, so do not compare with 0.")
+    expect(
+        got == [("a", "##t")],
+        "score takes three counts in this order: that of the pair, of its first piece and of its second piece.",
+    )
 
 
 def learns_several_merges(answer):
@@ -236,7 +293,7 @@ def learns_several_merges(answer):
 def stops_when_nothing_is_left(answer):
     try:
         got = answer({"hi": 3}, 5, score_by_count)
-    except ValueError:
+    except (ValueError, IndexError, TypeError, UnboundLocalError):
         got = None
     expect(got is not None, "When every word is one piece, there is no pair left: stop instead of failing.")
     expect(got == [("h", "##i")], f"'hi' allows one merge, ('h', '##i'). Yours are {got}.")
@@ -262,8 +319,17 @@ def train_merges(words, merges, score):
 # ---- two bugs to find ------------------------------------------------------------------------------------
 
 
+def as_frame(got: object) -> tuple[list, list]:
+    """The tokens and the segments of a pair. Raises Hint for anything else than two lists."""
+    expect(
+        isinstance(got, tuple | list) and len(got) == 2 and all(isinstance(part, tuple | list) for part in got),
+        "Return two lists, the tokens and the segments.",
+    )
+    return list(got[0]), list(got[1])
+
+
 def frames_a_pair(frame_pair):
-    tokens, segments = frame_pair(["who", "spoke"], ["lincoln"])
+    tokens, segments = as_frame(frame_pair(["who", "spoke"], ["lincoln"]))
     expect(
         tokens == ["[CLS]", "who", "spoke", "[SEP]", "lincoln", "[SEP]"],
         f"The tokens should be [CLS] who spoke [SEP] lincoln [SEP]. They are {' '.join(tokens)}.",
@@ -277,7 +343,7 @@ def frames_a_pair(frame_pair):
 
 
 def frames_any_pair(frame_pair):
-    tokens, segments = frame_pair(["a"], ["b", "c", "d"])
+    tokens, segments = as_frame(frame_pair(["a"], ["b", "c", "d"]))
     expect(
         (tokens, segments) == (["[CLS]", "a", "[SEP]", "b", "c", "d", "[SEP]"], [0, 0, 0, 1, 1, 1, 1]),
         "For texts of 1 and 3 tokens the result is still wrong: the segments must follow the lengths.",
@@ -289,6 +355,7 @@ def opens_the_whole_vocabulary(open_vocabulary):
         path = Path(folder) / "vocab.txt"
         path.write_text("\n".join([*SPECIAL_TOKENS, "we", "hold", "these"]) + "\n", encoding="utf-8")
         tokenizer = open_vocabulary(str(path))
+        expect(tokenizer is not None, "Your function returns nothing: end it with return and the tokenizer.")
         expect(
             len(tokenizer) == 8,
             f"The file of the test has 8 lines, and the tokenizer has {len(tokenizer)} tokens.",

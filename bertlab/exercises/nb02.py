@@ -28,11 +28,25 @@ def loss_of_zero_vectors(skipgram_loss):
             f"its K negatives, for example centre[:, None]. ({error})"
         ) from None
     loss = as_number(answer, "one number, the mean over the pairs of the batch")
-    expect(abs(loss - 0.693) > 0.01, "This is the term of the context alone, or of one negative. Where are the others?")
+    expect(
+        abs(loss - 0.693) > 0.01,
+        "This is one term alone, or the mean of all. A pair's loss is the sum of its terms, one for the context and "
+        "one for each negative. Where are the others?",
+    )
     expect(
         abs(loss - 2 * 0.693) > 0.01,
-        "This is the mean of the negatives. A pair's loss is a sum: one term for its context, one for each negative.",
+        "This is the mean of the negatives, or one term for their sum. A pair's loss is a sum: one term for its "
+        "context, one for each negative.",
     )
+    expect(abs(loss - 4 * 0.6931) > 0.01, "The term of the context is missing.")
+    expect(abs(loss + 5 * 0.6931) > 0.01, "The sign is wrong: a loss is the negative log-likelihood.")
+    expect(
+        abs(loss + 3 * 0.6931) > 0.01,
+        "The minus of the negatives belongs inside the sigmoid, at the product: every logarithm of a sigmoid is "
+        "negative, and the loss is minus their sum.",
+    )
+    expect(abs(loss - 15 * 0.6931) > 0.01, "You took a sigmoid of each number. A product of two vectors is one number.")
+    expect(abs(loss - 5) > 0.01, "Your loss is in bits. Keep the natural logarithm.")
     expect(abs(loss - 6.931) > 0.01, "This is the sum over the batch. Take the mean over its pairs.")
     expect(abs(loss - 5 * 0.6931) < 0.01, f"With zero vectors every sigmoid is 1/2, so a pair with 4 negatives has the "
            f"loss 5 ln 2 = 3.47. Yours is {loss:.2f}.")  # fmt: skip
@@ -46,7 +60,6 @@ def loss_of_one_pair(skipgram_loss):
     upside = F.logsigmoid(torch.tensor(2.5)) + F.logsigmoid(torch.tensor([0.0, -4.0])).sum()
     expect(not is_close(loss, -upside, 1e-3), "Negatives are trained to be unlike the centre: their products need a "
            "minus sign inside the sigmoid.")  # fmt: skip
-    expect(not is_close(loss, right + wrong, 1e-3), "The sign is wrong: a loss is the negative log-likelihood.")
     other = F.logsigmoid(torch.tensor(2.5)) + F.logsigmoid(-(negatives[0] @ context[0])).sum()
     expect(not is_close(loss, -other, 1e-3), "You compared the negatives with the context. They stand in its place, so "
            "compare them with the centre.")  # fmt: skip
@@ -61,9 +74,16 @@ def loss_of_a_batch(skipgram_loss):
         is_close(loss, compute_skipgram_loss(centre, context, negatives)),
         "One pair is right, a batch is not. Each pair has negatives of its own, (K, D): do not mix them.",
     )
+    vectors = [torch.ones(shape, requires_grad=True) + 0 for shape in ((1, 2), (1, 2), (1, 3, 2))]
+    expect(
+        getattr(skipgram_loss(*vectors), "requires_grad", False),
+        "The vectors are trained with this loss, so return the tensor. item() and float() cut it off from them.",
+    )
     large = skipgram_loss(torch.full((1, 1), 200.0), torch.ones(1, 1), torch.full((1, 1, 1), 1.0))
     expect(bool(torch.isfinite(torch.as_tensor(large))), "With large products your loss is not finite. Use "
            "F.logsigmoid(x), not the log of a sigmoid.")  # fmt: skip
+    expect(is_close(large, 200.0, 1e-2), "With the products 200 and 200 the loss is 200. Use F.logsigmoid(x): a number "
+           "added inside the logarithm hides how wrong a prediction is.")  # fmt: skip
 
 
 # ---- solve_analogy ---------------------------------------------------------------------------------------------------
@@ -75,10 +95,13 @@ def nearest_to_the_sum(solve_analogy):
     answer = as_number(solve_analogy(PLANE.clone(), 0, 1, 2, False), "the row's number, an int")
     expect(int(answer) == find_analogy(PLANE, 0, 1, 2, False), "The answer is not the row with the highest cosine with "
            "b - a + c. Which word is added, and which subtracted?")  # fmt: skip
+    answer = as_number(solve_analogy(PLANE.clone(), 0, 2, 3, False), "the row's number, an int")
+    expect(int(answer) == find_analogy(PLANE, 0, 2, 3, False), "Without exclude a word of the question may be the "
+           "answer, and for a = 0, b = 2 and c = 3 it is row 0.")  # fmt: skip
 
 
 def questions_own_words_are_left_out(solve_analogy):
-    for a, b, c in ((0, 1, 2), (0, 1, 3), (5, 1, 0), (2, 0, 3), (4, 5, 0)):
+    for a, b, c in ((0, 1, 2), (0, 1, 3), (5, 1, 0), (2, 0, 3), (4, 5, 0), (0, 2, 3), (0, 2, 4)):
         table = PLANE.clone()
         answer = int(as_number(solve_analogy(table, a, b, c, True), "the row's number, an int"))
         expect(torch.equal(table, PLANE), "Your function changes the table of vectors. Change the scores only.")
@@ -94,11 +117,21 @@ def questions_own_words_are_left_out(solve_analogy):
 
 def equal_weights_are_the_mean(mix_layers):
     states = random_numbers(1, 3, 4, 2)
-    mixed = mix_layers(states.clone(), torch.zeros(3, dtype=torch.float64), 1.0)
+    try:
+        mixed = mix_layers(states.clone(), torch.zeros(3, dtype=torch.float64), 1.0)
+    except RuntimeError as error:
+        raise Hint(
+            "The shapes do not fit. The states are (L + 1, N, D), so a weight for each layer needs two more axes at "
+            f"the end, weights[:, None, None]. torch's error: {error}"
+        ) from None
     expect(isinstance(mixed, Tensor) and mixed.shape == (4, 2), "Return one vector for each usage: (N, D).")
     expect(not is_close(mixed, torch.zeros(4, 2)), "With equal weights of 0 your mix is 0. The weights go through a "
            "softmax first, so that they add up to 1.")  # fmt: skip
     expect(not is_close(mixed, states.sum(0)), "This is the sum. The softmax of equal weights gives the mean.")
+    expect(
+        not is_close(mixed, states.mean(0) / 3),
+        "You divided twice. After the softmax the weights add up to 1, so the weighted layers are only summed.",
+    )
     expect(is_close(mixed, states.mean(0)), "Equal weights give the mean of the layers.")
 
 
@@ -112,7 +145,19 @@ def weights_go_to_their_layers(mix_layers):
         not is_close(mixed, other),
         "Your weights went to the usages. They belong to the layers, the first axis: use weights[:, None, None].",
     )
+    expect(
+        not is_close(mixed, 2.5 * states.mean(0)), "Every layer has the same share. Use the weights, which differ here."
+    )
+    expect(
+        not is_close(mixed, compute_layer_mix(states, 2.5 * weights, 1.0)),
+        "The scale belongs outside the softmax: it makes the whole mix longer.",
+    )
     expect(is_close(mixed, expected), "The mix is scale times the sum of softmax(weights)[l] * states[l].")
+    states, weights = random_numbers(5, 5, 3, 2), random_numbers(6, 5)
+    expect(
+        is_close(mix_layers(states.clone(), weights.clone(), 1.0), compute_layer_mix(states, weights, 1.0)),
+        "With 3 layers your mix is right, but with 5 it is wrong.",
+    )
 
 
 # ---- choose_threshold ------------------------------------------------------------------------------------------------
@@ -129,7 +174,7 @@ def threshold_parts_two_groups(choose_threshold):
     threshold, accuracy = judge_threshold(choose_threshold, scores, same)
     expect(accuracy > 0, "With your threshold every pair is wrong. Pairs at or above it are called the same.")
     expect(accuracy == 1, f"0.2 and 0.5 are different, 0.8 and 0.9 the same, and your threshold is {threshold:.2f}. A "
-           "value between 0.5 and 0.8 gets all four right.")  # fmt: skip
+           "value between 0.5 and 0.8 gets all four right. A pair at the threshold counts as the same.")  # fmt: skip
 
 
 def threshold_is_the_best(choose_threshold):
@@ -153,6 +198,10 @@ def threshold_may_be_outside(choose_threshold):
     expect(accuracy == 1, "If all pairs are different, the threshold must lie above the highest score.")
     _, accuracy = judge_threshold(choose_threshold, [-0.4, -0.2], [False, True])
     expect(accuracy == 1, "Cosines may be negative: your threshold must be able to be so too.")
+    _, accuracy = judge_threshold(choose_threshold, [0.7, 1.0, 2.5], [False, False, False])
+    expect(accuracy == 1, "A score need not be a cosine: here the highest is 2.5, and the threshold must lie above it.")
+    _, accuracy = judge_threshold(choose_threshold, [0.70012, 0.70018, 0.70023], [False, True, True])
+    expect(accuracy == 1, "Scores may lie close together: try each score itself, not a grid of numbers.")
 
 
 # ---- find_word, read_both_ways ---------------------------------------------------------------------------------------
@@ -174,6 +223,8 @@ def pieces_at_the_edges(find_word):
     expect(found == [1], f"The first word is token 1. Yours are {found}.")
     found = find_word(OFFSETS[:], 10, 13)
     expect(found == [4], f"The full stop after the word is not part of it: the word is token 4. Yours are {found}.")
+    found = find_word([(0, 0), (0, 1), (2, 4), (4, 6), (6, 9), (10, 11), (0, 0)], 2, 9)
+    expect(found == [2, 3, 4], f"A word of three pieces lies at the tokens 2, 3 and 4. Yours are {found}.")
 
 
 def directions_do_not_see_the_answer(read_both_ways):
@@ -185,7 +236,7 @@ def directions_do_not_see_the_answer(read_both_ways):
     answers = []
     for vectors in (x, changed):
         answer = read_both_ways(vectors.clone(), model.forwards, model.backwards)
-        expect(isinstance(answer, tuple) and len(answer) == 2, "Return the two directions, ahead and back.")
+        expect(isinstance(answer, tuple | list) and len(answer) == 2, "Return the two directions, ahead and back.")
         answers.append(answer)
     (ahead, back), (ahead_2, back_2) = answers
     expect(ahead.shape == back.shape == x.shape, "Each direction has the shape of x, (B, T, D).")
@@ -204,6 +255,13 @@ def directions_do_not_see_the_answer(read_both_ways):
         not is_close(ahead[0, 5], ahead_2[0, 5]) and not is_close(back[0, 0], back_2[0, 0]),
         "A direction must still read all words on its own side.",
     )
+    plain = last = x
+    for layer in model.forwards:
+        plain, last = plain + layer(plain)[0], layer(last)[0]
+    expect(not is_close(ahead, last), "Ahead is now only what its last layer gives. Keep the sum: each layer's result "
+           "is added to what went into it.")  # fmt: skip
+    expect(is_close(ahead, plain), "The states ahead are not the expected ones. Each forward layer reads what the one "
+           "below it gave, and its result is added to this.")  # fmt: skip
     bare = state = x
     for layer in model.backwards:
         bare, state = layer(bare.flip(1))[0].flip(1), state + layer(state.flip(1))[0].flip(1)

@@ -16,8 +16,15 @@ from .comparing import as_number, is_close, random_numbers
 
 def softmax_of_one_row(softmax):
     x = torch.tensor([0.0, math.log(2), math.log(5)])
-    y = softmax(x.clone())
-    expect(isinstance(y, Tensor), "Return a tensor.")
+    try:
+        y = softmax(x.clone())
+    except TypeError as error:
+        expect(
+            "return_types.max" not in str(error),
+            "x.max(-1) finds two things, the largest numbers and their places. Take its .values, or use x.amax(-1).",
+        )
+        raise
+    expect(isinstance(y, Tensor), f"Return a tensor. Your function returns a {type(y).__name__}.")
     expect(y.shape == (3,), f"The result has the shape of x, here (3,). Yours has shape {tuple(y.shape)}.")
     expect(not is_close(y, x / x.sum()), "You divided x by its sum. First raise e to each number: .exp().")
     expect(not is_close(y, x.exp()), "These are the powers of e. Divide them by their sum, so that they add up to 1.")
@@ -27,14 +34,19 @@ def softmax_of_one_row(softmax):
     )
 
 
+def explain_batch(name: str, error: RuntimeError) -> str:
+    """The hint for a function that fails on a batch, but not on one row."""
+    lost = "must match the size" in str(error)
+    why = "keepdim=True keeps the axis that is summed" if lost else "your function works on a single row only"
+    return f"{name} may have the shape (B, T, T): {why}. torch's error: {error}"
+
+
 def softmax_of_each_row(softmax):
     x = random_numbers(1, 2, 3, 3)
     try:
         y = softmax(x.clone())
     except RuntimeError as error:
-        raise Hint(
-            f"x may have the shape (B, T, T): keepdim=True keeps the axis that is summed. torch's error: {error}"
-        ) from None
+        raise Hint(explain_batch("x", error)) from None
     expect(
         not is_close(y, x.exp() / x.exp().sum()),
         "Your numbers all together add up to 1. Each row must add up to 1: sum over the last axis.",
@@ -45,7 +57,7 @@ def softmax_of_each_row(softmax):
 
 
 def softmax_of_large_numbers(softmax):
-    x = torch.tensor([[1000.0, 1001.0, 999.0], [1000.0, 1000.0, 1000.0]])
+    x = torch.tensor([[1000.0, 1001.0, 999.0], [1000.0, 1000.0, 1000.0]], dtype=torch.float64)
     y = softmax(x.clone())
     expect(
         bool(torch.isfinite(y).all()),
@@ -55,7 +67,15 @@ def softmax_of_large_numbers(softmax):
 
 
 def softmax_of_rows_far_apart(softmax):
-    x = torch.tensor([[1000.0, 1001.0], [-1000.0, -1001.0]])
+    x = torch.tensor([[1000.0, 0.0, -1000.0]], dtype=torch.float64)
+    y = softmax(x.clone())
+    expect(
+        bool(torch.isfinite(y).all()),
+        "In the row (1000, 0, -1000) a power still overflows. After the subtraction no number may be above 0, and only "
+        "the maximum makes sure of that.",
+    )
+    expect(is_close(y, x.softmax(-1)), "For the row (1000, 0, -1000) the result is not torch.softmax(x, -1).")
+    x = torch.tensor([[1000.0, 1001.0], [-1000.0, -1001.0]], dtype=torch.float64)
     y = softmax(x.clone())
     expect(
         bool(torch.isfinite(y).all()),
@@ -88,13 +108,34 @@ def expect_attention(answer: object, q: Tensor, k: Tensor, v: Tensor, case: str)
 
 def attention_of_a_text(attention):
     q, k, v = random_numbers(2, 6, 3), random_numbers(3, 6, 3), random_numbers(4, 6, 3)
-    output, weights = split_answer(attention(q.clone(), k.clone(), v.clone()))
+    try:
+        answer = attention(q.clone(), k.clone(), v.clone())
+    except RuntimeError as error:
+        raise Hint(
+            "A product does not fit. q, k and v are (6, 3) here, and a product needs a row of the left side to be as "
+            f"long as a column of the right side. torch says: {error}"
+        ) from None
+    output, weights = split_answer(answer)
     raw = q @ k.T
     right = (raw / math.sqrt(3)).softmax(-1)
     expect(not is_close(output, right), "The first tensor holds the weights. The output is the weights times v.")
     expect(
         not is_close(output, raw.softmax(-1) @ v),
         "You did not divide the scores by the square root of d_k, which is 3 here.",
+    )
+    expect(
+        not is_close(output, (raw / math.sqrt(6)).softmax(-1) @ v),
+        "You took the square root of 6, the number of tokens. d_k is the size of one query or key, 3 here.",
+    )
+    expect(not is_close(output, raw / math.sqrt(3) @ v), "The softmax is missing between the scores and the average.")
+    expect(
+        not is_close(output, raw.softmax(-1) / math.sqrt(3) @ v),
+        "You divided the weights by the square root of d_k. Divide the scores, before the softmax.",
+    )
+    expect(not is_close(output, right @ k), "The weights are right, but you averaged the keys. Average the values.")
+    expect(
+        not is_close(output, (q @ q.T / math.sqrt(3)).softmax(-1) @ v),
+        "Your scores compare queries with queries. Compare them with the keys.",
     )
     expect(not is_close(output, (raw / 3).softmax(-1) @ v), "You divided by d_k. Divide by the square root of d_k.")
     expect(
@@ -121,7 +162,7 @@ def attention_with_few_queries(attention):
     expect(output.shape == (2, 5), "2 queries and values of size 5 give an output of shape (2, 5).")
     raw = q @ k.T
     expect(
-        not any(is_close(output, (raw / math.sqrt(size)).softmax(-1) @ v) for size in (2, 5, 6)),
+        not any(is_close(output, (raw / math.sqrt(size)).softmax(-1) @ v) for size in (2, 3, 5, 6)),
         "You took the square root of another size. d_k is the size of one query or key, which is 8 here: it is neither "
         "the number of tokens nor the size of a value.",
     )
@@ -134,6 +175,15 @@ def attention_of_a_batch(attention):
         answer = attention(q.clone(), k.clone(), v.clone())
     except RuntimeError as error:
         raise Hint(f"For (B, H, T, d_k), transpose only the last two axes of k: k.mT. torch says: {error}") from None
+    output, scores = split_answer(answer)[0], q @ k.mT
+    expect(
+        not any(is_close(output, (scores / math.sqrt(3)).softmax(axis) @ v) for axis in (0, 1, 2)),
+        "The softmax runs along the wrong axis of the (B, H, N, T) scores. The keys lie along the last axis, -1.",
+    )
+    expect(
+        not any(is_close(output, (scores / math.sqrt(size)).softmax(-1) @ v) for size in (2, 4, 6)),
+        "In a batch, d_k is still the size of the last axis. Count the axes from the end: -1 is right for any shape.",
+    )
     expect_attention(answer, q, k, v, "For a batch of shape (2, 4, 6, 3)")
 
 
@@ -142,7 +192,16 @@ def attention_of_a_batch(attention):
 
 def causal_rows_sum_to_one(causal_attention):
     q, k, v = (random_numbers(seed, 5, 4) for seed in (21, 22, 23))
-    output, weights = split_answer(causal_attention(q, k, v))
+    output, weights = split_answer(causal_attention(q.clone(), k.clone(), v.clone()))
+    expect(
+        not weights.isnan().any(),
+        "There are rows of nan. A row becomes nan if all of its scores are -inf, so each token must be able to read "
+        "itself. A score of +inf gives nan as well.",
+    )
+    expect(
+        not (weights.diagonal()[1:] == 0).any(),
+        "The diagonal of your weights is 0, but token i may read tokens 0 to i: itself, too.",
+    )
     expect(bool((weights.triu(1) == 0).all()), "A token attends to a later one: the upper triangle must be 0.")
     sums = weights.sum(-1)
     expect(
@@ -154,10 +213,10 @@ def causal_rows_sum_to_one(causal_attention):
 
 def later_tokens_change_nothing(causal_attention):
     q, k, v = (random_numbers(seed, 5, 4) for seed in (21, 22, 23))
-    before, _ = split_answer(causal_attention(q, k, v))
+    before, _ = split_answer(causal_attention(q.clone(), k.clone(), v.clone()))
     changed = k.clone()
     changed[-1] = 3 * changed[-1] + 1
-    after, _ = split_answer(causal_attention(q, changed, v))
+    after, _ = split_answer(causal_attention(q.clone(), changed, v.clone()))
     expect(
         is_close(after[:-1], before[:-1]),
         "The key of the last token was changed, and the outputs of earlier tokens moved. They must not depend on it.",
@@ -166,7 +225,12 @@ def later_tokens_change_nothing(causal_attention):
 
 def causal_as_in_torch(causal_attention):
     q, k, v = (random_numbers(seed, 6, 3) for seed in (24, 25, 26))
-    output, _ = split_answer(causal_attention(q, k, v))
+    output, _ = split_answer(causal_attention(q.clone(), k.clone(), v.clone()))
+    hidden = torch.ones(6, 6).triu(1).bool()
+    expect(
+        not is_close(output, (q @ k.mT).masked_fill(hidden, -torch.inf).softmax(-1) @ v),
+        "The scores are no longer divided by the square root of d_k.",
+    )
     expect(
         is_close(output, F.scaled_dot_product_attention(q[None], k[None], v[None], is_causal=True)[0]),
         "The output is not that of F.scaled_dot_product_attention(..., is_causal=True).",
@@ -191,12 +255,14 @@ def first_letter_is_not_asked(previous_letter_loss):
     logits = random_numbers(27, 3, 6, 8)
     other = logits.clone()
     other[:, 0] += random_numbers(28, 3, 8)
+    loss = as_number(previous_letter_loss(logits.clone(), ids.clone()), "one number, the loss")
     expect(
-        is_close(previous_letter_loss(logits, ids), float(previous_letter_loss(other, ids))),
+        is_close(loss, float(previous_letter_loss(other, ids.clone()))),
         "The first letter has no previous letter, so its logits must not change the loss.",
     )
     right = F.cross_entropy(logits[:, 1:].flatten(0, 1), ids[:, :-1].flatten())
-    expect(is_close(previous_letter_loss(logits, ids), float(right)), "It is not the mean over positions 1 to T - 1.")
+    expect(not is_close(loss, 15 * float(right)), "This is the sum over all letters of the batch. Take the mean.")
+    expect(is_close(loss, float(right)), "It is not the mean over positions 1 to T - 1 of all texts.")
 
 
 # ---- query_for -------------------------------------------------------------------------------------------
@@ -205,8 +271,10 @@ def first_letter_is_not_asked(previous_letter_loss):
 def compute_weights(query_for, k: Tensor, j: int) -> Tensor:
     """The attention weights of the query that `query_for` returns. Raises Hint unless it is a finite vector."""
     q = query_for(k.clone(), j)
+    shape = f"has the shape {tuple(q.shape)}" if isinstance(q, Tensor) else f"is a {type(q).__name__}"
     expect(
-        isinstance(q, Tensor) and q.shape == k[j].shape, f"Return one query of shape {tuple(k[j].shape)}, like a key's."
+        isinstance(q, Tensor) and q.shape == k[j].shape,
+        f"Return one query, a tensor of shape {tuple(k[j].shape)} like row j of k. Yours {shape}.",
     )
     expect(bool(torch.isfinite(q).all()), "Your query holds inf or nan. A long query is enough.")
     return (k @ q.to(k) / math.sqrt(k.size(1))).softmax(-1)
@@ -251,9 +319,18 @@ def gradient_of_one_row(softmax_gradient):
         not is_close(found, a * g - a**2 * g),
         "This is only the diagonal of the Jacobian. A score also changes the weights of the other tokens.",
     )
+    right = a * (g - (a * g).sum())
+    expect(not is_close(found, -right), "The sign is wrong: a larger score makes the weight of its own token larger.")
+    expect(not is_close(found, a * (g + (a * g).sum())), "The sum over the row is subtracted, and you added it.")
+    expect(
+        not is_close(found, a * (g - g.sum())),
+        "In the sum over the row, each g must be multiplied by its weight a.",
+    )
+    expect(not is_close(found, a * g - (a * g).sum()), "The sum over the row has the factor a_j in front, too.")
+    expect(not is_close(found, a * (g - (a * g).mean())), "You took the mean over the row. It is a sum.")
     expect(not is_close(found, g - (a * g).sum()), "Multiply by the weight a: a token with no weight gets no gradient.")
     expect(
-        is_close(found, torch.tensor([0.25, -0.125, -0.125])),
+        is_close(found, right),
         "For a = (0.5, 0.25, 0.25) and g = (1, 0, 0) the gradient is (0.25, -0.125, -0.125).",
     )
 
@@ -263,12 +340,18 @@ def gradient_of_each_row(softmax_gradient):
     try:
         found = softmax_gradient(a.clone(), g.clone())
     except RuntimeError as error:
-        raise Hint(
-            f"a may have the shape (B, T, T): keepdim=True keeps the axis that is summed. torch's error: {error}"
-        ) from None
+        raise Hint(explain_batch("a", error)) from None
     expect(
         not is_close(found, a * (g - (a * g).sum())),
         "You took one sum for all rows. Each row has its own: sum over the last axis.",
+    )
+    expect(
+        not any(is_close(found, a * (g - (a * g).sum(axis, keepdim=True))) for axis in (0, 1)),
+        "You summed along another axis. A row lies along the last axis.",
+    )
+    expect(
+        not is_close(found, a * (g - a @ g)),
+        "With more than one axis a @ g is a product of matrices. Multiply number by number, and sum over each row.",
     )
     scores = random_numbers(12, 2, 4, 4).requires_grad_()
     scores.softmax(-1).backward(g)

@@ -3,7 +3,9 @@ for padding, and two bugs to find."""
 
 import math
 from collections.abc import Callable
+from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,7 +22,14 @@ SMALL = BertConfig(vocab_size=40, hidden_size=8, num_hidden_layers=2, num_attent
 
 def merge_of_two_heads(merge_heads):
     z = torch.tensor([[[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], [[10.0, 20.0], [30.0, 40.0], [50.0, 60.0]]]])
-    answer = merge_heads(z)
+    try:
+        answer = merge_heads(z)
+    except RuntimeError as error:
+        expect(
+            "view size" not in str(error),
+            "After transpose the numbers no longer lie in order in memory, and view cannot copy them. reshape can.",
+        )
+        raise
     expect(isinstance(answer, Tensor), "Return a tensor.")
     is_added = answer.shape in ((1, 3, 2), (1, 2, 3))
     expect(not is_added, "You added or averaged the heads. Put them side by side: D = H * d_k.")
@@ -41,11 +50,12 @@ def merge_of_two_heads(merge_heads):
 
 
 def merge_undoes_split(merge_heads):
-    for heads in (1, 3, 6):
+    for heads in (3, 1, 6):
         x = random_numbers(heads, 2, 5, 6)
         split = x.unflatten(-1, (heads, -1)).transpose(1, 2)  # (B, H, T, d_k)
         expect(
-            is_close(merge_heads(split), x), f"x was split into {heads} heads and merged again, and is not the same."
+            is_close(merge_heads(split), x),
+            f"2 texts of 5 tokens were split into {heads} heads and merged again, and they are not the same.",
         )
 
 
@@ -109,13 +119,31 @@ def heads_without_a_mask(multi_head_attention):
         "The shape is right, but head 0 has whole tokens: view(B, H, T, d_k) cuts in the order of memory. Split D into "
         "(H, d_k) first, and then transpose.",
     )
-    raw = right_weights.log()
+    q, k = (y.unflatten(-1, (2, -1)).transpose(1, 2) for y in (q, k))
+    raw = q @ k.mT
     expect(
-        not is_close(weights, (raw * math.sqrt(3) / math.sqrt(6)).softmax(-1)),
+        not is_close(weights, (raw / math.sqrt(6)).softmax(-1)),
         "You divided by the square root of D. A head's queries have d_k = D / H numbers.",
     )
-    undivided = (raw * math.sqrt(3)).softmax(-1)
-    expect(not is_close(weights, undivided), "You did not divide the scores by the square root of d_k.")
+    expect(not is_close(weights, raw.softmax(-1)), "You did not divide the scores by the square root of d_k.")
+    expect(
+        not any(is_close(weights, (raw / math.sqrt(size)).softmax(-1)) for size in (2, 5)),
+        "You took the square root of another size. d_k is D / H: neither the number of heads nor that of tokens.",
+    )
+    expect(
+        not is_close(weights, (raw / math.sqrt(3)).softmax(-2)),
+        "The columns of your weights sum to 1, but the rows must: the softmax runs over the keys, the last axis.",
+    )
+    expect(not is_close(weights, (k @ q.mT / math.sqrt(3)).softmax(-1)), "You swapped queries and keys in the scores.")
+    expect(
+        not is_close(weights, (q @ q.mT / math.sqrt(3)).softmax(-1)),
+        "You compared queries with queries. The keys come from layer.key.",
+    )
+    q, k = (part(x).unflatten(-1, (-1, 2)).permute(0, 3, 1, 2) for part in (layer.query, layer.key))
+    expect(
+        not is_close(weights, (q @ k.mT / math.sqrt(3)).softmax(-1)),
+        "Your heads take every second number. Head 0 has the first d_k of the D numbers: split D into (H, d_k).",
+    )
     expect(is_close(weights, right_weights), "The weights are wrong, on 2 texts of 5 tokens with 2 heads of 3 numbers.")
     v = layer.value(x).unflatten(-1, (2, -1)).transpose(1, 2)
     merged = (weights @ v).transpose(1, 2).flatten(2)
@@ -127,13 +155,26 @@ def heads_without_a_mask(multi_head_attention):
         not is_close(output, layer.output((weights @ v).reshape(2, 5, 6))),
         "The weights are right, but the merge mixes tokens: transpose to (B, T, H, d_k) before you flatten.",
     )
-    expect(is_close(output, right), "The weights are right, but the output is wrong: weights @ v, merge, layer.output.")
+    expect(not is_close(output, x + right), "You added x. The layer around the attention does this, so leave it out.")
+    expect(
+        is_close(output, right),
+        "The weights are right, but the output is wrong: weights @ v with the values of layer.value, merge, "
+        "layer.output.",
+    )
 
 
 def heads_with_a_mask(multi_head_attention):
     layer, x = make_attention(), random_numbers(32, 2, 5, 6)
     mask = (torch.arange(5) < torch.tensor([[5], [3]]))[:, None, None, :]
-    output, weights = split_answer(multi_head_attention(layer, x, mask), x, 2)
+    try:
+        answer = multi_head_attention(layer, x, mask)
+    except RuntimeError as error:
+        expect(
+            "ambiguous" not in str(error),
+            "A tensor of many values is neither true nor false. Ask for what you want to know: if mask is not None.",
+        )
+        raise
+    output, weights = split_answer(answer, x, 2)
     right, right_weights = attend_in_heads(layer, x, mask)
     plain = attend_in_heads(layer, x)[1]
     expect(not is_close(weights, plain), "The mask has no effect.")
@@ -145,8 +186,25 @@ def heads_with_a_mask(multi_head_attention):
         not is_close(weights, plain * mask),
         "You set weights to 0 after the softmax, so rows sum to less than 1. Mask the scores before it.",
     )
+    expect(
+        not weights[~mask.expand_as(weights)].any(),
+        "A key that may not be read still has some weight. Its score must become minus infinity before the softmax, "
+        "because a score of 0 is like any other.",
+    )
     expect(is_close(weights, right_weights), "With a mask (B, 1, 1, T) the weights are wrong.")
     expect(is_close(output, right), "With a mask (B, 1, 1, T) the output is wrong.")
+
+
+def heads_with_a_mask_for_each_reader(multi_head_attention):
+    layer, x = make_attention(), random_numbers(34, 2, 5, 6)
+    mask = torch.ones(5, 5).tril().bool() & (torch.arange(5) < torch.tensor([[5], [3]]))[:, None, None, :]
+    output, weights = split_answer(multi_head_attention(layer, x, mask), x, 2)
+    right, right_weights = attend_in_heads(layer, x, mask)
+    expect(
+        is_close(weights, right_weights) and is_close(output, right),
+        "A mask (B, 1, T, T) may be different for each token that reads, and with such a mask the result is wrong. Row "
+        "i of the mask belongs to the token i that reads.",
+    )
 
 
 def heads_of_another_number(multi_head_attention):
@@ -180,10 +238,16 @@ def mask_of_two_texts(padding_mask):
         mask.shape != (2, 1, 5, 1),
         "(B, 1, T, 1) masks the queries that read. Padding must not be read, so T must be the last axis.",
     )
-    expect(mask.shape == (2, 1, 1, 5), f"The shape must be (B, 1, 1, T) = (2, 1, 1, 5). Yours is {tuple(mask.shape)}.")
+    expect(
+        mask.shape in ((2, 1, 1, 5), (2, 1, 5, 5)),
+        f"The shape must be (B, 1, 1, T) = (2, 1, 1, 5). Yours is {tuple(mask.shape)}.",
+    )
     right = mask_ids(ids)
     expect(not bool((mask == ~right).all()), "The mask is inverted: True marks a real token, which may be read.")
-    expect(bool((mask == right).all()), "For the second text, [2, 7, 3, 0, 0], the mask must be T T T F F.")
+    expect(
+        bool((mask == right).all()),
+        "For the second text, [2, 7, 3, 0, 0], the mask must be T T T F F. It is the same for every token that reads.",
+    )
 
 
 def mask_of_another_pad_id(padding_mask):
@@ -209,6 +273,12 @@ def split_of_readable_numbers(split_heads):
         f"{', '.join(f'{number:.0f}' for number in answer[0, 0, 1].tolist())}.",
     )
     expect(is_close(answer, x.unflatten(-1, (2, -1)).transpose(1, 2)), "Token 1 is right, but others are not.")
+    for heads in (3, 1):
+        x = random_numbers(43, 2, 4, 6)
+        expect(
+            is_close(split_heads(x.clone(), heads), x.unflatten(-1, (heads, -1)).transpose(1, 2)),
+            f"For one text with 2 heads the result is right, but for 2 texts with {heads} it is wrong.",
+        )
 
 
 def average_real_tokens(states: Tensor, real: Tensor) -> Tensor:
@@ -219,7 +289,13 @@ def average_real_tokens(states: Tensor, real: Tensor) -> Tensor:
 def mean_of_real_tokens(mean_vector):
     states = random_numbers(41, 2, 4, 3)
     real = torch.tensor([[True, True, True, True], [True, True, False, False]])
-    answer = mean_vector(states.clone(), real.clone())
+    try:
+        answer = mean_vector(states.clone(), real.clone())
+    except RuntimeError as error:
+        raise Hint(
+            "The shapes do not fit. A sum over the tokens is (B, D), here (2, 3), and one count for each text must be "
+            f"(B, 1) to be divided by: keepdim=True keeps the axis. torch's error: {error}"
+        ) from None
     expect(isinstance(answer, Tensor) and answer.shape == (2, 3), "Return one vector for each text, (B, D).")
     expect(is_close(answer[0], states[0].mean(0)), "The first text has no padding: its vector is the plain mean.")
     expect(
@@ -238,7 +314,11 @@ def mean_ignores_what_padding_holds(mean_vector):
     other = states.clone()
     other[:, 3:] = 100.0
     expect(
-        is_close(mean_vector(states.clone(), real), mean_vector(other, real)),
+        is_close(mean_vector(states.clone(), real.clone()), states[:, :3].mean(1)),
+        "For a text with 3 real tokens of 5 the mean is wrong. Divide by the number of real tokens of each text.",
+    )
+    expect(
+        is_close(mean_vector(states.clone(), real.clone()), mean_vector(other, real.clone())),
         "The vectors at [PAD] were changed, and the result changed with them.",
     )
 
@@ -251,6 +331,11 @@ def masked_rows(masked_softmax):
     mask = torch.tensor([[True, True, True, False]])
     answer = masked_softmax(scores.clone(), mask.clone())
     expect(isinstance(answer, Tensor) and answer.shape == (1, 4), "Return a tensor with the shape of the scores.")
+    expect(
+        not answer.isnan().any(),
+        "There is a nan, although three keys may be read. Minus infinity times 0 is nan: do not multiply and add, but "
+        "replace the masked scores, by masked_fill or torch.where.",
+    )
     inverted = scores.masked_fill(mask, -math.inf).softmax(-1)
     expect(not is_close(answer, inverted), "The mask is inverted: True marks a key that may be attended to.")
     expect(not is_close(answer, scores.softmax(-1)), "The mask has no effect.")
@@ -271,6 +356,12 @@ def masked_rows(masked_softmax):
 
 def masked_keys_are_exactly_zero(masked_softmax):
     """The scores are so low that a "large negative number" is not below them."""
+    answer = masked_softmax(torch.tensor([[1000.0, 1000.0, 0.0]]), torch.tensor([[True, True, False]]))
+    expect(
+        is_close(answer, torch.tensor([[0.5, 0.5, 0.0]])),
+        "With the scores 1000, 1000 and a masked 0 the weights are 0.5, 0.5 and 0. If e to the power of a score "
+        "overflows, the largest score was not subtracted first; softmax does this.",
+    )
     scores = torch.tensor([[-20_000.0, -20_001.0, 0.0]])
     answer = masked_softmax(scores.clone(), torch.tensor([[True, True, False]]))
     found = [round(value, 2) for value in answer[0].tolist()]
@@ -298,7 +389,10 @@ def all_masked_rows_are_zero(masked_softmax):
         "A row with every key masked attends equally to all the masked keys. Set it to zeros.",
     )
     expect(bool((empty == 0).all()), "A row with every key masked attends to nothing: all its weights are 0.")
-    expect(is_close(answer[0], scores[0].softmax(-1)), "A row without masked keys is the ordinary softmax.")
+    expect(
+        is_close(answer[0], scores[0].softmax(-1)),
+        "A row without masked keys is the ordinary softmax. It runs over the last axis, in each row by itself.",
+    )
 
 
 def half_precision_and_broadcasting(masked_softmax):
@@ -306,12 +400,18 @@ def half_precision_and_broadcasting(masked_softmax):
     mask = torch.tensor([[True] * 5, [True] * 3 + [False] * 2])[:, None, None, :]  # (B, 1, 1, T)
     try:
         answer = masked_softmax(scores.clone(), mask.clone())
-    except RuntimeError as error:
+    except (RuntimeError, IndexError) as error:
         overflow = "The scores may be float16, whose largest number is 65504: -1e9 does not fit, but -math.inf does."
         shape = "The mask may be (B, 1, 1, T), for scores (B, H, T, T): masked_fill and torch.where broadcast."
         raise Hint(f"{overflow if 'overflow' in str(error) else shape} torch's error: {error}") from None
     expected = scores.float().masked_fill(~mask, -math.inf).softmax(-1)
     expect(is_close(answer, expected, 2e-3), "With scores in float16 and a mask (B, 1, 1, T) the weights are wrong.")
+    answer = masked_softmax(torch.tensor([[-2e9, -2e9, 0.0]]), torch.tensor([[True, True, False]]))
+    expect(
+        is_close(answer, torch.tensor([[0.5, 0.5, 0.0]])),
+        "With the scores -2e9, -2e9 and a masked 0 the weights are 0.5, 0.5 and 0. No number that you choose is below "
+        "every score, but -math.inf is.",
+    )
 
 
 # ---- padding_leaks ---------------------------------------------------------------------------------------
@@ -335,8 +435,15 @@ def run_padding_leaks(padding_leaks, encode, name: str) -> bool:
         answer = padding_leaks(encode)
     except ValueError as error:
         raise Hint(f"{name}: the encoder raised an error for your arguments: {error}") from None
+    except RuntimeError as error:
+        expect(
+            "must match the size" not in str(error),
+            "You compare results of different lengths. With padding there are more vectors, and the real tokens are "
+            "the first ones: cut the longer result.",
+        )
+        raise
     is_flag = isinstance(answer, Tensor) and answer.dtype == torch.bool and answer.numel() == 1
-    expect(is_flag or isinstance(answer, bool), f"Return True or False. Yours is {answer!r}.")
+    expect(is_flag or isinstance(answer, bool | np.bool_), f"Return True or False. Yours is {answer!r}.")
     return bool(answer)
 
 
@@ -389,15 +496,50 @@ def sees_an_inverted_mask(padding_leaks):
     )
 
 
+def sees_leaks_of_other_kinds(padding_leaks):
+    def read_the_first(ids: Tensor, mask: Tensor) -> Tensor:
+        longer = mask.long()
+        return CORRECT(ids, torch.cat([longer[:, :1], longer[:, 1:] | longer[:, :-1]], 1))
+
+    def leak_at_the_end(ids: Tensor, mask: Tensor) -> Tensor:
+        states, rows, last = CORRECT(ids, mask).clone(), torch.arange(len(ids)), mask.long().sum(1) - 1
+        states[rows, last] = WITHOUT_MASK(ids, mask)[rows, last]
+        return states
+
+    def shift(ids: Tensor, mask: Tensor, size: float) -> Tensor:
+        return CORRECT(ids, mask) + size * (mask == 0).sum(1)[:, None, None]
+
+    leaks = {
+        "an encoder that reads the first [PAD] and no other one. Compare with the text alone, without any padding": (
+            read_the_first
+        ),
+        "an encoder that has no mask, but sets padding to id 0. Change how much padding there is, not what it holds": (
+            lambda ids, mask: WITHOUT_MASK(ids * mask.long(), mask)
+        ),
+        "a leak that only reaches the last real token, next to the padding. Compare all real tokens": leak_at_the_end,
+        "padding that makes every number larger. Compare the differences without their signs": partial(
+            shift, size=0.01
+        ),
+        "padding that makes every number smaller. Compare the differences without their signs": partial(
+            shift, size=-0.01
+        ),
+    }
+    for what, encode in leaks.items():
+        found = run_padding_leaks(padding_leaks, encode, "an encoder with a leak")
+        expect(found, f"Your test did not notice {what}.")
+
+
 EXERCISES = {
     "merge_heads": Exercise("Lay the heads side by side again: (B, H, T, d_k) to (B, T, D).", 1, 5,
                             (merge_of_two_heads, merge_undoes_split)),
     "multi_head_attention": Exercise("Project, split, attend in each head, merge, and mix.", 3, 20,
-                                     (heads_without_a_mask, heads_with_a_mask, heads_of_another_number)),
+                                     (heads_without_a_mask, heads_with_a_mask, heads_with_a_mask_for_each_reader,
+                                      heads_of_another_number)),
     "padding_mask": Exercise("From token ids make a mask (B, 1, 1, T), True for the keys that may be read.", 1, 5,
                              (mask_of_two_texts, mask_of_another_pad_id)),
     "padding_leaks": Exercise("Write a test: does padding change what an encoder computes for the real tokens?", 3, 15,
-                              (sees_a_missing_mask, passes_a_right_encoder, sees_a_small_leak, sees_an_inverted_mask)),
+                              (sees_a_missing_mask, passes_a_right_encoder, sees_a_small_leak, sees_an_inverted_mask,
+                               sees_leaks_of_other_kinds)),
     "masked_softmax": Exercise("Softmax over the keys that may be read; a row that may read nothing has zeros.", 2, 10,
                                (masked_rows, masked_keys_are_exactly_zero, all_masked_rows_are_zero,
                                 half_precision_and_broadcasting)),

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from types import SimpleNamespace
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -30,9 +31,14 @@ SECOND = [True] * 70 + [False] * 10 + [False] * 15 + [True] * 5  # 75 of 100 rig
 
 
 def run_paired_difference(paired_difference, first: list, second: list) -> tuple[float, float]:
-    answer = paired_difference(list(first), list(second))
+    try:
+        answer = paired_difference(list(first), list(second))
+    except (TypeError, RuntimeError) as error:
+        if "bool" in str(error):
+            raise Hint("NumPy and PyTorch refuse to subtract booleans. Turn both lists into floats first.") from None
+        raise
     expect(
-        isinstance(answer, tuple | list) and len(answer) == 2,
+        isinstance(answer, tuple | list | np.ndarray | Tensor) and np.shape(answer) == (2,),
         "Return two numbers: the difference of the accuracies, and half the width of the interval.",
     )
     difference, half = (as_number(number, "two numbers") for number in answer)
@@ -40,7 +46,19 @@ def run_paired_difference(paired_difference, first: list, second: list) -> tuple
 
 
 def difference_of_accuracies(paired_difference):
-    difference, _ = run_paired_difference(paired_difference, FIRST, SECOND)
+    difference, half = run_paired_difference(paired_difference, FIRST, SECOND)
+    expect(
+        not is_close(half, 0.1),
+        "The second number is the difference of the accuracies. Return it first, and then half the width.",
+    )
+    expect(
+        not is_close((difference + half) / 2, 0.1),
+        "These are the two ends of the interval. Return its middle and half its width.",
+    )
+    expect(
+        not is_close(difference, 0.5),
+        "You took the mean over those texts alone on which the two differ. The others have the gain 0, and they count.",
+    )
     expect(
         not is_close(difference, 10), "Return shares: 85% and 75% differ by 0.10. You returned the texts, or points."
     )
@@ -65,6 +83,9 @@ def interval_of_pairs(paired_difference):
         "This is one standard error. A 95% interval reaches 1.96 standard errors to each side.": (deviation / 10,),
         "This is the whole width of the interval. Return the half: the distance from the middle to either end.":
             (2 * expected,),
+        "The factor of a 95% interval is 1.96. Yours is another one.":
+            (0.2 * deviation, 0.1645 * deviation, 0.2576 * deviation),
+        "You forgot to subtract the mean from each gain before you square it.": (0.196 * math.sqrt(0.2),),
         "You forgot to take the square root of the variance.": (1.96 * deviation**2 / 100, 1.96 * deviation**2 / 10),
     }  # fmt: skip
     for hint, values in mistakes.items():
@@ -78,6 +99,22 @@ def interval_of_twins(paired_difference):
         is_close(difference, 0.0) and is_close(half, 0.0),
         "A classifier that answers every text like the other one differs from it by 0, with no doubt: the interval has "
         f"the width 0. Your function returns {difference:.3f} and {half:.3f}.",
+    )
+
+
+def interval_of_a_worse_one(paired_difference):
+    first, second = [True] * 4 + [False] * 20, [True] * 3 + [False] * 9 + [True] * 12  # 4 and 15 of 24
+    difference, half = run_paired_difference(paired_difference, first, second)
+    expected = compute_paired_difference(first, second)
+    expect(
+        is_close(difference, expected[0]),
+        "When only the second classifier is right, the gain is -1. Here 4 and 15 of 24 texts are right, so the "
+        f"difference is {expected[0]:.3f}. Your function returns {difference:.3f}.",
+    )
+    expect(
+        is_close(half, expected[1], 5e-3),  # N - 1 is as good as N
+        f"With 24 texts instead of 100, half the width is about {expected[1]:.3f}. Your function returns {half:.3f}. "
+        "N is the length of the lists.",
     )
 
 
@@ -102,7 +139,13 @@ def draw_vectors(seed: int, B: int, T: int, D: int) -> Tensor:
 
 
 def head_shape(head_logits):
-    answer = head_logits(draw_vectors(0, 5, 4, 3), make_head(0, 3, 2))
+    try:
+        answer = head_logits(draw_vectors(0, 5, 4, 3), make_head(0, 3, 2))
+    except RuntimeError as error:
+        raise Hint(
+            "A layer reads numbers of the wrong shape. head.pooler reads one vector of each text, (B, D), which is "
+            f"hidden[:, 0], and head.output reads what the pooler and tanh have made of it. PyTorch says: {error}"
+        ) from None
     expect(isinstance(answer, Tensor), "Return a tensor of logits (B, C).")
     expect(
         answer.shape != (5, 4, 2),
@@ -110,7 +153,8 @@ def head_shape(head_logits):
     )
     expect(
         answer.shape != (4, 2),
-        "hidden[0] is the first text. The first token of each text is hidden[:, 0].",
+        "Your logits have a row for each of the 4 tokens, not for each of the 5 texts. The first axis of hidden is "
+        "the texts: hidden[0] is the first text, and the first token of each text is hidden[:, 0].",
     )
     expect(
         answer.shape == (5, 2),
@@ -121,6 +165,11 @@ def head_shape(head_logits):
 def head_values(head_logits):
     head, hidden = make_head(1, 5, 3), draw_vectors(1, 3, 4, 5)
     answer, expected = head_logits(hidden.clone(), head), compute_head_logits(hidden, head)
+    expect(
+        is_close(answer, head_logits(hidden.clone(), head)),
+        "Your function returns other numbers each time, so it drops numbers by itself. Use head.dropout, which "
+        "model.eval() switches off.",
+    )
 
     def read(vectors: Tensor, activation: Callable = torch.tanh) -> Tensor:
         return head.output(activation(head.pooler(vectors)))
@@ -128,6 +177,7 @@ def head_values(head_logits):
     mistakes = {
         "These are probabilities. Return the logits: cross_entropy applies the softmax itself, and with two of them "
         "the gradients become too small to learn from.": expected.softmax(-1),
+        "These are probabilities of a sigmoid. Return the logits.": expected.sigmoid(),
         "These are log-probabilities. Return the logits.": expected.log_softmax(-1),
         "You took the mean over the tokens. In a padded batch it would include [PAD], and BERT's pooler reads [CLS] "
         "alone: hidden[:, 0].": read(hidden.mean(1)),
@@ -135,8 +185,14 @@ def head_values(head_logits):
         "You took the maximum over the tokens. Read [CLS] alone.": read(hidden.max(1).values),
         "The tanh of the pooler is missing. Without it, pooler and output would be one linear layer.":
             read(hidden[:, 0], lambda x: x),
+        "You added up the tokens. Read [CLS] alone, hidden[:, 0].": read(hidden.sum(1)),
+        "You read the second token. Counting starts at 0.": read(hidden[:, 1]),
         "BERT's pooler has a tanh, not a ReLU.": read(hidden[:, 0], torch.relu),
+        "BERT's pooler has a tanh, not a GELU.": read(hidden[:, 0], F.gelu),
+        "BERT's pooler has a tanh, not a sigmoid.": read(hidden[:, 0], torch.sigmoid),
+        "The tanh comes after head.pooler, not before it.": read(torch.tanh(hidden[:, 0]), lambda x: x),
         "The pooler is missing: head.output reads tanh(head.pooler(...)).": head.output(hidden[:, 0]),
+        "head.pooler is missing: the tanh is taken of what it returns.": head.output(torch.tanh(hidden[:, 0])),
         "The tanh belongs to the pooler. The logits may be of any size.": expected.tanh(),
     }  # fmt: skip
     for hint, wrong in mistakes.items():
@@ -159,7 +215,7 @@ def head_drops(head_logits):
         not is_close(answer, head.output(torch.tanh(head.pooler(3 * hidden[:, 0])))),
         "You dropped numbers of [CLS], before the pooler. BERT's head drops numbers of the pooled vector, after tanh.",
     )
-    expect(is_close(answer, head.output(3 * pooled)), "Dropout comes after the tanh and before the last layer.")
+    expect(is_close(answer, head.output(3 * pooled)), "Dropout comes once, after the tanh and before the last layer.")
 
 
 def head_equals_the_library(head_logits):
@@ -188,6 +244,7 @@ def run_fine_tuning(
     """Train on each batch with its rate, and return the losses. `without` leaves out a part: a common mistake."""
     model.train()
     losses = []
+    clip = torch.nn.utils.clip_grad_value_ if without == "norm" else torch.nn.utils.clip_grad_norm_
     for batch, rate in zip(batches, rates, strict=False):
         for group in optimizer.param_groups[: 1 if without == "groups" else None]:
             group["lr"] = group["lr"] if without == "rates" else rate
@@ -195,12 +252,17 @@ def run_fine_tuning(
         if without != "zero_grad":
             optimizer.zero_grad()
         loss.backward()
-        if without != "clip":
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for part in model.parameters() if without == "whole" else [model.parameters()]:
+            if without != "clip":
+                clip(part, 1.0)
         if without != "step":
             optimizer.step()
         losses.append(loss.item())
     return losses
+
+
+RATES = (0.05, 0.2, 0.1, 0.02)  # of the four batches
+FIRST_RATE = 0.3  # which the optimizer was made with
 
 
 class Recorder(nn.Module):
@@ -212,7 +274,11 @@ class Recorder(nn.Module):
         self.linear.load_state_dict({"weight": torch.tensor([[0.1, -0.2, 0.3], [0.2, 0.1, 0.0]]),
                                      "bias": torch.tensor([0.1, -0.1])})  # fmt: skip
 
-    def forward(self, inputs: Tensor, labels: Tensor) -> Output:
+    def forward(self, inputs: Tensor | None = None, labels: Tensor | None = None) -> Output:
+        expect(
+            isinstance(inputs, Tensor) and isinstance(labels, Tensor),
+            "The model reads the parts of a batch by their names: model(**batch).",
+        )
         self.training_flags.append(self.training)
         logits = self.linear(inputs)
         return Output(loss=F.cross_entropy(logits, labels), logits=logits)
@@ -224,13 +290,13 @@ def make_loop(seed: int = 3) -> tuple[Recorder, list[dict], torch.optim.Optimize
     batches = [{"inputs": size * torch.randn(4, 3, generator=generator),
                 "labels": torch.randint(2, (4,), generator=generator)} for size in (6.0, 0.5, 9.0, 1.0)]  # fmt: skip
     groups = [{"params": [model.linear.weight]}, {"params": [model.linear.bias]}]
-    return model, batches, torch.optim.SGD(groups, lr=0.3), [0.05, 0.2, 0.1, 0.02]
+    return model, batches, torch.optim.SGD(groups, lr=FIRST_RATE), list(RATES)
 
 
 def loop_returns_losses(fine_tune):
     model, batches, optimizer, rates = make_loop()
     losses = fine_tune(model, batches, optimizer, rates)
-    expect(isinstance(losses, list), "Return a list: the loss of each batch.")
+    expect(isinstance(losses, list | tuple | np.ndarray), "Return a list: the loss of each batch.")
     expect(
         len(losses) == 4,
         f"There are 4 batches, so there are 4 losses. Your list has {len(losses)}. (Is `return` in the loop?)",
@@ -239,16 +305,29 @@ def loop_returns_losses(fine_tune):
         not any(isinstance(loss, Tensor) for loss in losses),
         "The losses are tensors, each of which keeps the memory of its step occupied. Keep loss.item().",
     )
+    for loss in losses:
+        as_number(loss, "numbers: loss.item() of each batch")
     expect(
         all(model.training_flags),
         "The model was in eval mode, so dropout was off. Call model.train() at the beginning.",
     )
 
 
-def get_result(fine_tune, **options) -> Tensor:
-    """The parameters that a loop leaves."""
+def loop_takes_a_loader(fine_tune):
     model, batches, optimizer, rates = make_loop()
-    fine_tune(model, batches, optimizer, rates, **options)
+    try:
+        fine_tune(model, torch.utils.data.DataLoader(batches, batch_size=None), optimizer, rates)
+    except TypeError as error:
+        raise Hint(
+            "Section 11 hands over a DataLoader as `batches`. It can be read in a for loop, but it has no numbers as "
+            f"a list has: {error}."
+        ) from None
+
+
+def get_result(fine_tune, rates: Sequence[float] = RATES, **options) -> Tensor:
+    """The parameters that a loop leaves."""
+    model, batches, optimizer, _ = make_loop()
+    fine_tune(model, batches, optimizer, list(rates), **options)
     return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
 
 
@@ -273,6 +352,9 @@ def loop_takes_the_right_steps(fine_tune):
         "backward() and before step(): before it there is no gradient, and after it the step is taken.",
         "rates": "All steps used the rate that the optimizer was made with. Set group['lr'] for each group of "
         "optimizer.param_groups.",
+        "norm": "clip_grad_value_ cuts each number by itself, which turns the gradient. clip_grad_norm_ shortens all "
+        "of it.",
+        "whole": "You clipped a part of the gradient by itself. Clip it as a whole: hand over model.parameters().",
         "groups": "The rate reaches only the first group of the optimizer. There may be several: loop over "
         "optimizer.param_groups.",
     }
@@ -283,9 +365,27 @@ def loop_takes_the_right_steps(fine_tune):
         "Each step uses the gradient of the batch before it. Call backward() first, then step().",
     )
     expect(
+        not is_close(answer, get_result(run_fine_tuning, (FIRST_RATE, *RATES[:-1]))),
+        "The rate is set after the step, so each step uses the rate of the batch before it. Set it first.",
+    )
+    expect(
+        not is_close(answer, get_result(run_fine_tuning, RATES[:1] * 4)),
+        "All steps used the first rate. Each batch has a rate of its own.",
+    )
+    expect(
         is_close(answer, get_result(run_fine_tuning)),
         "The weights after four steps are not right. For each batch: set the rate, compute the loss, zero_grad, "
         "backward, clip the norm to 1.0, step.",
+    )
+
+
+def loop_keeps_the_right_losses(fine_tune):
+    losses, expected = fine_tune(*make_loop(seed=4)), run_fine_tuning(*make_loop(seed=4))
+    expect(
+        all(is_close(float(a), b, 1e-4) for a, b in zip(losses, expected, strict=True)),
+        "The weights are right, but the losses are not. Keep loss.item(), unchanged, of the loss whose gradient you "
+        "computed, not of a second call after the step. They should begin with "
+        f"{expected[0]:.3f} and {expected[1]:.3f}. Yours begin with {losses[0]:.3f} and {losses[1]:.3f}.",
     )
 
 
@@ -309,9 +409,10 @@ def check_macro_f1(macro_f1: Callable, truth: list[str], predictions: list[str],
     """Check an answer on one example. `mistakes` maps a hint to the number that the mistake gives."""
     try:
         answer = macro_f1(list(truth), list(predictions))
+        answer = as_number(answer, "one number: the mean of the F1 of each class")
+        expect(not math.isnan(answer), "Your result is not a number (nan), because 0 was divided by 0 for a class.")
     except ZeroDivisionError:
         raise Hint("You divided by zero: a class may never be predicted, or never occur. Its F1 is then 0.") from None
-    answer = as_number(answer, "one number: the mean of the F1 of each class")
     for hint, value in mistakes.items():
         expect(not is_close(answer, value), hint)
     expected = score_classes(truth, predictions)["macro_f1"]
@@ -327,7 +428,10 @@ def f1_of_two(macro_f1):
     parts = compute_f1_parts(truth, predictions, "ab")
     precision, recall = (parts[0][i] + parts[1][i] for i in (0, 1))
     check_macro_f1(macro_f1, truth, predictions, {
-        "This is the accuracy. Compute the F1 of each class first, and then their mean.": 7 / 8,
+        "This is the accuracy. Compute the F1 of each class first, once for each class and not for each text, and then "
+        "their mean.": 7 / 8,
+        "You took the mean of precision and recall. The F1 of a class is their harmonic mean.":
+            (precision + recall) / 4,
         "This is the mean precision.": precision / 2,
         "This is the mean recall.": recall / 2,
         "This is the F1 of the mean precision and the mean recall. Compute the F1 of each class, then the mean.":
@@ -372,20 +476,34 @@ def loss_of_certainty(class_loss):
 def loss_of_three(class_loss):
     logits, labels = torch.tensor([[1.0, 2.0, 0.5], [0.0, -1.0, 3.0]]), torch.tensor([1, 0])
     expected = -(logits.log_softmax(-1)[[0, 1], labels]).mean()
-    loss = class_loss(logits.clone(), labels)
+    loss = class_loss(logits.clone().requires_grad_(), labels)
+    expect(
+        isinstance(loss, Tensor) and loss.requires_grad,
+        "No gradient can go back from your loss to the logits. Return the tensor of the loss, without item() or "
+        "detach().",
+    )
     expect(not is_close(loss, 2 * expected), "This is the sum over the texts. Return the mean.")
     expect(is_close(loss, expected), "The mean of -log softmax(logits) at the labels is not right yet.")
 
 
 def frozen_encoder(freeze_encoder):
     model = nn.ModuleDict({"bert": nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3)), "output": nn.Linear(3, 2)})
+    before = nn.utils.parameters_to_vector(model.parameters()).detach()
     freeze_encoder(model["bert"])
     frozen = [not parameter.requires_grad for parameter in model["bert"].parameters()]
     if not any(frozen):
         strange = {name for p in model["bert"].parameters() for name in vars(p)}
-        new = f" Each has a new attribute, {sorted(strange)[0]!r}." if strange else ""
-        raise Hint(f"requires_grad is still True for all {len(frozen)} parameters.{new} Compare the names.")
-    expect(all(frozen), f"{sum(frozen)} of {len(frozen)} parameters are frozen. Biases are parameters, too.")
+        new = (f"Each has a new attribute, {sorted(strange)[0]!r}. Compare the names." if strange
+               else "Set it to False for each parameter; the encoder as a whole has no such attribute.")  # fmt: skip
+        raise Hint(f"requires_grad is still True for all {len(frozen)} parameters. {new}")
+    expect(
+        all(frozen),
+        f"{sum(frozen)} of {len(frozen)} parameters are frozen. The weights and the biases of all layers have to be.",
+    )
+    expect(
+        torch.equal(before, nn.utils.parameters_to_vector(model.parameters())),
+        "Your function changes numbers of the model. The parameters stay as they are.",
+    )
     expect(all(p.requires_grad for p in model["output"].parameters()), "The head must go on learning.")
 
 
@@ -434,6 +552,12 @@ def ece_of_several_bins(calibration_error):
         f"For eight predictions in four of ten bins the error is {calibration['ece']:.4f}. Your function returns "
         f"{answer:.4f}.",
     )
+    answer, expected = run_ece(calibration_error, confidence, correct, 5), measure_calibration(confidence, correct, 5)
+    expect(
+        is_close(answer, expected["ece"]),
+        f"With 10 bins you are right, but with 5 the error is {expected['ece']:.4f} and not {answer:.4f}. The bin of a "
+        "confidence depends on `bins`: they are as wide as each other, from 0 to 1.",
+    )
 
 
 def ece_of_certainty(calibration_error):
@@ -459,7 +583,7 @@ EXERCISES = {
         "The difference of two accuracies on the same texts, and half the width of its 95% interval.",
         2,
         10,
-        (difference_of_accuracies, interval_of_pairs, interval_of_twins),
+        (difference_of_accuracies, interval_of_pairs, interval_of_twins, interval_of_a_worse_one),
     ),
     "head_logits": Exercise(
         "From the vectors of all tokens to the logits: [CLS], pooler, tanh, dropout, output.",
@@ -471,7 +595,7 @@ EXERCISES = {
         "Train on each batch with its own learning rate, and return the losses.",
         2,
         12,
-        (loop_returns_losses, loop_takes_the_right_steps),
+        (loop_returns_losses, loop_takes_the_right_steps, loop_keeps_the_right_losses, loop_takes_a_loader),
     ),
     "macro_f1": Exercise(
         "The mean, over the classes, of the F1 of each class.",

@@ -1,8 +1,10 @@
 """The exercises of notebook 11, tagging: labels for pieces, the loss, names from tags, and F1 of names."""
 
+import math
 from collections.abc import Sequence
 from copy import deepcopy
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -85,6 +87,18 @@ def align_a_later_window(align_labels):
     expect(labels == [-100, 7, -100, 8, -100], f"{wrong}numbers[w]. Expected [-100, 7, -100, 8, -100], not {labels}.")
 
 
+def align_padding(align_labels):
+    padding = "A batch pads short rows, so several tokens at the end have no word. All of them get -100."
+    try:
+        labels = as_list(align_labels([None, 0, 1, 1, None, None, None], [6, 8]), "labels")
+    except (IndexError, KeyError, TypeError) as error:
+        raise Hint(f"{padding} ({type(error).__name__}: {error})") from None
+    expect(
+        labels == [-100, 6, 8, -100, -100, -100, -100],
+        f"{padding} Expected [-100, 6, 8, -100, -100, -100, -100], not {labels}.",
+    )
+
+
 # ---- tag_loss --------------------------------------------------------------------------------------------
 
 
@@ -93,12 +107,28 @@ def compute_tag_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return F.cross_entropy(logits.flatten(0, -2), labels.flatten(), ignore_index=IGNORE)
 
 
+TAGS_ARE_LAST = "The probabilities of the tags of one token have the sum 1. The tags are on the last axis."
 LABELS = torch.tensor([[-100, 2, 0, -100, -100], [-100, 1, 1, 0, -100]])
 
 
+def run_tag_loss(tag_loss, logits: Tensor, labels: Tensor) -> Tensor:
+    """The answer's loss. Raises Hint where PyTorch's error does not say what is wrong."""
+    try:
+        return tag_loss(logits.clone(), labels.clone())
+    except (IndexError, RuntimeError) as error:
+        if str(IGNORE) in str(error):
+            raise Hint("-100 is used as the number of a tag. Leave out the tokens with this label first.") from None
+        if "target size" in str(error):
+            raise Hint(
+                "F.cross_entropy takes axis 1 for the tags, but here axis 1 is the tokens. Put the tokens of all "
+                "sentences into one list first, (N, C)."
+            ) from None
+        raise
+
+
 def loss_of_labelled_tokens(tag_loss):
-    logits = random_numbers(0, 2, 5, 3)
-    answer = tag_loss(logits.clone(), LABELS.clone())
+    logits = random_numbers(0, 2, 5, 3).float()
+    answer = run_tag_loss(tag_loss, logits, LABELS)
     expect(is_number(answer), "Return one number, a tensor without axes.")
     chosen = LABELS != IGNORE
     logs = logits.log_softmax(-1)
@@ -126,6 +156,19 @@ def loss_of_labelled_tokens(tag_loss):
             "You left out the tokens with the tag 0. 0 is a tag like the others, and only -100 is left out.",
         ),
         (-logits.softmax(-1)[chosen, LABELS[chosen]].mean(), "The logarithm of the probability is missing."),
+        (
+            picked.sum() / 2,
+            "You divided by the number of sentences. Divide by the number of tokens that have a label.",
+        ),
+        (
+            F.cross_entropy(logits[chosen].softmax(-1), LABELS[chosen]),
+            "Softmax is applied twice. F.cross_entropy wants the scores as they are.",
+        ),
+        (picked.mean() / math.log(2), "Your logarithm has the base 2. A loss uses the natural logarithm."),
+        *(
+            (-wrong.gather(1, LABELS[chosen][:, None]).mean(), TAGS_ARE_LAST)
+            for wrong in (logits[chosen].log_softmax(0), logits.log_softmax(0)[chosen], logits.log_softmax(1)[chosen])
+        ),
         (-picked.mean(), "The sign is wrong: the loss is minus the logarithm of the probability."),
         (-logits[chosen, LABELS[chosen]].mean(), "These are the scores themselves. Apply log_softmax to them first."),
     ):
@@ -134,14 +177,27 @@ def loss_of_labelled_tokens(tag_loss):
 
 
 def loss_has_a_gradient_where_a_label_is(tag_loss):
-    logits = random_numbers(1, 2, 5, 3).requires_grad_()
-    loss = tag_loss(logits.clone(), LABELS.clone())
+    logits, labels = (
+        random_numbers(1, 3, 4, 6).float().requires_grad_(),
+        torch.tensor([[3, 5, -100, 0]] * 2 + [[-100, 1, 4, 2]]),
+    )
+    sizes = (
+        "For two sentences of five tokens and three tags you are right, but not for three of four tokens and six tags."
+    )
+    try:
+        loss, expected = tag_loss(logits.clone(), labels.clone()), compute_tag_loss(logits, labels)
+    except (IndexError, RuntimeError, ValueError) as error:
+        raise Hint(f"{sizes} Take the sizes from the tensors. PyTorch says: {error}") from None
+    expect(
+        is_close(loss, expected),
+        f"{sizes} The loss is {expected:.4f} then, and yours is {loss:.4f}. Take the sizes from the tensors.",
+    )
     expect(
         isinstance(loss, Tensor) and loss.requires_grad,
         "The result has no gradient, so nothing could be learned from it. Stay with tensors: no .item(), no float().",
     )
     (gradient,) = torch.autograd.grad(loss, logits)
-    expect(not gradient[LABELS == IGNORE].any(), "A token without a label must have no gradient.")
+    expect(not gradient[labels == IGNORE].any(), "A token without a label must have no gradient.")
 
 
 # ---- find_names ------------------------------------------------------------------------------------------
@@ -166,6 +222,7 @@ def names_of_one_name(find_names):
 
 def names_at_the_edges(find_names):
     check_names(find_names, "B-LOC O B-ORG I-ORG", "A name may reach to the end of the sentence.")
+    check_names(find_names, "B-BIRD I-BIRD", "The type is what comes after the first two characters, whatever it is.")
 
 
 def names_side_by_side(find_names):
@@ -176,6 +233,8 @@ def names_side_by_side(find_names):
 def names_of_what_a_model_may_predict(find_names):
     check_names(find_names, "B-PER I-LOC O", "An I- of another type cannot continue a name, so it begins one.")
     check_names(find_names, "O I-ORG I-ORG", "An I- without a B- before it begins a name, too.")
+    check_names(find_names, "I-LOC I-LOC O", "An I- at the beginning of the sentence begins a name, too.")
+    check_names(find_names, "B-PER O I-PER", "O ends a name, so an I- after it begins another one.")
 
 
 # ---- score_names -----------------------------------------------------------------------------------------
@@ -206,7 +265,7 @@ def get_scores(score_names, true: list[set], predicted: list[set]) -> tuple[floa
             "count, the score is 0 by convention."
         ) from None
     expect(
-        isinstance(answer, tuple | list) and len(answer) == 3 and all(map(is_number, answer)),
+        isinstance(answer, tuple | list | np.ndarray) and len(answer) == 3 and all(map(is_number, answer)),
         "Return three numbers: precision, recall, F1.",
     )
     return tuple(float(number) for number in answer)
@@ -222,6 +281,8 @@ def scores_of_one_sentence(score_names):
     )
     *_, f1 = get_scores(score_names, [{(0, 1, "LOC")}], [{(0, 1, "PER")}])
     expect(not is_close(f1, 1.0), "A name of the wrong type counts as wrong.")
+    *_, f1 = get_scores(score_names, [{(3, 5, "LOC")}], [{(4, 5, "LOC")}])
+    expect(is_close(f1, 0.0), "A name with a wrong beginning is a wrong name: (3, 5) and (4, 5) are not the same.")
 
 
 def scores_of_several_sentences(score_names):
@@ -239,6 +300,7 @@ def scores_of_several_sentences(score_names):
         (0.9 / 2, mean),
     ):
         expect(not is_close(f1, wrong), hint)
+    expect(not is_close(precision, 0.75 / 3) and not is_close(precision, 0.75 / 2), mean)
     expect(
         is_close(precision, 2 / 6), f"2 of 6 predicted names are correct, so precision is 0.333, not {precision:.3f}."
     )
@@ -255,6 +317,11 @@ def scores_of_equal_places(score_names):
         "Two sentences begin with a place, which is (0, 1, 'LOC') in both, and one of them was found. These are two "
         f"names: count them sentence by sentence. Expected (1, 0.5, 0.667), not ({precision:.3g}, {recall:.3g}, "
         f"{f1:.3g}).",
+    )
+    scores = get_scores(score_names, [{(0, 1, "LOC")}, set()], [set(), {(0, 1, "LOC")}])
+    expect(
+        scores == (0, 0, 0),
+        "The place was found, but in the other sentence. Compare the names of one sentence with those of the same.",
     )
 
 
@@ -282,19 +349,28 @@ def tags_of_pieces_inside_a_name(label_all_pieces):
     expect(tags[3:5] == ["I-PER", "I-PER"], "The second word of a name is I-PER, on all of its pieces.")
     expect(tags[5:7] == ["O", "O"], "A piece of a word outside of names has O, without a prefix.")
     expect(tags[1:3] == ["B-PER", "I-PER"], f"The first word has two pieces, B-PER and I-PER. You return {tags}.")
+    tags = as_list(label_all_pieces([None, 0, 1, 1, None], ["B-MISC", "B-MISC"]), "tags")
+    expect(
+        tags[1:4] == ["B-MISC", "B-MISC", "I-MISC"],
+        "Arab and Islamic are two names side by side, so the first piece of each keeps its B-. Look at the numbers of "
+        f"the words, not at their tags. You return {tags}.",
+    )
 
 
 def predictions_of_words(keep_words):
-    predicted, labels = [[7, 3, 5, 5, 2, 7, 7], [7, 4, 7, 0, 0, 0, 0]], [[-100, 3, 5, -100, 1, -100, -100]]
+    predicted, labels = [[7, 3, 5, 5, 2, 7, 7], [7, 4, 7, 0, 0, 0, 0]], [[-100, 3, 5, -100, 0, -100, -100]]
     labels.append([-100, 4, -100, -100, -100, -100, -100])
-    answer = [list(row) for row in as_list(keep_words(predicted, labels), "lists, one for each row")]
+    answer = as_list(keep_words(predicted, labels), "lists, one for each row")
+    expect(all(np.ndim(row) for row in answer), "Return a list for each row, not one list of all predictions.")
+    answer = [list(row) for row in answer]
     expect(len(answer) == 2, "There are two rows, so two lists.")
     expect(
         [len(row) for row in answer] != [7, 7],
         "Nothing was left out: a row has 7 predictions, but the first one has 3 words. What marks a token that is the "
         "first piece of a word? The model does not know it.",
     )
-    expect(answer != [[3, 5, 1], [4]], "These are the labels. Return the predictions at the same positions.")
+    expect(answer != [[3, 5, 0], [4]], "These are the labels. Return the predictions at the same positions.")
+    expect(answer != [[3, 5], [4]], "A word is missing, whose label is 0. 0 is a tag, and only -100 is left out.")
     expect(answer == [[3, 5, 2], [4]], f"The words' predictions are [[3, 5, 2], [4]]. You return {answer}.")
 
 
@@ -303,7 +379,7 @@ EXERCISES = {
         "The label of each token: its word's number at the first piece, -100 at other pieces, [CLS] and [SEP].",
         1,
         8,
-        (align_whole_words, align_pieces, align_equal_neighbours, align_a_later_window),
+        (align_whole_words, align_pieces, align_equal_neighbours, align_a_later_window, align_padding),
     ),
     "tag_loss": Exercise(
         "The mean cross-entropy over the tokens that have a label.",

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -10,7 +11,7 @@ from torch import Tensor
 from .. import tasks
 from ..batches import IGNORE
 from ..writing import beam_search, writing_mask
-from . import Exercise, expect, make_check, make_use
+from . import Exercise, Hint, expect, make_check, make_use
 from .comparing import as_number, is_close, random_numbers
 
 END = 0
@@ -32,12 +33,12 @@ def search_greedily(score_next: Callable, ids: list[int], end: int, most: int) -
 class Table:
     """Scores of the next token that depend on the last one alone. It remembers what it was asked."""
 
-    def __init__(self, best: dict[int, int], size: int = 8):
-        self.best, self.size, self.asked = best, size, []
+    def __init__(self, best: dict[int, int], end: int = END, size: int = 8):
+        self.best, self.end, self.size, self.asked = best, end, size, []
 
     def __call__(self, ids: list[int]) -> Tensor:
         expect(
-            isinstance(ids, list) and all(isinstance(i, int) for i in ids),
+            isinstance(ids, list) and all(isinstance(i, int | np.integer) for i in ids),
             "score_next takes a list of ids, which are whole numbers: the ids so far, such as ids + written. A tensor "
             "from argmax becomes a number with int(...) or .item().",
         )
@@ -46,16 +47,24 @@ class Table:
             len(self.asked) < 50,
             "Your loop does not stop. It ends when the best token is `end`, or when `most` tokens were written.",
         )
+        expect(
+            ids[-1] != self.end, "You asked what follows `end`. Nothing does: leave the loop when it is the best token."
+        )
+        expect(
+            ids[-1] in self.best,
+            f"You asked what follows {ids[-1]}, which was the best token nowhere. The token is the position of the "
+            "highest score, so take argmax.",
+        )
         self.asked.append(list(ids))
-        scores = torch.arange(self.size) / 100  # no ties
+        scores = 8 + torch.arange(self.size) / 100  # no ties, and a token that is drawn is often another one
         scores[self.best[ids[-1]]] = 9.0
         return scores
 
 
-def check_greedy(write_greedily, table: dict[int, int], ids: list[int], most: int):
-    score_next, given = Table(table), list(ids)
-    answer = write_greedily(score_next, given, END, most)
-    expected = search_greedily(Table(table), ids, END, most)
+def check_greedy(write_greedily, table: dict[int, int], ids: list[int], most: int, end: int = END):
+    score_next, given = Table(table, end), list(ids)
+    answer = write_greedily(score_next, given, end, most)
+    expected = search_greedily(Table(table, end), ids, end, most)
     expect(isinstance(answer, list), "Return the list of the new ids.")
     answer = [int(word) for word in answer]
     expect(given == ids, "You changed the list that was passed. Keep what was written in a list of its own.")
@@ -72,18 +81,23 @@ def check_greedy(write_greedily, table: dict[int, int], ids: list[int], most: in
         "score_next was asked the same thing twice. The token that was written has to be part of the next question: "
         "score_next(ids + written).",
     )
-    expect(END not in answer, "`end` is in your list. It says that the text is over, and does not belong to it.")
+    expect(
+        all(asked[: len(ids)] == ids for asked in score_next.asked),
+        "The ids that were passed come first, and what was written comes after them: score_next(ids + written).",
+    )
+    expect(end not in answer, "`end` is in your list. It says that the text is over, and does not belong to it.")
     expect(len(answer) <= most, f"You wrote {len(answer)} tokens, but at most {most} were allowed.")
     expect(
         len(answer) == len(expected) or answer != expected[: len(answer)],
-        f"You stopped after {len(answer)} tokens instead of {len(expected)}. The loop ends when the best token is "
-        "`end`, or when `most` tokens were written.",
+        f"You stopped after {len(answer)} of {len(expected)} tokens. The loop ends when the best token is `end`, which "
+        f"is {end} here, or when `most` tokens were written.",
     )
     expect(answer == expected, f"The best tokens, one after the other, are {expected}. Your function wrote {answer}.")
 
 
 def greedy_until_the_end(write_greedily):
     check_greedy(write_greedily, {2: 5, 5: 3, 3: 4, 4: END}, [6, 2], 10)
+    check_greedy(write_greedily, {2: 5, 5: 0, 0: 4, 4: 7}, [6, 2], 10, end=7)
 
 
 def greedy_without_an_end(write_greedily):
@@ -112,6 +126,9 @@ def make_masks(types: Tensor, real: Tensor) -> dict[str, Tensor]:
         "target sees all": column & (source[:, None, :] | ~source[:, :, None]),
         "not itself": column & (source[:, None, :] | (~source[:, :, None] & both.tril(-1))),
         "transposed": expected.mT,
+        "later": column & (source[:, None, :] | (~source[:, :, None] & both.triu())),
+        "rows": (source[:, None, :] | (~source[:, :, None] & both.tril())) & real[:, :, None],
+        "inverted": ~expected,
         "apart": expected & (source[:, :, None] == source[:, None, :]),
     }
 
@@ -128,6 +145,9 @@ MASK_HINTS = {
     "should see itself and the tokens before it.",
     "not itself": "A token of the target does not see itself. It may, because it predicts the token after it.",
     "transposed": "Rows and columns are swapped. Row i says which tokens token i sees.",
+    "later": "The target sees what comes after it. It should see itself and the tokens before it.",
+    "rows": "You closed the rows of padding, so everybody still sees it. Close its columns.",
+    "inverted": "Your mask is True where a token is hidden. It should be True where a token is seen.",
     "apart": "The target does not see the source, so it has nothing to translate from.",
 }
 
@@ -141,11 +161,20 @@ def check_mask(seq2seq_mask, types: list[list[int]], real: list[list[int]]):
         answer.shape == (B, T, T),
         f"{B} rows of {T} tokens need a mask of shape {(B, T, T)}. Yours has shape {tuple(answer.shape)}.",
     )
-    answer = answer.bool()
+    expect(
+        bool(((answer == 0) | (answer == 1)).all()),
+        "Return bools, True where a token is seen. Yours holds other numbers, which could be added to scores.",
+    )
+    answer, rows = answer.bool(), real[:, :, None]  # what padding sees does not matter, as long as it sees a token
     for mistake, hint in MASK_HINTS.items():
-        if not torch.equal(masks[mistake], masks["expected"]):
+        if not torch.equal(masks[mistake] & rows, masks["expected"] & rows):
             expect(not torch.equal(answer, masks[mistake]), hint)
-    for b, i, j in (answer != masks["expected"]).nonzero().tolist():
+    expect(not (answer & ~real[:, None, :]).any(), MASK_HINTS["padding"])
+    expect(
+        answer.any(-1).all(),
+        "The rows of padding are empty, so their softmax has nothing to distribute. Close only the columns of padding.",
+    )
+    for b, i, j in ((answer != masks["expected"]) & rows).nonzero().tolist():
         expect(
             False,
             f"For the types {types[b].tolist()} and real {real[b].int().tolist()}, check row {i}, column {j}: should "
@@ -189,8 +218,15 @@ SHIFT_HINTS = {
 
 def check_shift(one_ahead, labels: Tensor):
     passed = labels.clone()
-    answer = one_ahead(passed)
+    try:
+        answer = one_ahead(passed)
+    except RuntimeError as error:
+        raise Hint(
+            f"labels has the shape {tuple(labels.shape)} here. A column of -100 has one number for each row, (B, 1), "
+            f"and is appended along dimension 1. PyTorch says: {error}"
+        ) from None
     expect(isinstance(answer, Tensor), "Return a tensor (B, T).")
+    expect(not answer.is_floating_point(), "Labels are whole numbers, and the loss refuses others. Yours are floats.")
     shifted = shift_labels(labels)
     expect(
         answer.shape == labels.shape,
@@ -242,6 +278,11 @@ def compute_precisions(predictions: list[list[str]], references: list[list[str]]
     return precisions
 
 
+def compute_bleu(predictions: list[str], references: list[str]) -> float:
+    words = [[text.split() for text in texts] for texts in (predictions, references)]
+    return 100 * compute_brevity_penalty(*words) * mean_geometrically(compute_precisions(*words))
+
+
 def mean_geometrically(values: list[float]) -> float:
     return math.exp(sum(map(math.log, values)) / len(values)) if all(values) else 0.0
 
@@ -264,6 +305,10 @@ def list_bleu_mistakes(predictions: list[list[str]], references: list[list[str]]
         "You took the arithmetic mean of the four precisions. BLEU takes the geometric mean: the fourth root of their "
         "product.": 100 * penalty * sum(precisions) / 4,
         "You summed the logarithms of the precisions and did not divide by 4.": 100 * penalty * math.prod(precisions),
+        "You counted runs of 1 to 3 words. Take 1- to 4-grams.": 100 * penalty * mean_geometrically(precisions[:3]),
+        "predicted and expected are exchanged. A precision is a share of what was written.": 100
+        * compute_brevity_penalty(references, predictions)
+        * mean_geometrically(compute_precisions(references, predictions)),
         "You counted single words only. Take 1- to 4-grams.": 100 * penalty * precisions[0],
     }
     unclipped = compute_precisions(predictions, references, clip=False)
@@ -307,6 +352,24 @@ def bleu_of_short_texts(bleu_score):
 
 def bleu_of_a_text_that_repeats(bleu_score):
     check_bleu(bleu_score, ["and he said and he said to the man and he said"], ["and he said to the man of god"])
+    both = ["the king and the king and the king said so"], ["the king and the king and the queen said so"]
+    expect(
+        is_close(as_number(bleu_score(*([text.split() for text in texts] for texts in both))), compute_bleu(*both)),
+        "A run that both texts have twice is a hit twice. Compare how often each run occurs, and take the smaller "
+        "number.",
+    )
+
+
+def bleu_of_texts_that_belong_together(bleu_score):
+    texts = (
+        ["he went up to the city", "they were in the house"],
+        ["they went up to the city", "he was in the house of david"],
+    )
+    expect(
+        is_close(as_number(bleu_score(*([text.split() for text in side] for side in texts))), compute_bleu(*texts)),
+        "A word of the first text that occurs in the second reference is no hit. Compare each text with its own "
+        "reference, and sum only the hits.",
+    )
 
 
 def bleu_without_a_hit(bleu_score):
@@ -316,7 +379,15 @@ def bleu_without_a_hit(bleu_score):
         expect(
             False, f"Where no 2-gram is correct, your function raises {type(error).__name__}. BLEU is 0 in this case."
         )
-    expect(answer == 0, "Where no 2-gram is correct, the product of the precisions is 0, and so is BLEU.")
+    expect(as_number(answer) == 0, "Where no 2-gram is correct, the product of the precisions is 0, and so is BLEU.")
+
+
+def bleu_of_two_words(bleu_score):
+    try:
+        answer = as_number(bleu_score([["a", "b"]], [["a", "b"]]))
+    except ZeroDivisionError:
+        raise Hint("Where no run of 4 words was written, your function divides by 0. BLEU is 0 in this case.") from None
+    expect(answer == 0, f"A text of two words has no hit among runs of 4 words, so BLEU is 0 and not {answer:.2f}.")
 
 
 # ---- beam_step ---------------------------------------------------------------------------------------------
@@ -353,35 +424,46 @@ def are_same_texts(answer, expected) -> bool:
     )
 
 
-def check_step(beam_step, texts, probabilities, beams):
-    log_p = [[math.log(p) for p in row] for row in probabilities]
-    answer = beam_step([(total, list(ids)) for total, ids in texts], [list(row) for row in log_p], beams, END)
+def check_step(beam_step, texts, probabilities, beams, end=END):
+    log_p, given = [[math.log(p) for p in row] for row in probabilities], [(total, list(ids)) for total, ids in texts]
+    answer = beam_step(given, [list(row) for row in log_p], beams, end)
     expect(
         isinstance(answer, tuple | list) and len(answer) == 2, "Return two lists: the texts carried on, the finished."
     )
-    carried, finished = ([(total, list(ids)) for total, ids in side] for side in answer)
+    try:
+        carried, finished = ([(total, list(ids)) for total, ids in side] for side in answer)
+    except (TypeError, ValueError):
+        raise Hint(
+            "Return two lists, the texts carried on and the finished ones. Each text is a pair (log p, ids)."
+        ) from None
+    expect(given == texts, "You changed the ids of a text that was passed. [*ids, word] makes a new list.")
+    expected = take_beam_step(texts, log_p, beams, end)
     expect(
-        not any(END in ids for _, ids in carried),
-        "A text that has ended is carried on. Nothing is written after `end`: put the text among the finished ones.",
+        not (are_same_texts(carried, expected[1]) and are_same_texts(finished, expected[0])),
+        "The two lists are exchanged. The texts carried on come first.",
     )
     expect(
-        not any(END in ids for _, ids in finished),
+        not any(end in ids for _, ids in carried),
+        f"A text that has ended is carried on. Nothing is written after `end`, which is {end} here: put the text among "
+        "the finished ones.",
+    )
+    expect(
+        not any(end in ids for _, ids in finished),
         "`end` is not a word of the text: leave it out of the ids of a finished text.",
     )
-    check_carried(carried, texts, log_p, beams)
-    check_finished(finished, take_beam_step(texts, log_p, beams, END)[1])
+    check_carried(carried, expected[0], texts, log_p, beams, end)
+    check_finished(finished, expected[1])
 
 
-def check_carried(carried, texts, log_p, beams):
-    expected, _ = take_beam_step(texts, log_p, beams, END)
+def check_carried(carried, expected, texts, log_p, beams, end):
     expect(len(carried) <= beams, f"{len(carried)} texts are carried on, but at most {beams} may be.")
-    each = continue_each_text(texts, log_p, END)
+    each = continue_each_text(texts, log_p, end)
     expect(
         are_same_texts(each, expected) or not are_same_texts(carried, each),
         "You continued each text with its own best word. Compare all words of all texts, because both of the best "
         "continuations may come from the same text.",
     )
-    forgotten = forget_totals(texts, log_p, beams, END)
+    forgotten = forget_totals(texts, log_p, beams, end)
     expect(
         are_same_texts(forgotten, expected) or not are_same_texts(carried, forgotten),
         "Your totals are the log p of the new word alone. Add the log p of the text before it.",
@@ -390,6 +472,12 @@ def check_carried(carried, texts, log_p, beams):
         len(carried) == len(expected),
         f"{len(carried)} texts are carried on instead of {len(expected)}. A text that ends does not take the place of "
         "one that goes on.",
+    )
+    totals, wanted = ([round(float(total), 3) for total, _ in side] for side in (carried, expected))
+    expect(
+        [ids for _, ids in carried] != [ids for _, ids in expected] or are_same_texts(carried, expected),
+        f"The right texts are carried on, but their log p should be {wanted}, and yours are {totals}. Add the log p of "
+        "the word to that of the text.",
     )
     expect(
         are_same_texts(carried, expected),
@@ -417,7 +505,7 @@ def step_without_an_end(beam_step):
 
 
 def step_with_an_end(beam_step):
-    probabilities = [[0.5, 0.3, 0.1, 0.1], [0.05, 0.35, 0.35, 0.25]]
+    probabilities = [[0.5, 0.3, 0.1, 0.1], [0.05, 0.36, 0.34, 0.25]]
     check_step(beam_step, [(math.log(0.5), [1]), (math.log(0.4), [3])], probabilities, 2)
 
 
@@ -425,6 +513,17 @@ def step_with_a_late_end(beam_step):
     """The end is not among the best two continuations, so the text may not finish."""
     probabilities = [[0.1, 0.5, 0.4], [0.3, 0.4, 0.3]]
     check_step(beam_step, [(math.log(0.6), [1]), (math.log(0.2), [2])], probabilities, 2)
+
+
+def step_with_three_beams(beam_step):
+    """One end is the third best continuation, and another one the fourth. Here the end has the number 3."""
+    probabilities = [[0.6, 0.08, 0.04, 0.28], [0.4, 0.25, 0.05, 0.3]]
+    check_step(beam_step, [(math.log(0.5), [1]), (math.log(0.4), [2])], probabilities, 3, end=3)
+
+
+def step_that_stays_in_one_text(beam_step):
+    """The end and both words that are carried on belong to the first text."""
+    check_step(beam_step, [(math.log(0.9), [1]), (math.log(0.1), [2])], [[0.5, 0.3, 0.2], [0.2, 0.5, 0.3]], 2)
 
 
 def steps_find_what_the_library_finds(beam_step):
@@ -487,23 +586,24 @@ ROUNDS = [
 ]
 
 
-def check_rounds(mask_predict, rounds, length: int):
+def check_rounds(mask_predict, rounds, length: int, mask: int = MASK):
     guesses, ready = Guesses(rounds), Guesses(rounds)
-    answer = mask_predict(guesses, length, len(rounds), MASK)
-    expected = fill_in_rounds(ready, length, len(rounds), MASK)
+    answer = mask_predict(guesses, length, len(rounds), mask)
+    expected = fill_in_rounds(ready, length, len(rounds), mask)
     expect(isinstance(answer, list | Tensor), "Return the list of ids.")
     answer = [int(word) for word in answer]
     expect(len(answer) == length, f"A text of {length} tokens was wanted. Yours has {len(answer)}.")
     expect(
-        guesses.shown and guesses.shown[0] == [MASK] * length,
-        "In the first round every token is [MASK].",
+        guesses.shown[:1] in ([], [[mask] * length]),
+        f"In the first round every token is [MASK], whose number is {mask} here.",
     )
     expect(
         len(guesses.shown) == len(rounds),
-        f"predict is called once in each of the {len(rounds)} rounds. You called it {len(guesses.shown)} times.",
+        f"With steps = {len(rounds)}, predict is called once in each round, so {len(rounds)} times in all. You called "
+        f"it {len(guesses.shown)} times.",
     )
     for number, (mine, right) in enumerate(zip(guesses.shown, ready.shown, strict=True), 1):
-        many, wanted = mine.count(MASK), right.count(MASK)
+        many, wanted = mine.count(mask), right.count(mask)
         expect(
             many != 0 or wanted == 0,
             f"In round {number} nothing was hidden, so nothing can get better. Hide the least probable tokens again.",
@@ -514,7 +614,7 @@ def check_rounds(mask_predict, rounds, length: int):
             "number is length * (steps - step) // steps, with step from 0.",
         )
         expect(
-            [i for i, word in enumerate(mine) if word == MASK] == [i for i, word in enumerate(right) if word == MASK],
+            [i for i, word in enumerate(mine) if word == mask] == [i for i, word in enumerate(right) if word == mask],
             f"In round {number} you hid other tokens than the least probable ones. Each token has the probability of "
             "the round in which it was filled in.",
         )
@@ -523,6 +623,11 @@ def check_rounds(mask_predict, rounds, length: int):
             f"In round {number} predict should be shown {right}, and was shown {mine}. Only the hidden tokens take "
             "the new words; the others keep theirs.",
         )
+    expect(
+        mask not in answer,
+        "Your text still holds [MASK]. In the first round all tokens are hidden, and in every round each hidden token "
+        "takes its new word, however probable that is.",
+    )
     expect(answer == expected, f"The text should be {expected}. Yours is {answer}. Only hidden tokens take new words.")
 
 
@@ -534,6 +639,10 @@ def a_single_round(mask_predict):
     check_rounds(mask_predict, ROUNDS[:1], 4)
 
 
+def rounds_with_lower_probabilities(mask_predict):
+    check_rounds(mask_predict, [([1, 2, 3, 4], [0.5, 0.6, 0.9, 0.8]), ([5, 6, 7, 8], [0.1, 0.2, 0.3, 0.3])], 4, mask=0)
+
+
 def rounds_that_do_not_divide(mask_predict):
     p = random_numbers(3, 3, 5).sigmoid().tolist()
     check_rounds(mask_predict, [([number] * 5, p[number]) for number in range(3)], 5)
@@ -543,9 +652,14 @@ def rounds_that_do_not_divide(mask_predict):
 
 
 def scores_of_each_row(last_scores):
-    logits = random_numbers(4, 3, 5, 7)
+    logits = random_numbers(4, 3, 5, 7).float()
     real = torch.arange(5) < torch.tensor([[5], [3], [1]])
-    y = last_scores(logits, real)
+    try:
+        y = last_scores(logits, real)
+    except IndexError as error:
+        raise Hint(
+            f"A row with n real tokens has its last one in column n - 1, because counting starts at 0. ({error})"
+        ) from None
     expect(isinstance(y, Tensor) and y.shape == (3, 7), "Return the scores of one token for each row, (B, V).")
     expect(
         not is_close(y, logits[:, -1]),
@@ -562,8 +676,12 @@ def scores_of_each_row(last_scores):
 def texts_of_different_lengths(write_together):
     best = {1: 4, 4: 5, 5: END, 2: 6, 6: 7, 7: 3, 3: END, END: 4}
 
-    def score_next(texts: list[list[int]]) -> Tensor:
-        return torch.stack([Table(best)([int(i) for i in ids]) for ids in texts])
+    def score_next(texts: list[list[int]], best: dict[int, int] = best) -> Tensor:
+        expect(
+            max(map(len, texts)) < 20,
+            "Your loop does not stop. It ends when all texts have ended, or after `most` steps.",
+        )
+        return torch.stack([Table(best, end=-1)([int(i) for i in ids]) for ids in texts])
 
     answer = write_together(score_next, [[1], [2]], END, 6)
     expect(
@@ -581,6 +699,14 @@ def texts_of_different_lengths(write_together):
         "You stop all texts when the first one has ended. The second one has more to say.",
     )
     expect(answer == [[4, 5], [6, 7, 3]], f"The texts are [4, 5] and [6, 7, 3]. Yours are {answer[0]} and {answer[1]}.")
+    limit = (
+        "Here the second text never ends, and at most 4 tokens may be written: the texts are [4, 5] and [6, 2, 6, 2]."
+    )
+    try:
+        answer = write_together(lambda texts: score_next(texts, {**best, 6: 2}), [[1], [2]], END, 4)
+    except ValueError as error:
+        raise Hint(f"{limit} Python's error: {error}") from None
+    expect([list(map(int, ids)) for ids in answer] == [[4, 5], [6, 2, 6, 2]], f"{limit} Yours are {answer}.")
 
 
 EXERCISES = {
@@ -606,19 +732,34 @@ EXERCISES = {
         "BLEU of a corpus, 0 to 100, from lists of words: 1- to 4-grams, geometric mean, brevity penalty.",
         2,
         15,
-        (bleu_of_the_same, bleu_of_long_texts, bleu_of_short_texts, bleu_of_a_text_that_repeats, bleu_without_a_hit),
+        (
+            bleu_of_the_same,
+            bleu_of_long_texts,
+            bleu_of_short_texts,
+            bleu_of_a_text_that_repeats,
+            bleu_of_texts_that_belong_together,
+            bleu_without_a_hit,
+            bleu_of_two_words,
+        ),
     ),
     "beam_step": Exercise(
         "One step of beam search: texts and the log p of the next words -> (carried on, finished), best first.",
         3,
         20,
-        (step_without_an_end, step_with_an_end, step_with_a_late_end, steps_find_what_the_library_finds),
+        (
+            step_without_an_end,
+            step_with_an_end,
+            step_with_a_late_end,
+            step_with_three_beams,
+            step_that_stays_in_one_text,
+            steps_find_what_the_library_finds,
+        ),
     ),
     "mask_predict": Exercise(
         "Fill `length` [MASK] in `steps` rounds, hiding the least probable tokens again before each round.",
         2,
         12,
-        (a_single_round, rounds_of_four, rounds_that_do_not_divide),
+        (a_single_round, rounds_of_four, rounds_with_lower_probabilities, rounds_that_do_not_divide),
     ),
 }
 BUGS = {

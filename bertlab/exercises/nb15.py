@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from .. import saliency
-from . import Exercise, expect, make_check, make_use
+from . import Exercise, Hint, expect, make_check, make_use
 from .comparing import as_number, is_close, random_numbers
 
 # ---- norm_weighted ---------------------------------------------------------------------------------------
@@ -15,8 +15,16 @@ from .comparing import as_number, is_close, random_numbers
 
 def norms_of_one_head(norm_weighted):
     weights = torch.tensor([[0.75, 0.25]], dtype=torch.float64)
-    vectors = torch.tensor([[[0.0, 2.0], [6.0, -8.0]]], dtype=torch.float64)
-    answer = norm_weighted(weights, vectors)
+    vectors = torch.tensor([[[0.0, 2.0, 0.0], [6.0, 0.0, -8.0]]], dtype=torch.float64)
+    before = vectors.clone()
+    try:
+        answer = norm_weighted(weights, vectors)
+    except RuntimeError as error:
+        raise Hint(
+            "Each vector of D numbers has one weight, so weights (H, T) need one more axis to be multiplied by vectors "
+            f"(H, T, D). Your function raised: {error}"
+        ) from None
+    expect(torch.equal(vectors, before), "You changed the vectors that were passed. Make a new tensor: not *=, but *.")
     expect(isinstance(answer, Tensor), "Return a tensor with a number for each of the T tokens.")
     expect(answer.shape == (2,), f"Here T = 2, so return a tensor of shape (2,), not {tuple(answer.shape)}.")
     expect(not is_close(answer, weights[0]), "These are the weights. Multiply each vector by its weight first.")
@@ -32,9 +40,12 @@ def norms_of_one_head(norm_weighted):
         "You summed the numbers of each vector. The length is the root of the sum of squares: norm(dim=-1).",
     )
     expect(
+        not is_close(answer, torch.tensor([1.5, 2.5]) ** 2), "These are the squares of the lengths. Take their root."
+    )
+    expect(
         is_close(answer, torch.tensor([1.5, 2.5])),
-        "The first token sends 0.75 times (0, 2), of length 1.5, and the second 0.25 times (6, -8), of length 2.5. "
-        f"Your function returns {[round(float(number), 3) for number in answer]}.",
+        "The first token sends 0.75 times (0, 2, 0), of length 1.5, and the second 0.25 times (6, 0, -8), of length "
+        f"2.5. Your function returns {[round(float(number), 3) for number in answer]}.",
     )
 
 
@@ -52,12 +63,12 @@ def norms_of_two_heads(norm_weighted):
         "You averaged over the heads. The attention layer adds what its heads send: use the sum.",
     )
     expect(
-        not is_close(answer, sent.sum(1).norm(dim=-1)),
-        "You summed over the tokens. Sum over the heads, axis 0, and keep one vector for each token.",
+        not any(is_close(answer, head.norm(dim=-1)) for head in sent), "You used one head. Add up what all heads send."
     )
+    separate = weights.sum(0) * vectors.sum(0).norm(dim=-1)
     expect(
-        not is_close(answer, (weights.mean(0)[:, None] * vectors.sum(0)).norm(dim=-1)),
-        "You averaged the weights over the heads. Each head's vector is multiplied by the weight of the same head.",
+        not any(is_close(answer, separate / wrong) for wrong in (1, 2, 4)),
+        "You combined the weights of the heads first. Each head's vector is multiplied by the weight of the same head.",
     )
     expect(is_close(answer, torch.tensor([0.0, 1.0])), "With two heads the lengths should be 0 and 1.")
 
@@ -74,8 +85,8 @@ def norms_equal_the_library(norm_weighted):
 
 
 def make_maps(seed: int, L: int, H: int, T: int) -> Tensor:
-    """Attention maps of one text (L, H, T, T), rows summing to 1."""
-    return (2 * random_numbers(seed, L, H, T, T)).softmax(-1)
+    """Attention maps of one text (L, H, T, T), rows summing to 1, in float32 as a model gives them."""
+    return (2 * random_numbers(seed, L, H, T, T)).softmax(-1).float()
 
 
 def make_rollouts(maps: Tensor) -> dict[str, Tensor]:
@@ -94,6 +105,9 @@ def make_rollouts(maps: Tensor) -> dict[str, Tensor]:
         "expected": multiply_layers(with_residual),
         "no residual": multiply_layers(means),
         "not halved": multiply_layers(means + eye),
+        "half halved": multiply_layers(means + eye / 2),
+        "one residual": (multiply_layers(means) + eye) / 2,
+        "heads apart": torch.stack([multiply_layers((head + eye) / 2) for head in maps.transpose(0, 1)]).mean(0),
         "wrong order": multiply_layers(with_residual, first_left=True),
         "mean of layers": with_residual.mean(0),
         "one head": multiply_layers((maps[:, 0] + eye) / 2),
@@ -103,7 +117,7 @@ def make_rollouts(maps: Tensor) -> dict[str, Tensor]:
 
 
 def rollout_of_one_layer(rollout):
-    maps = torch.tensor([[[[0.2, 0.8], [1.0, 0.0]], [[0.6, 0.4], [0.0, 1.0]]]], dtype=torch.float64)
+    maps = torch.tensor([[[[0.2, 0.8], [1.0, 0.0]], [[0.6, 0.4], [0.0, 1.0]]]])
     answer, rollouts = rollout(maps), make_rollouts(maps)
     expect(isinstance(answer, Tensor), "Return a tensor (T, T).")
     expect(
@@ -116,7 +130,13 @@ def rollout_of_one_layer(rollout):
         "The residual connection keeps half of each token: use (A + I) / 2 for a layer.",
     )
     expect(not is_close(answer, rollouts["not halved"]), "Your rows sum to 2. Halve A + I, so that each row sums to 1.")
+    expect(not is_close(answer, rollouts["half halved"]), "You halved only I. Put A + I into parentheses: (A + I) / 2.")
     expect(not is_close(answer, rollouts["one head"]), "You took one head. Take the mean of all heads of the layer.")
+    expect(answer.max() > answer.min(), "All numbers are equal. The product starts with the identity.")
+    one = rollouts["expected"]
+    expect(not is_close(answer, one * torch.eye(2)), "Use the matrix product @. With * only the diagonal is left.")
+    expect(not is_close(answer, one @ one), "You used the first layer twice. Start with the identity, or with layer 1.")
+    expect(not is_close(answer, one.T), "Rows and columns are swapped. Each row of the rollout sums to 1.")
     expect(
         is_close(answer, rollouts["expected"]),
         "For one layer the rollout is the mean of its heads, plus the identity, divided by 2.",
@@ -132,7 +152,8 @@ def rollout_of_several_layers(rollout):
         "mean of layers": "You took the mean of the layers. They are applied one after the other: multiply them.",
         "last layer": "This is the last layer alone. Multiply all of them.",
         "elementwise": "Use the matrix product @. With * nothing passes from one token to another.",
-        "no residual": "The residual connection keeps half of each token: use (A + I) / 2 for every layer.",
+        "one residual": "You added the identity once. Every layer has a residual connection: use (A + I) / 2 for each.",
+        "heads apart": "You followed each head apart and averaged at the end. Average the heads of each layer first.",
     }
     for mistake, hint in hints.items():
         expect(not is_close(answer, rollouts[mistake]), hint)
@@ -175,17 +196,25 @@ def average_slope(f, x: Tensor, baseline: Tensor, shares: list[float]) -> Tensor
 
 def integral_where_the_slope_is_zero(integrate):
     x, zero = torch.tensor([1.0, 1.0], dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
-    answer = integrate(saturating_function, x, zero, 100)
+    try:
+        answer = integrate(saturating_function, x, zero, 100)
+    except RuntimeError as error:
+        expect(
+            "does not require grad" not in str(error), "The point has no gradient. Call requires_grad_() on it first."
+        )
+        raise
     expect(
-        isinstance(answer, Tensor) and answer.shape == (2,), "Return one score for each number of x: two scores here."
+        isinstance(answer, Tensor) and answer.shape == (2,),
+        "Return a tensor with one score for each number of x: two scores here.",
     )
     expect(
         answer.abs().max() > 0,
-        "Both scores are 0, because you took the gradient at x alone, where f is flat. Take the mean of the gradients "
-        "on the path from the baseline to x.",
+        "Both scores are 0, because only a gradient at x, or near it, is in your result, and there f is flat. Take the "
+        "mean of all gradients on the path from the baseline to x.",
     )
     total = float(answer.sum())
     expect(abs(total - 100) > 1, "You summed the gradients. Divide by the number of steps.")
+    expect(not is_close(total, -1.0, 0.03), "All signs are reversed: the difference is x - baseline, not baseline - x.")
     expect(
         is_close(total, 1.0, 0.03), f"The scores should sum to f(x) - f(baseline) = 1, but yours sum to {total:.2f}."
     )
@@ -199,10 +228,6 @@ def integral_from_another_baseline(integrate):
     slope = average_slope(smooth_function, x, baseline, middles)
     expect(not is_close(answer, slope, 0.02), "This is the mean gradient. Multiply it by the difference x - baseline.")
     expect(not is_close(answer, slope * x, 0.02), "You multiplied by x. Multiply by x - baseline.")
-    expect(
-        not is_close(answer, slope * (baseline - x), 0.02),
-        "All signs are reversed: the difference is x - baseline, not baseline - x.",
-    )
     from_zero = average_slope(smooth_function, x, torch.zeros_like(x), middles)
     expect(
         not is_close(answer, from_zero * x, 0.02) and not is_close(answer, from_zero * (x - baseline), 0.02),
@@ -215,21 +240,41 @@ def integral_from_another_baseline(integrate):
 
 
 def integral_takes_the_middles(integrate):
-    x, zero = torch.tensor([2.0, 1.0, 1.0], dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
-    answer = integrate(smooth_function, x, zero, 4)
-    mistakes = {
-        "You took the gradient at the start of each step. The middle gives a better integral: (step + 0.5) / steps.": [
-            0.0, 0.25, 0.5, 0.75],
-        "You took the gradient at the end of each step. The middle gives a better integral: (step + 0.5) / steps.": [
-            0.25, 0.5, 0.75, 1.0],
-        "Your points include both ends, 0 and 1. Divide the path into equal steps and take the middle of each.": [
-            0.0, 1 / 3, 2 / 3, 1.0],
-    }  # fmt: skip
-    for hint, shares in mistakes.items():
-        expect(not is_close(answer, average_slope(smooth_function, x, zero, shares) * x), hint)
+    x, baseline = torch.tensor([2.0, 1.0, 1.0]).double(), torch.tensor([0.5, -1.0, 0.5]).double()
+    answer = integrate(smooth_function, x, baseline, 4)
+    ends = "Your points include both ends, 0 and 1. Divide the path into equal steps and take the middle of each."
+    mistakes = [
+        (
+            [0.0, 0.25, 0.5, 0.75],
+            "You took the gradient at the start of each step. The middle gives a better integral.",
+        ),
+        ([0.25, 0.5, 0.75, 1.0], "You took the gradient at the end of each step. The middle gives a better integral."),
+        ([0.0, 1 / 3, 2 / 3, 1.0], ends),
+        ([0.0, 0.25, 0.5, 0.75, 1.0], ends),
+    ]
+    for shares, hint in mistakes:
+        expect(not is_close(answer, average_slope(smooth_function, x, baseline, shares) * (x - baseline)), hint)
     expect(
-        is_close(answer, average_slope(smooth_function, x, zero, [0.125, 0.375, 0.625, 0.875]) * x),
-        "With 4 steps the gradient is taken at 1/8, 3/8, 5/8 and 7/8 of the path.",
+        is_close(answer, average_slope(smooth_function, x, baseline, [0.125, 0.375, 0.625, 0.875]) * (x - baseline)),
+        "With 4 steps the gradient is taken at 1/8, 3/8, 5/8 and 7/8 of the path, and divided by 4.",
+    )
+
+
+def integral_of_word_vectors(integrate):
+    x, baseline = random_numbers(3, 2, 4, 3), random_numbers(4, 2, 4, 3)
+
+    def multiply_vectors(vectors: Tensor) -> Tensor:
+        return vectors.prod(-1).sum()
+
+    try:
+        answer = integrate(multiply_vectors, x.clone(), baseline.clone(), 8)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise Hint(
+            f"x may have more axes, as BERT's word vectors (B, T, D) do. Your function raised: {error}"
+        ) from None
+    expect(
+        is_close(answer, saliency.integrate_gradients(multiply_vectors, x, baseline, 8)),
+        "x may have more axes, as BERT's word vectors (B, T, D) do, and each number gets its own score.",
     )
 
 
@@ -238,7 +283,9 @@ def integral_takes_the_middles(integrate):
 
 def classify(tokens: list[str]) -> float:
     """A stand-in for a classifier, whose probability depends on which words are present, not on their order."""
-    worth = {"superb": 0.4, "fine": 0.2, "dull": -0.3}
+    expect(not isinstance(tokens, str), "The function takes a list of tokens, and you passed a string.")
+    expect("[MASK]" not in tokens, "You masked tokens, but they are to be removed, so that the list gets shorter.")
+    worth = {"superb": 0.3, "fine": 0.2, "dull": -0.3}
     return 0.4 + sum(worth.get(token, 0.0) for token in tokens)
 
 
@@ -246,10 +293,24 @@ TOKENS = ["a", "fine", "film", "and", "superb"]
 SCORES = [0.0, 0.3, 0.1, 0.05, 0.9]
 
 
+def find_rest(lost_without, tokens: list[str], scores: list[float], k: int) -> list[str]:
+    """The shortest list of tokens that the learner's function asks the classifier about."""
+    calls = []
+
+    def record_and_classify(some: list[str]) -> float:
+        calls.append(list(some))
+        return classify(some)
+
+    lost_without(record_and_classify, tokens[:], scores[:], k)
+    return min(calls, key=len)
+
+
 def lost_one_token(lost_without):
-    answer = as_number(lost_without(classify, TOKENS[:], SCORES[:], 1), "one number: the probability that is lost")
+    tokens, scores = TOKENS[:], SCORES[:]
+    answer = as_number(lost_without(classify, tokens, scores, 1), "one number: the probability that is lost")
+    expect((tokens, scores) == (TOKENS, SCORES), "You changed a list that was passed. Work on a copy.")
     expect(
-        not is_close(answer, -0.4),
+        not is_close(answer, -0.3),
         "The sign is wrong. The loss is the probability of all tokens minus that of the remaining ones.",
     )
     expect(
@@ -261,29 +322,36 @@ def lost_one_token(lost_without):
         not is_close(answer, 0.2),
         "You kept the token with the highest score and removed the others: this is sufficiency.",
     )
-    expect(is_close(answer, 0.4), "Without 'superb' the probability falls from 1.0 to 0.6, by 0.4.")
+    expect(is_close(answer, 0.3), "Without 'superb' the probability falls from 0.9 to 0.6, by 0.3.")
 
 
 def lost_several_tokens(lost_without):
     answer = lost_without(classify, TOKENS[:], SCORES[:], 2)
-    expect(not is_close(answer, 0.4), "With k = 2 you removed only one token.")
-    expect(is_close(answer, 0.6), "Without 'superb' and 'fine' the probability falls from 1.0 to 0.4, by 0.6.")
-    calls = []
-
-    def record_and_classify(tokens: list[str]) -> float:
-        calls.append(list(tokens))
-        return classify(tokens)
-
-    tokens = TOKENS[:]
-    lost_without(record_and_classify, tokens, SCORES[:], 2)
+    expect(not is_close(answer, 0.3), "With k = 2 you removed only one token.")
+    expect(is_close(answer, 0.5), "Without 'superb' and 'fine' the probability falls from 0.9 to 0.4, by 0.5.")
+    rest = find_rest(lost_without, TOKENS, SCORES, 2)
     expect(
-        ["a", "film", "and"] in calls,
-        f"The remaining tokens keep their order: a, film, and. You called the function with {calls[-1]}.",
+        rest == ["a", "film", "and"],
+        f"The remaining tokens keep their order: a, film, and. You called the function with {rest}.",
     )
-    expect(tokens == TOKENS, "You changed the list of tokens that was passed.")
+    rest = find_rest(lost_without, ["superb", "a", "fine", "film"], [0.9, 0.0, 0.5, 0.1], 2)
+    expect(
+        rest == ["a", "film"],
+        f"Without 'superb' and 'fine' there should remain: a film. You called the function with {rest}. When a token "
+        "is deleted, the places of the later ones change.",
+    )
+
+
+def lost_with_other_signs(lost_without):
     answer = lost_without(classify, ["a", "dull", "film"], [0.1, -0.9, 0.0], 1)
     expect(
         is_close(answer, 0.0), "A score of -0.9 is evidence against the class. The highest of 0.1, -0.9 and 0 is 0.1."
+    )
+    answer = lost_without(classify, ["a", "dull", "film"], [0.1, 0.9, 0.0], 1)
+    expect(
+        is_close(answer, -0.3),
+        "Without 'dull' the probability rises from 0.1 to 0.4. This is a negative loss, -0.3, and it has to stay "
+        "negative.",
     )
 
 
@@ -293,24 +361,46 @@ def lost_same_word_twice(lost_without):
         is_close(answer, 0.2),
         "The word 'fine' occurs twice, and only one of the two is to be removed: choose by position, not by word.",
     )
+    rest = find_rest(lost_without, ["fine", "and", "fine"], [0.1, 0.0, 0.9], 1)
+    expect(
+        rest == ["fine", "and"],
+        "The word 'fine' occurs twice, and the second of the two is to be removed: choose by position, not by word.",
+    )
+    rest = find_rest(lost_without, ["and", "fine", "fine", "and"], [0.0, 0.5, 0.5, 0.1], 1)
+    expect(
+        len(rest) == 3,
+        f"Two tokens share the highest score, and k = 1, so three of the four tokens remain. You kept {len(rest)}.",
+    )
 
 
 # ---- two bugs to find ------------------------------------------------------------------------------------
 
 
 def attention_of_cls(cls_attention):
-    maps = make_maps(5, 2, 3, 4)  # (L, H, T, T)
-    answer = cls_attention(maps)
-    expect(isinstance(answer, Tensor) and answer.shape == (4,), "Return one number for each of the T tokens.")
+    maps = make_maps(5, 3, 3, 4)  # (L, H, T, T)
+    answer, last = cls_attention(maps), maps[-1].mean(0)
     expect(
-        is_close(answer, maps[-1, :, 0].mean(0)),
+        isinstance(answer, Tensor) and answer.shape == (4,), "Return a tensor with one number for each of the T tokens."
+    )
+    expect(
+        not any(is_close(answer, rows[0]) for rows in (*maps[:-1].mean(1), maps.mean((0, 1)))),
+        "Take the last layer alone, maps[-1].",
+    )
+    expect(not any(is_close(answer, head[0]) for head in maps[-1]), "You took one head. Take the mean of the heads.")
+    expect(
+        not any(is_close(answer, row) for row in last[1:]), "This is the attention of another token. [CLS] is token 0."
+    )
+    expect(
+        is_close(answer.sum(), 1.0),
         f"The attention of [CLS] to all tokens should sum to 1. The scores of the test map sum to {answer.sum():.2f}.",
     )
+    expect(is_close(answer, last[0]), "The scores sum to 1, but they are not the row of [CLS], the first of the map.")
 
 
 def rest_without_some(remove_positions):
     tokens = ["not", "a", "dull", "moment"]
     answer = remove_positions(list(tokens), [2])
+    expect(isinstance(answer, list), "Return a list of tokens.")
     expect(
         answer == ["not", "a", "moment"], f"Without position 2 there should remain: not a moment. You have {answer}."
     )
@@ -321,9 +411,16 @@ def rest_without_some(remove_positions):
     )
     answer = remove_positions(list(tokens), [3, 0])
     expect(answer == ["a", "dull"], f"Without positions 3 and 0 there should remain 'a dull'. You have {answer}.")
-    kept = list(tokens)
-    remove_positions(kept, [1])
+    answer = remove_positions(["the", "film", "beats", "the", "book", "the"], [4, 3, 1])
+    expect(
+        answer == ["the", "beats", "the"],
+        "Without positions 4, 3 and 1 of 'the film beats the book the' there should remain: the beats the. You have "
+        f"{answer}. A word may occur several times: remove it by its position.",
+    )
+    kept, positions = list(tokens), [1, 2]
+    remove_positions(kept, positions)
     expect(kept == tokens, "The list that was passed has changed. Build a new list.")
+    expect(positions == [1, 2], "The list of positions has changed. Leave it as it was: sorted() makes a new list.")
 
 
 def average_heads_of_cls(maps: Tensor) -> Tensor:
@@ -359,13 +456,18 @@ EXERCISES = {
         "Integrated gradients of any function: the mean gradient on the path from the baseline, times the difference.",
         2,
         10,
-        (integral_where_the_slope_is_zero, integral_from_another_baseline, integral_takes_the_middles),
+        (
+            integral_where_the_slope_is_zero,
+            integral_from_another_baseline,
+            integral_takes_the_middles,
+            integral_of_word_vectors,
+        ),
     ),
     "lost_without": Exercise(
         "The probability that is lost when the k tokens with the highest scores are removed.",
         1,
         6,
-        (lost_one_token, lost_several_tokens, lost_same_word_twice),
+        (lost_one_token, lost_several_tokens, lost_with_other_signs, lost_same_word_twice),
     ),
 }
 BUGS = {

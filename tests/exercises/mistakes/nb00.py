@@ -1,5 +1,25 @@
 """Common mistakes in the exercises of notebook 00: (exercise, a learner's code, a part of the hint)."""
 
+STEP = """
+def train_step(model, batch, optimizer):
+    loss = model(**batch).loss
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+"""
+PAD = """
+import torch
+
+def pad(rows):
+    longest = max(len(row) for row in rows)
+    input_ids = torch.tensor([row + [0] * (longest - len(row)) for row in rows])
+    attention_mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
+    return input_ids, attention_mask
+"""
+RIGHT = "def accuracy(logits, labels):\n    return ANSWER"
+SHARE = "def majority(labels):\n    return ANSWER"
+
 MISTAKES = [
     ("majority", "def majority(labels):\n    return sum(labels) / len(labels)\n", "0.25 is the share of ones"),
     (
@@ -164,7 +184,7 @@ def train_step(model, batch, optimizer):
 """,
         "called without labels",
     ),
-    ("pad", "import torch\n\ndef pad(rows):\n    return torch.tensor(rows)\n", "raised ValueError"),
+    ("pad", "import torch\n\ndef pad(rows):\n    return torch.tensor(rows)\n", "they are no rectangle"),
     (
         "train_step",
         """
@@ -298,4 +318,60 @@ def shuffle_rows(texts, labels, seed):
 """,
         "Another seed should give another order",
     ),
+    ("majority", SHARE.replace("ANSWER", "labels.count(labels[0]) / len(labels)"), "stand anywhere"),
+    ("majority", SHARE.replace("ANSWER", "max(labels.count(c) for c in range(3)) / len(labels)"), "may be any number"),
+    (
+        "majority",
+        SHARE.replace("ANSWER", "labels.count(sorted(labels)[len(labels) // 2]) / len(labels)"),
+        "three are 9",
+    ),
+    (
+        "majority",
+        SHARE.replace("ANSWER", "100 * max(map(labels.count, labels)) / len(labels)"),
+        "do not multiply by 100",
+    ),
+    ("accuracy", RIGHT.replace("ANSWER", "(logits.max(-1).values == labels).float().mean()"), "finds no row correct"),
+    ("accuracy", RIGHT.replace("ANSWER", "(logits.argmax() == labels).float().mean()"), "finds no row correct"),
+    ("accuracy", RIGHT.replace("ANSWER", "(logits.argmax(-1) == labels).mean()"), "no mean of True and False"),
+    ("accuracy", RIGHT.replace("ANSWER", "(logits.max(-1) == labels).float().mean()"), "argmax finds the places"),
+    (
+        "accuracy",
+        RIGHT.replace("ANSWER", "((logits.softmax(-1) > 0.5).int().argmax(-1) == labels).float().mean()"),
+        "With three classes",
+    ),
+    ("pad", PAD.replace("max(len(row) for row in rows)", "5"), "they are no rectangle"),
+    ("pad", PAD.replace("max(len(row) for row in rows)", "len(rows[-1])"), "they are no rectangle"),
+    ("pad", PAD.replace("    longest", "    rows = sorted(rows, key=len)\n    longest"), "Each row, in its place"),
+    (
+        "pad",
+        PAD.replace("return input_ids, attention_mask", "return input_ids, attention_mask.float()"),
+        "decimal point",
+    ),
+    (
+        "train_step",
+        STEP.replace("model(**batch)", 'model(input_ids=batch["input_ids"], labels=batch["labels"])'),
+        "read padding",
+    ),
+    ("train_step", STEP.replace(".loss\n", ".loss.item()\n"), "Call item() at the end"),
+    ("train_step", STEP.replace("loss.item()", "[loss.item()]"), "Your function returns a list"),
+    ("train_step", STEP.replace("loss.item()", "int(loss)"), "was 4.25 before the step"),
+    ("train_step", STEP.replace("**batch", 'labels=batch.pop("labels"), **batch'), "takes something out of the batch"),
+    (
+        "train_step",
+        STEP.replace("optimizer.step()", "model.w.data -= 0.25 * model.w.grad"),
+        "not by the optimizer that was passed",
+    ),
+    ("prepare", "def prepare(make_model):\n    return make_model()", "Return the model and its optimizer"),
+    (
+        "shuffle_rows",
+        """
+import random
+def shuffle_rows(texts, labels, seed):
+    random.Random(seed).shuffle(texts)
+    random.Random(seed).shuffle(labels)
+    return texts, labels
+""",
+        "Shuffle a new list",
+    ),
+    ("shuffle_rows", "def shuffle_rows(texts, labels, seed):\n    print(seed)", "Return two lists"),
 ]

@@ -1,5 +1,64 @@
 """Common mistakes in the exercises of notebook 01: (exercise, a learner's code, a part of the hint)."""
 
+FOLD = """
+import unicodedata
+
+def fold(text):
+    apart = unicodedata.normalize("NFD", text)
+    return "".join(char for char in apart if unicodedata.category(char) != "Mn").lower()
+"""
+LONGEST = """
+def longest_match(word, vocab):
+    pieces, start = [], 0
+    while start < len(word):
+        for end in range(len(word), start, -1):
+            piece = ("##" if start else "") + word[start:end]
+            if piece in vocab:
+                pieces.append(piece)
+                start = end
+                break
+        else:
+            return ["[UNK]"]
+    return pieces
+"""
+MERGE = """
+def merge_pair(split, left, right):
+    merged, i = [], 0
+    while i < len(split):
+        if split[i : i + 2] == [left, right]:
+            merged.append(split[i] + split[i + 1].removeprefix("##"))
+            i += 2
+        else:
+            merged.append(split[i])
+            i += 1
+    return merged
+"""
+LEARN = """
+from bertlab.exercises import nb01
+
+def learn_merges(words, merges, score):
+    splits, learned = {word: nb01.split_letters(word) for word in words}, []
+    for _ in range(merges):
+        pieces, pairs = nb01.count_pieces(splits, words)
+        if not pairs:
+            break
+        best = max(pairs, key=lambda pair: score(pairs[pair], pieces[pair[0]], pieces[pair[1]]))
+        splits = {word: nb01.merge_neighbours(split, *best) for word, split in splits.items()}
+        learned.append(best)
+    return learned
+"""
+BEST = "best = max(pairs, key=lambda pair: score(pairs[pair], pieces[pair[0]], pieces[pair[1]]))"
+ABOVE_ZERO = """best, top = None, 0
+        for pair in pairs:
+            now = score(pairs[pair], pieces[pair[0]], pieces[pair[1]])
+            if now > top:
+                best, top = pair, now"""
+ONCE = """pairs = {}
+        for word, split in splits.items():
+            for pair in set(zip(split, split[1:])):
+                pairs[pair] = pairs.get(pair, 0) + words[word]
+        if not pairs:"""
+
 MISTAKES = [
     (
         "fold",
@@ -495,4 +554,60 @@ def open_vocabulary(path):
 """,
         "'We hold these' became",
     ),
+    (
+        "fold",
+        FOLD.replace('unicodedata.category(char) != "Mn"', "char.isalnum() or char.isspace()"),
+        "has no accents, but",
+    ),
+    (
+        "fold",
+        FOLD.replace("NFD", "NFC").replace(".lower()", '.lower().translate(str.maketrans("éåö", "eao"))'),
+        "A list of letters is never complete",
+    ),
+    (
+        "fold",
+        FOLD.replace('unicodedata.category(char) != "Mn"', "not unicodedata.combining(char)"),
+        "ask for the category",
+    ),
+    (
+        "fold",
+        FOLD.replace('("NFD", text)', '("NFC", text)').replace(
+            "(char for", '(unicodedata.normalize("NFD", char)[0] for'
+        ),
+        "NFD splits 한 into three letters",
+    ),
+    ("longest_match", LONGEST.replace("return [", "pass  # ["), "Your loop does not end"),
+    ("longest_match", LONGEST.replace("start = end", "pass"), "Your loop does not end"),
+    (
+        "longest_match",
+        LONGEST.replace("(len(word), start,", "(min(len(word), start + 3), start,"),
+        "should become ['pughugpug'",
+    ),
+    ("longest_match", LONGEST.replace("start, -1", "start + 1, -1"), "A piece may be one letter"),
+    (
+        "merge_pair",
+        """
+def merge_pair(split, left, right):
+    return " ".join(split).replace(f"{left} {right}", left + right.removeprefix("##")).split()
+""",
+        "Compare whole pieces",
+    ),
+    (
+        "merge_pair",
+        MERGE.replace(
+            "split[i : i + 2] == [left, right]",
+            "split[i] == left and split[i + 1 :] and split[i + 1].startswith(right)",
+        ),
+        "Compare whole pieces",
+    ),
+    ("learn_merges", LEARN.replace("range(merges)", "range(merges + 1)"), "One merge was asked for, and you return 2"),
+    ("learn_merges", LEARN.replace("score(", "nb01.score_by_ratio("), "Here `score` is the count"),
+    ("learn_merges", LEARN.replace("if not pairs:", ONCE), "this pair counts 8"),
+    (
+        "learn_merges",
+        LEARN.replace("pieces[pair[0]], pieces[pair[1]]", "pieces[pair[1]], pieces[pair[0]]"),
+        "in this order",
+    ),
+    ("learn_merges", LEARN.replace(BEST, ABOVE_ZERO), "do not compare with 0"),
+    ("frame_pair", "def frame_pair(first, second):\n    print(first, second)", "Return two lists"),
 ]

@@ -30,6 +30,20 @@ def choose_threshold(scores, same):
     return ANSWER
 """
 
+FIND = """
+def find_word(offsets, start, end):
+    return [i for i, (first, last) in enumerate(offsets) if first < last and start <= first and last <= end]
+"""
+BOTH = """
+def read_both_ways(x, forwards, backwards):
+    ahead = back = x
+    for forward, backward in zip(forwards, backwards):
+        ahead = ahead + forward(ahead)[0]
+        back = back + backward(back.flip(1))[0].flip(1)
+    return ahead, back
+"""
+BEST = "max(CANDIDATES, key=lambda s: ((scores >= s) == same).mean())"
+
 MISTAKES = [
     (
         "skipgram_loss",
@@ -42,7 +56,11 @@ MISTAKES = [
         LOSS.replace("ANSWER", "-(right + F.logsigmoid(scores).sum(-1)).mean()"),
         "minus sign inside the sigmoid",
     ),
-    ("skipgram_loss", LOSS.replace("ANSWER", "(right + F.logsigmoid(-scores).sum(-1)).mean().abs() * -1"), "5 ln 2"),
+    (
+        "skipgram_loss",
+        LOSS.replace("ANSWER", "(right + F.logsigmoid(-scores).sum(-1)).mean().abs() * -1"),
+        "The sign is wrong",
+    ),
     (
         "skipgram_loss",
         LOSS.replace("negatives, centre)", "negatives, context)").replace(
@@ -139,4 +157,77 @@ def read_both_ways(x, forwards, backwards):
 """,
         "Keep the sum",
     ),
+    (
+        "skipgram_loss",
+        LOSS.replace("ANSWER", "-(right - F.logsigmoid(scores).sum(-1)).mean()"),
+        "inside the sigmoid, at",
+    ),
+    (
+        "skipgram_loss",
+        LOSS.replace("ANSWER", "-F.logsigmoid(-scores).sum(-1).mean()"),
+        "term of the context is missing",
+    ),
+    (
+        "skipgram_loss",
+        LOSS.replace("ANSWER", "-(right + F.logsigmoid(-scores.sum(-1))).mean()"),
+        "one term for their sum",
+    ),
+    (
+        "skipgram_loss",
+        LOSS.replace("ANSWER", "-(right + F.logsigmoid(-scores).sum(-1)).mean() / (1 + scores.size(1))"),
+        "or the mean of all",
+    ),
+    (
+        "skipgram_loss",
+        LOSS.replace("ANSWER", "-(right + F.logsigmoid(-scores).sum(-1)).mean().item()"),
+        "return the tensor",
+    ),
+    (
+        "skipgram_loss",
+        LOSS.replace("F.logsigmoid((centre * context).sum(-1))", "(centre * context).sum(-1)").replace(
+            "ANSWER", "-((right.sigmoid() + 1e-9).log() + ((-scores).sigmoid() + 1e-9).log().sum(-1)).mean()"
+        ),
+        "a number added inside the logarithm",
+    ),
+    (
+        "solve_analogy",
+        ANALOGY.replace("QUERY", RIGHT).replace("LEAVE", "scores[[b, c]] = -9.0"),
+        "none of the three words",
+    ),
+    ("solve_analogy", ANALOGY.replace("QUERY", RIGHT).replace("LEAVE", "scores[[a, b, c]] = 0"), "to minus infinity"),
+    (
+        "solve_analogy",
+        ANALOGY.replace("QUERY", RIGHT).replace("if exclude", "if True").replace("LEAVE", "scores[[a, b, c]] = -9.0"),
+        "Without exclude",
+    ),
+    ("mix_layers", MIX.replace("ANSWER", "scale * (weights.softmax(0) * states).sum(0)"), "needs two more axes"),
+    (
+        "mix_layers",
+        MIX.replace("ANSWER", "scale * (weights.softmax(0)[:, None, None] * states).mean(0)"),
+        "You divided twice",
+    ),
+    ("mix_layers", MIX.replace("ANSWER", "scale * states.mean(0)"), "Every layer has the same share"),
+    (
+        "mix_layers",
+        MIX.replace("ANSWER", "((scale * weights).softmax(0)[:, None, None] * states).sum(0)"),
+        "outside the softmax",
+    ),
+    (
+        "mix_layers",
+        MIX.replace("ANSWER", "scale * sum(weights[:3].softmax(0)[i] * states[i] for i in range(3))"),
+        "but with 5 it is wrong",
+    ),
+    (
+        "choose_threshold",
+        THRESHOLD.replace("ANSWER", BEST.replace("CANDIDATES", "[*scores, 1.01]")),
+        "need not be a cosine",
+    ),
+    (
+        "choose_threshold",
+        THRESHOLD.replace("ANSWER", BEST.replace("CANDIDATES", "np.arange(-3, 3, 0.01)")),
+        "not a grid of numbers",
+    ),
+    ("find_word", FIND.replace("last <= end", "end in (last, offsets[min(i + 1, 5)][1])"), "A word of three pieces"),
+    ("read_both_ways", BOTH.replace("ahead + forward(ahead)", "forward(ahead)"), "Ahead is now only"),
+    ("read_both_ways", BOTH.replace("forward(ahead)", "forward(x)"), "The states ahead are not the expected ones"),
 ]

@@ -23,9 +23,140 @@ RATE = """
         for group in optimizer.param_groups:
             group["lr"] = rate
 """
+WHOLE = DIFFERENCE + "    return mean, 1.96 * math.sqrt(variance / N)"
+WHOLE_HEAD = HEAD + "    return head.output(head.dropout(torch.tanh(head.pooler(hidden[:, 0]))))"
+F1 = """
+def macro_f1(truth, predicted):
+    classes = set(truth) | set(predicted)
+    total = 0.0
+    for c in classes:
+        hits = sum(t == p == c for t, p in zip(truth, predicted))
+        total += 2 * hits / (truth.count(c) + predicted.count(c))
+    return total / len(classes)
+"""
+ECE = """
+def calibration_error(confidence, right, bins):
+    gaps = [0.0] * bins
+    for sure, hit in zip(confidence, right):
+        gaps[min(int(sure * bins), bins - 1)] += sure - hit
+    return sum(abs(gap) for gap in gaps) / len(right)
+"""
 CLIP = "        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)\n"
+WHOLE_LOOP = (
+    LOOP
+    + RATE
+    + """
+        loss = model(**batch).loss
+        optimizer.zero_grad()
+        loss.backward()
+"""
+    + CLIP
+    + """
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+"""
+)
 
 MISTAKES = [
+    ("paired_difference", WHOLE.replace("/ N)", "/ 100)"), "N is the length of the lists"),
+    ("paired_difference", WHOLE.replace("return mean", "return abs(mean)"), "the gain is -1"),
+    ("paired_difference", WHOLE.replace("1.96", "2"), "Yours is another one"),
+    ("paired_difference", WHOLE.replace("gain - mean", "gain"), "forgot to subtract the mean"),
+    (
+        "paired_difference",
+        WHOLE.replace("return mean,", "half =") + "\n    return half, mean",
+        "Return it first",
+    ),
+    (
+        "paired_difference",
+        WHOLE.replace("return mean,", "half =") + "\n    return mean - half, mean + half",
+        "the two ends of the interval",
+    ),
+    (
+        "paired_difference",
+        WHOLE.replace("second)]", "second) if a != b]").replace("mean =", "N = len(gains); mean ="),
+        "those texts alone on which the two differ",
+    ),
+    (
+        "paired_difference",
+        """
+import numpy as np
+def paired_difference(first, second):
+    gains = np.array(first) - np.array(second)
+    return gains.mean(), 1.96 * gains.std() / np.sqrt(len(gains))
+""",
+        "refuse to subtract booleans",
+    ),
+    ("head_logits", WHOLE_HEAD.replace("[:, 0]", "[:, :, 0]"), "numbers of the wrong shape"),
+    ("head_logits", WHOLE_HEAD.replace("hidden[:, 0]", "hidden.mean(0)"), "not for each of the 5 texts"),
+    ("head_logits", WHOLE_HEAD.replace("head.dropout(", "torch.dropout(train=True, p=0.1, input="), "drops numbers by"),
+    ("head_logits", WHOLE_HEAD + ".sigmoid()", "probabilities of a sigmoid"),
+    ("head_logits", WHOLE_HEAD.replace("hidden[:, 0]", "hidden.sum(1)"), "You added up the tokens"),
+    ("head_logits", WHOLE_HEAD.replace("[:, 0]", "[:, 1]"), "Counting starts at 0"),
+    ("head_logits", WHOLE_HEAD.replace("torch.tanh", "torch.sigmoid"), "not a sigmoid"),
+    ("head_logits", WHOLE_HEAD.replace("torch.tanh", "torch.nn.functional.gelu"), "not a GELU"),
+    ("head_logits", WHOLE_HEAD.replace("torch.tanh(head.pooler", "head.pooler(torch.tanh"), "comes after head.pooler"),
+    ("head_logits", WHOLE_HEAD.replace("head.pooler", ""), "head.pooler is missing"),
+    ("fine_tune", WHOLE_LOOP.replace("(loss.item", "(model(**batch).loss.item"), "not of a second call"),
+    ("fine_tune", WHOLE_LOOP.replace("loss.item()", "round(loss.item(), 1)"), "Keep loss.item(), unchanged"),
+    ("fine_tune", WHOLE_LOOP.replace("loss.item()", "str(loss.item())"), "Your function returns a str"),
+    ("fine_tune", WHOLE_LOOP.replace("(**batch)", "(batch)"), "by their names: model(**batch)"),
+    ("fine_tune", WHOLE_LOOP.replace("grad_norm_", "grad_value_"), "which turns the gradient"),
+    (
+        "fine_tune",
+        WHOLE_LOOP.replace("torch.nn.utils.clip", "for part in model.parameters(): torch.nn.utils.clip").replace(
+            "(model.parameters(),", "(part,"
+        ),
+        "Clip it as a whole",
+    ),
+    (
+        "fine_tune",
+        WHOLE_LOOP.replace(RATE, "").replace("        losses.append", RATE + "        losses.append"),
+        "The rate is set after the step",
+    ),
+    ("fine_tune", WHOLE_LOOP.replace("= rate\n", "= rates[0]\n"), "All steps used the first rate"),
+    (
+        "fine_tune",
+        WHOLE_LOOP.replace("batch, rate in zip(batches, rates):", "n, rate in enumerate(rates):").replace(
+            "**batch", "**batches[n]"
+        ),
+        "It can be read in a for loop",
+    ),
+    ("macro_f1", F1.replace("set(truth) | set(predicted)", "truth + predicted"), "once for each class"),
+    (
+        "macro_f1",
+        F1.replace(
+            "2 * hits / (truth.count(c) + predicted.count(c))",
+            "hits * (1 / truth.count(c) + 1 / predicted.count(c)) / 2",
+        ),
+        "is their harmonic mean",
+    ),
+    ("macro_f1", F1.replace("2 * hits / (", "2 / (float('nan') if not hits else 1) * hits / ("), "not a number (nan)"),
+    (
+        "class_loss",
+        """
+import torch.nn.functional as F
+def class_loss(logits, labels):
+    return F.cross_entropy(logits, labels).item()
+""",
+        "No gradient can go back",
+    ),
+    ("class_loss", "def class_loss(logits, labels): return (logits.softmax(-1) * 0).sum()", "is not right yet"),
+    (
+        "freeze_encoder",
+        """
+def freeze_encoder(bert):
+    for parameter in bert.parameters():
+        parameter.requires_grad = False
+        parameter.zero_()
+""",
+        "The parameters stay as they are",
+    ),
+    ("freeze_encoder", "def freeze_encoder(bert): bert.requires_grad = False", "Set it to False for each parameter"),
+    ("freeze_encoder", "def freeze_encoder(bert): bert[0].requires_grad_(False)", "2 of 4 parameters are frozen"),
+    ("calibration_error", ECE.replace("sure * bins", "sure * 10"), "depends on `bins`"),
+    ("calibration_error", ECE.replace("min(int(sure * bins)", "min(int(sure * (bins - 1))"), "depends on `bins`"),
     ("paired_difference", DIFFERENCE + "    return mean, math.sqrt(variance / N)", "1.96 standard errors"),
     ("paired_difference", DIFFERENCE + "    return mean, 1.96 * math.sqrt(variance)", "square root of N"),
     ("paired_difference", DIFFERENCE + "    return mean, 1.96 * math.sqrt(variance) / N", "You divided by N"),

@@ -1,6 +1,170 @@
 """Common mistakes in the exercises of notebook 13: (exercise, a learner's code, a part of the hint)."""
 
+GREEDY = """
+def write_greedily(score_next, ids, end, most):
+    written = []
+    while len(written) < most:
+        word = int(score_next(ids + written).argmax())
+        if word == end:
+            break
+        written.append(word)
+    return written
+"""
+MASK = """
+import torch
+def seq2seq_mask(types, real):
+    T = types.size(1)
+    source = types == 0
+    before = torch.ones(T, T).bool().tril()
+    return (source[:, None, :] | (~source[:, :, None] & before)) & real[:, None, :]
+"""
+BLEU = """
+import math
+from collections import Counter
+def bleu_score(predicted, expected):
+    def count_runs(words, n):
+        return Counter(tuple(words[i : i + n]) for i in range(len(words) - n + 1))
+
+    log_mean = 0.0
+    for n in range(1, 5):
+        pairs = [(count_runs(a, n), count_runs(b, n)) for a, b in zip(predicted, expected)]
+        hits, written = sum((a & b).total() for a, b in pairs), sum(a.total() for a, _ in pairs)
+        if not hits:
+            return 0.0
+        log_mean += math.log(hits / written) / 4
+    c, r = sum(map(len, predicted)), sum(map(len, expected))
+    return 100 * math.exp(min(0.0, 1 - r / c) + log_mean)
+"""
+STEP = """
+import math
+def beam_step(texts, log_p, beams, end):
+    every = []
+    for (total, ids), row in zip(texts, log_p):
+        every += [(total + p, ids, word) for word, p in enumerate(row)]
+    every.sort(key=lambda one: -one[0])
+    finished = [(total, ids) for total, ids, word in every[:beams] if word == end]
+    carried = [(total, [*ids, word]) for total, ids, word in every if word != end][:beams]
+    return carried, finished
+"""
+ROUNDS = """
+def mask_predict(predict, length, steps, mask):
+    ids, p = [mask] * length, [0.0] * length
+    for step in range(steps):
+        count = length * (steps - step) // steps
+        hidden = sorted(range(length), key=lambda i: p[i])[:count]
+        for i in hidden:
+            ids[i] = mask
+        words, new = predict(ids)
+        for i in hidden:
+            ids[i], p[i] = words[i], new[i]
+    return ids
+"""
+TOGETHER = """
+def write_together(score_next, texts, end, most):
+    written = [[] for _ in texts]
+    for _ in range(most):
+        best = score_next([old + new for old, new in zip(texts, written)]).argmax(-1).tolist()
+        for ids, word in zip(written, best):
+            ids.append(word)
+    return [ids[: [*ids, end].index(end)] for ids in written]
+"""
+
 MISTAKES = [
+    ("write_greedily", GREEDY.replace("word == end", "word == 0"), "`end`, which is 7 here"),
+    (
+        "write_greedily",
+        GREEDY.replace(".argmax()", ".softmax(-1).multinomial(1, generator=torch.Generator().manual_seed(0))").replace(
+            "def", "import torch\ndef"
+        ),
+        "take argmax",
+    ),
+    ("write_greedily", GREEDY.replace("argmax", "max"), "take argmax"),
+    ("write_greedily", GREEDY.replace("if word == end", "if False"), "You asked what follows `end`"),
+    ("write_greedily", GREEDY.replace("ids + written", "written + ids"), "come first"),
+    ("seq2seq_mask", MASK.replace("tril()", "triu()"), "sees what comes after it"),
+    ("seq2seq_mask", MASK.replace("real[:, None, :]", "real[:, :, None]"), "You closed the rows of padding"),
+    (
+        "seq2seq_mask",
+        MASK.replace("real[:, None, :]", "real[:, None, :] & real[:, :, None]"),
+        "has nothing to distribute",
+    ),
+    (
+        "seq2seq_mask",
+        MASK.replace("return ", "return ~(").replace("real[:, None, :]", "real[:, None, :])"),
+        "True where a token is hidden",
+    ),
+    (
+        "seq2seq_mask",
+        MASK.replace("return ", "return -1e9 * ~(").replace("real[:, None, :]", "real[:, None, :])"),
+        "which could be added to scores",
+    ),
+    (
+        "one_ahead",
+        "import torch\ndef one_ahead(labels):\n    return torch.cat([labels[:, 1:], torch.full((1, 1), -100)], 1)",
+        "one number for each row",
+    ),
+    (
+        "one_ahead",
+        "import torch.nn.functional as F\ndef one_ahead(labels):\n"
+        "    return F.pad(labels[:, 1:].float(), (0, 1), value=-100)",
+        "Yours are floats",
+    ),
+    ("bleu_score", BLEU.replace("(a & b).total()", "len(a & b)"), "is a hit twice"),
+    (
+        "bleu_score",
+        BLEU.replace("for a, b in zip(predicted, expected)]", "for a, b in [(predicted, expected)]]").replace(
+            "count_runs(a, n), count_runs(b, n)",
+            "*(sum((count_runs(t, n) for t in side), Counter()) for side in (a, b)),",
+        ),
+        "Compare each text with its own",
+    ),
+    ("bleu_score", BLEU.replace("not hits", "hits / written == 0"), "your function divides by 0"),
+    ("bleu_score", BLEU.replace("range(1, 5)", "range(1, 4)").replace("/ 4", "/ 3"), "runs of 1 to 3 words"),
+    (
+        "bleu_score",
+        BLEU.replace("    log_mean = 0.0", "    predicted, expected = expected, predicted\n    log_mean = 0.0"),
+        "are exchanged",
+    ),
+    ("beam_step", STEP.replace("every[:beams]", "every[: beams + 1]"), "You finished 2 texts"),
+    ("beam_step", STEP.replace("every[:beams]", "every[: beams - 1]"), "The finished texts should be [[1]]"),
+    ("beam_step", STEP.replace("every[:beams]", "every[:1]"), "The finished texts should be [[1]]"),
+    ("beam_step", STEP.replace("== end", "== 0").replace("!= end", "!= 0"), "`end`, which is 3 here"),
+    (
+        "beam_step",
+        STEP.replace("every[:beams] if word == end]", "every if word == end]").replace(
+            "    return", "    finished = [text for text in finished if text[0] > carried[-1][0]]\n    return"
+        ),
+        "You finished 2 texts",
+    ),
+    (
+        "beam_step",
+        STEP.replace("+= [(total + p", "+= sorted([(total + p").replace("enumerate(row)]", "enumerate(row)])[-beams:]"),
+        "Compare all words of all texts",
+    ),
+    ("beam_step", STEP.replace("return carried, finished", "return finished, carried"), "The two lists are exchanged"),
+    ("beam_step", STEP.replace("return carried, finished", "return carried"), "Each text is a pair"),
+    ("beam_step", STEP.replace("total + p", "total + math.exp(p)"), "but their log p should be"),
+    ("beam_step", STEP.replace("[*ids, word]", "ids.append(word) or ids"), "You changed the ids of a text"),
+    ("mask_predict", ROUNDS.replace("[mask]", "[9]").replace("= mask", "= 9"), "whose number is 0 here"),
+    (
+        "mask_predict",
+        ROUNDS.replace("            ids[i], p", "            if new[i] >= p[i]:\n                ids[i], p"),
+        "however probable that is",
+    ),
+    ("mask_predict", ROUNDS.replace("(steps - step)", "(steps - step - 1)"), "Your text still holds [MASK]"),
+    ("mask_predict", ROUNDS.replace("range(steps)", "range(steps - 1)"), "You called it 0 times"),
+    (
+        "last_scores",
+        "import torch\ndef last_scores(logits, real):\n    return logits[torch.arange(len(logits)), real.sum(1)]",
+        "because counting starts at 0",
+    ),
+    ("write_together", TOGETHER.replace("range(most)", "range(most - 1)"), "at most 4 tokens may be written"),
+    ("write_together", TOGETHER.replace("[*ids, end]", "ids"), "at most 4 tokens may be written"),
+    (
+        "write_together",
+        TOGETHER.replace("for _ in range(most)", "while not all(end in ids for ids in written)"),
+        "Your loop does not stop",
+    ),
     (
         "write_greedily",
         """
@@ -92,7 +256,7 @@ def write_greedily(score_next, ids, end, most):
         written.append(word)
     return written
 """,
-        "You stopped after 2 tokens instead of 4",
+        "You stopped after 2 of 4 tokens",
     ),
     (
         "write_greedily",
