@@ -102,7 +102,7 @@ VARIANTS = {
         changes=(lambda model: variants.factorise_embeddings(model, model.config.hidden_size // 2),),
     ),
     "modern, muon": Variant("RoPE, GeGLU, pre-norm and Muon", (*MUON, 1.6e-2), (make_modern,), "muon"),
-    "distilled, free": Variant("distilled, teacher not counted", objective="distilled", free_teacher=True),
+    "distilled, free": Variant("distilled, teacher not counted", HIGHER, objective="distilled", free_teacher=True),
 }
 
 
