@@ -53,10 +53,10 @@ NAMES = {
     "random-positions": "random positions and heads",
     "random-heads": "random heads",
     "random-values": "random values and outputs",
-    "random-start": "all three of these random",
+    "random-start": "random positions, heads, values",
     "dropout": "dropout of 0.1",
     "any-source": "random B from any text",
-    "bert": "BERT's own choices in all",
+    "bert": "BERT's own optimizer, masks, start",
 }
 T_OF_4 = 2.776  # 97.5% of Student's t with 4 degrees of freedom: two means of three seeds
 
@@ -157,12 +157,20 @@ def compare_changes(found: dict[str, Any]) -> list[tuple[str, float, float]]:
 
 def format_changes(found: dict[str, Any]) -> str:
     """The losses of all changes as lines of text, by the best evidence that there is of each (see `list_losses`)."""
-    evidence = {"judged": "best of 3 rates", "chosen": "best of 3 rates", "older": "one rate, older"}
-    lines = [f"{'':<34}{'MLM loss':>9}{'lowest':>8}{'highest':>8}{'seeds':>7}  evidence"]
+    rates = {NAMES[change]: describe_rate(tried) for change, tried in found["trials"].items()}
+    lines = [f"{'':<34}{'MLM loss':>9}{'lowest':>8}{'highest':>8}{'seeds':>7}  best of 3 rates"]
     for kind, name, losses in list_losses(found):
         numbers = f"{np.mean(losses):>9.2f}{min(losses):>8.2f}{max(losses):>8.2f}{len(losses):>7}"
-        lines.append(f"{name:<34}{numbers}  {evidence[kind]}")
+        lines.append(f"{name:<34}{numbers}  {'one rate, older' if kind == 'older' else rates[name]}")
     return "\n".join(lines)
+
+
+def describe_rate(tried: dict[str, Any]) -> str:
+    """The best rate among the trials of a change, and whether it is at their edge, so that a better one may lie
+    outside."""
+    rate, rates = choose_rate(tried), tried["learning_rates"]
+    edge = {min(rates): ", the lowest", max(rates): ", the highest"}.get(rate, "")
+    return f"{rate:g}{edge}"
 
 
 def main(arguments: list[str]) -> None:

@@ -69,7 +69,8 @@ def test_the_best_rate_of_another_seed_is_judged(tmp_path):
 
 def find(judged, tried=(), older=()):
     changes = {name: {"mlm_loss": losses} for name, losses in judged.items()}
-    trials = {name: {"mlm_loss": losses} for name, losses in dict(tried or judged).items()}
+    trials = {name: {"mlm_loss": losses, "learning_rates": [1e-3, 2e-3, 4e-3]}
+              for name, losses in dict(tried or judged).items()}  # fmt: skip
     return {"changes": changes, "trials": trials, "older": {"trials": list(older)}}
 
 
@@ -83,7 +84,9 @@ def test_a_change_is_compared_with_the_recipe():
     assert (cost - half, cost + half) == pytest.approx((interval.low, interval.high), abs=1e-3)
     table = format_changes(find(losses)).splitlines()
     assert [line.split("  ")[0] for line in table[1:]] == [NAMES[name] for name in ("recipe", "dropout", "bert")]
-    assert "5.17    5.00    5.40      3  best" in table[3]
+    assert table[3].endswith("5.17    5.00    5.40      3  0.001, the lowest")
+    assert table[2].endswith("3  0.004, the highest")
+    assert table[1].endswith("3  0.001, the lowest")
 
 
 def test_evidence_is_compared_with_evidence_of_its_kind():
