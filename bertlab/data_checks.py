@@ -1,6 +1,6 @@
 """Checks of what a model reads and of its loss alone: masks, labels of words, weights of labels, a saved tokenizer.
 
-`checks` has them too, beside those that need a model.
+`checks` offers them too, together with those that need a model.
 """
 
 import math

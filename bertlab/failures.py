@@ -1,5 +1,5 @@
-"""Errors as one line and an exit code: our own messages as they are, the system's in our words, and what nobody foresaw
-with what was being done then."""
+"""Errors as one line and an exit code: our own messages unchanged, the system's in our words, and unforeseen ones
+together with what was being done."""
 
 import errno
 import io

@@ -1,5 +1,5 @@
-"""The options of a command, taken from the fields of the plan that it makes: each default and each help text stands
-once."""
+"""The options of a command, taken from the fields of the plan that it makes, so that each default and each help text is
+written only once."""
 
 import argparse
 import codecs

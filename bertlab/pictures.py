@@ -1,4 +1,4 @@
-"""Pictures as files: checked before the work that they show, and written whole or not at all."""
+"""Pictures as files: the path is checked before the work begins, and the file is written whole or not at all."""
 
 import io
 from pathlib import Path

@@ -1,7 +1,7 @@
 """Text of any size to shards, which `pretrain --data` trains from: split, encoded in parallel, without duplicates.
 
-Three steps, each of which can be killed and gone on with: learn a vocabulary from a sample, encode each block of the
-text into a file of its own, join these files to shards. shards.py says what a folder of shards holds.
+There are three steps, each of which can be killed and resumed: learn a vocabulary from a sample, encode each block of
+the text into a file of its own, join these files to shards. shards.py says what a folder of shards holds.
 """
 
 import io

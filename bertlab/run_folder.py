@@ -1,4 +1,4 @@
-"""The folder of a run: tried before the start, held by one process at a time, and described by its run.json."""
+"""The folder of a run: tested before the start, held by one process at a time, and described by its run.json."""
 
 import contextlib
 import os

@@ -1,5 +1,5 @@
-"""Ctrl-C, SIGTERM and a time limit: a training finishes its step and writes a checkpoint first, a command ends with
-a line."""
+"""Ctrl-C, SIGTERM and a time limit: a training first finishes its step and writes a checkpoint, and a command
+ends with one line."""
 
 import contextlib
 import math
