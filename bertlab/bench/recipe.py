@@ -2,14 +2,17 @@
 
     python -m bertlab.bench.recipe FOLDER FILE.json [CHANGE ...]
 
-trains what is not in FOLDER yet, for the changes that are named or for all: first with seed 9 at three rates, then at
-the best of these with seeds 0, 1 and 2, which alone are reported. So the seed that chose the rate is not judged. What
-FILE.json has already is not trained again, even in an empty FOLDER, so another machine can go on with the study.
+trains the changes that are named, or all of `CHANGES`. A change is trained with seed 9 at three rates, and where the
+best of these is the lowest or the highest, at a fourth one beyond it. At the best of all it is then trained with seeds
+0, 1 and 2, which alone are reported. So the seed that chose the rate is not judged. FILE.json is written after each run
+and holds its numbers; a run that it has is not trained again, even in an empty FOLDER, so another machine can go on
+with the study. Notebook 09 shows it.
 """
 
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,100 +21,106 @@ import torch
 
 from ..files import read_json, write_json
 from ..pretrain import PEAK_LEARNING_RATES
-from ..records import read_record_lines
+from ..records import read_record, read_record_lines
 from .machine import describe_machine
-from .precisions import read_losses
-from .runs import describe_command, read_results, run_commands
+from .runs import describe_command, run_commands
 
 SEEDS, CHOOSING = (0, 1, 2), 9
-RATE = PEAK_LEARNING_RATES["tiny"]
-FACTORS = (0.5, 1.0, 2.0)
 STEPS = 1000
+RATE = PEAK_LEARNING_RATES["tiny"]
+RATES = (RATE / 2, RATE, 2 * RATE)
 ADAMW = "--optimizer adamw"
-CHANGES = {  # name: the options, and the rates that are tried
-    "recipe": ("", [RATE * factor for factor in FACTORS]),
-    "adamw": (ADAMW, [RATE / 2 * factor for factor in FACTORS]),
-    "masked-15": ("--masked 0.15", [RATE * factor for factor in FACTORS]),
-    "bias-zero": ("--no-unigrams", [RATE * factor for factor in FACTORS]),
-    "random-positions": ("--sinusoids 0", [RATE * factor for factor in FACTORS]),
-    "random-heads": ("--no-neighbours", [RATE * factor for factor in FACTORS]),
-    "random-values": ("--no-orthogonal", [RATE * factor for factor in FACTORS]),
-    "random-start": ("--sinusoids 0 --no-orthogonal", [RATE * factor for factor in FACTORS]),
-    "dropout": ("--dropout 0.1", [RATE * factor for factor in FACTORS]),
-    "any-source": ("--no-same-source", [RATE * factor for factor in FACTORS]),
-    "bert": (
+T_OF_4 = 2.776  # 97.5% of Student's t with 4 degrees of freedom: two means of three seeds
+Found = dict[str, Any]  # what FILE.json holds: the settings, and under "runs" each run by its name
+
+
+@dataclass(frozen=True)
+class Change:
+    """What differs from the recipe: options of `bertlab pretrain`, and the rates that are tried."""
+
+    title: str
+    options: str = ""
+    rates: tuple[float, ...] = RATES
+
+
+CHANGES = {
+    "recipe": Change("the recipe"),
+    "adamw": Change("AdamW, not Muon", ADAMW, (RATE / 4, RATE / 2, RATE)),
+    "masked-15": Change("15% masked, not 40%", "--masked 0.15"),
+    "bias-zero": Change("the bias starts at zero", "--no-unigrams"),
+    "random-heads": Change("random heads", "--no-neighbours"),
+    "random-values": Change("random values and outputs", "--no-orthogonal"),
+    "random-both": Change("random heads, values and outputs", "--no-neighbours --no-orthogonal"),
+    "random-positions": Change("random positions and heads", "--sinusoids 0"),
+    "random-start": Change("random positions, heads, values", "--sinusoids 0 --no-orthogonal"),
+    "dropout": Change("dropout of 0.1", "--dropout 0.1"),
+    "bert": Change(
+        "BERT's own optimizer, masks, start",
         f"{ADAMW} --masked 0.15 --no-unigrams --sinusoids 0 --no-orthogonal --dropout 0.1",
-        [1e-4, 5e-4, 2e-3],  # the first is BERT's own
+        (1e-4, 5e-4, 2e-3),  # the first is BERT's own
     ),
 }
 
-NAMES = {
-    "recipe": "the recipe",
-    "adamw": "AdamW, not Muon",
-    "masked-15": "15% masked, not 40%",
-    "bias-zero": "the bias starts at zero",
-    "random-positions": "random positions and heads",
-    "random-heads": "random heads",
-    "random-values": "random values and outputs",
-    "random-start": "random positions, heads, values",
-    "dropout": "dropout of 0.1",
-    "any-source": "random B from any text",
-    "bert": "BERT's own optimizer, masks, start",
-}
-T_OF_4 = 2.776  # 97.5% of Student's t with 4 degrees of freedom: two means of three seeds
+
+# ---- What is trained -------------------------------------------------------------------------------------------------
 
 
-def list_trials(change: str) -> Iterator[tuple[str, str]]:
-    """(name, command) of the runs that choose the rate of a change."""
-    options, rates = CHANGES[change]
-    for rate in rates:
-        yield f"{change}-{rate:g}-{CHOOSING}", make_command(options, rate, CHOOSING)
+def name_run(change: str, rate: float, seed: int) -> str:
+    return f"{change}-{rate:g}-{seed}"
 
 
-def list_judged(change: str, tried: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """(name, command) of the runs that are reported, at the best rate of the trials, as `collect_trials` gives them."""
-    rate, options = choose_rate(tried), CHANGES[change][0]
-    for seed in SEEDS:
-        yield f"{change}-{rate:g}-{seed}", make_command(options, rate, seed)
+def make_command(change: str, rate: float, seed: int) -> str:
+    """The command of a run, without --out."""
+    command = f"pretrain --text sotu wiki --steps {STEPS} --learning-rate {rate:g} --seed {seed}"
+    return f"{command} {CHANGES[change].options}".rstrip()
 
 
-def make_command(options: str, rate: float, seed: int) -> str:
-    """The command without --out."""
-    command = f"pretrain --text sotu wiki --steps {STEPS} --learning-rate {rate:g} --seed {seed} {options}"
-    return command.rstrip()
+def find_trials(found: Found, change: str) -> dict[float, dict[str, Any]]:
+    """The runs that choose the rate of a change by their rates, the lowest first, as far as they have ended."""
+    runs = (run for run in found["runs"].values() if (run["change"], run["seed"]) == (change, CHOOSING))
+    return {run["learning_rate"]: run for run in sorted(runs, key=lambda run: run["learning_rate"])}
 
 
-def choose_rate(tried: dict[str, Any]) -> float:
-    """The rate with the lowest held-out loss of the masked words, among the trials of a change."""
-    return min(zip(tried["mlm_loss"], tried["learning_rates"], strict=True))[1]
+def choose_rate(trials: dict[float, dict[str, Any]]) -> float:
+    """The rate with the lowest held-out loss of the masked words."""
+    return min(trials, key=lambda rate: trials[rate]["mlm_loss"])
 
 
-def collect_trials(folder: Path, change: str) -> dict[str, Any]:
-    """The numbers of the runs that choose the rate of a change, which must have ended."""
-    names = list(list_trials(change))
-    runs = read_results(folder, (name for name, _ in names)).values()
-    return {
-        "command": describe_command(folder, *names[0]),
-        "learning_rates": CHANGES[change][1],
-        "mlm_loss": [round(run["model"]["mlm_loss"], 4) for run in runs],
-        "nsp_accuracy": [round(run["model"]["nsp_accuracy"], 4) for run in runs],
-        "curves": [read_curve(folder / name) for name, _ in names],
+def list_rates(found: Found, change: str) -> list[float]:
+    """The rates that are still to be tried: those of the change, then one beyond the best if that is at their edge."""
+    rates, trials = CHANGES[change].rates, find_trials(found, change)
+    if missing := [rate for rate in rates if rate not in trials]:
+        return missing
+    best = choose_rate({rate: trials[rate] for rate in rates})
+    beyond = {min(rates): min(rates) / 2, max(rates): 2 * max(rates)}.get(best)
+    return [] if beyond is None or beyond in trials else [beyond]
+
+
+def find_judged(found: Found, change: str) -> list[dict[str, Any]]:
+    """The runs of a change that are reported, or none if they have not all ended."""
+    if list_rates(found, change):
+        return []
+    rate = choose_rate(find_trials(found, change))
+    names = [name_run(change, rate, seed) for seed in SEEDS]
+    return [found["runs"][name] for name in names] if found["runs"].keys() >= set(names) else []
+
+
+def train(folder: Path, file: Path, found: Found, change: str, rate: float, seed: int) -> None:
+    """Train one run, unless its numbers are in `found`, and write them into FILE.json."""
+    name, command = name_run(change, rate, seed), make_command(change, rate, seed)
+    if name in found["runs"]:
+        return
+    run_commands(folder, [(name, command)])
+    scores = read_record(folder / name / "results.json")["model"]
+    found["runs"][name] = {
+        "command": describe_command(folder, name, command),
+        "change": change,
+        "learning_rate": rate,
+        "seed": seed,
+        **{measure: round(scores[measure], 4) for measure in ("mlm_loss", "nsp_accuracy")},
+        "curve": read_curve(folder / name),
     }
-
-
-def collect_judged(folder: Path, change: str, tried: dict[str, Any]) -> dict[str, Any]:
-    """The numbers of the runs of a change that are reported, which must have ended."""
-    judged = list(list_judged(change, tried))
-    runs = read_results(folder, (name for name, _ in judged)).values()
-    scores = {name: [round(run["model"][name], 4) for run in runs]
-              for name in ("mlm_loss", "mlm_accuracy", "nsp_accuracy")}  # fmt: skip
-    return {
-        "command": describe_command(folder, *judged[0]),
-        "learning_rate": choose_rate(tried),
-        **scores,
-        "training_loss": [[round(loss, 3) for loss in read_losses(folder / name)] for name, _ in judged],
-        "curves": [read_curve(folder / name) for name, _ in judged],
-    }
+    write_json(file, found | {"machine": describe_machine(torch.get_num_threads())})
 
 
 def read_curve(run: Path) -> list[tuple[int, float]]:
@@ -120,76 +129,73 @@ def read_curve(run: Path) -> list[tuple[int, float]]:
     return [(row["step"], round(row["mlm_loss"], 3)) for row in rows if "mlm_loss" in row]
 
 
-def list_losses(found: dict[str, Any]) -> list[tuple[str, str, list[float]]]:
-    """(kind, name, losses of the seeds) of each change, by the best evidence that there is, the lowest mean first.
-
-    judged  three seeds at the best of three rates, which another seed chose
-    chosen  the one seed that chose the rate, at the best of the three
-    older   the trials of an earlier day, at one rate
-    """
-    judged, tried, older = found["changes"], found["trials"], found.get("older", {"trials": []})["trials"]
-    rows = [("judged", NAMES[change], one["mlm_loss"]) for change, one in judged.items()]
-    rows += [("chosen", NAMES[change], [min(one["mlm_loss"])]) for change, one in tried.items() if change not in judged]
-    rows += [("older", trial["what"], trial["mlm_loss"]) for trial in older if trial["change"] not in tried]
-    return sorted(rows, key=lambda row: np.mean(row[2]))
+# ---- What was found --------------------------------------------------------------------------------------------------
 
 
-def compare_changes(found: dict[str, Any]) -> list[tuple[str, float, float]]:
-    """For each change its name, how much higher its mean loss is than that of the recipe, in nats, by evidence of the
-    same kind (see `list_losses`), and half the 95% interval of the difference (Student's t), which is 0 where it cannot
-    be known, as with one seed; the largest difference first."""
-    if "recipe" not in found["changes"]:
-        found = found | {"changes": {}}  # there is nothing to compare what is judged with
-    rows = list_losses(found)
-    if "recipe" in found["changes"]:  # a change that is not judged yet is compared with what chose the recipe's rate
-        rows.append(("chosen", NAMES["recipe"], [min(found["trials"]["recipe"]["mlm_loss"])]))
-    bases = {kind: np.array(losses) for kind, name, losses in rows if name == NAMES["recipe"]}
+def find_results(found: Found) -> dict[str, list[dict[str, Any]]]:
+    """The runs that are reported of each change that has been judged, the lowest mean loss first."""
+    results = {change: runs for change in CHANGES if (runs := find_judged(found, change))}
+    return dict(sorted(results.items(), key=lambda item: np.mean(list_losses(item[1]))))
+
+
+def list_losses(runs: Sequence[dict[str, Any]]) -> list[float]:
+    return [run["mlm_loss"] for run in runs]
+
+
+def average_curves(runs: Sequence[dict[str, Any]]) -> tuple[list[int], list[float]]:
+    """(steps, mean held-out loss at these steps) of runs that were evaluated at the same steps."""
+    steps, losses = zip(*(zip(*run["curve"], strict=True) for run in runs), strict=True)
+    if len(set(steps)) > 1:
+        raise ValueError(f"the runs were not evaluated at the same steps: {', '.join(map(str, sorted(set(steps))))}")
+    return list(steps[0]), np.mean(losses, axis=0).tolist()
+
+
+def compare_changes(found: Found) -> list[tuple[str, float, float]]:
+    """For each change its title, how much higher its mean loss is than that of the recipe, in nats, and half the 95%
+    interval of the difference (Student's t), the largest difference first."""
+    results = find_results(found)
+    base = np.array(list_losses(results.pop("recipe")))
     costs = []
-    for kind, name, losses in rows:
-        if name == NAMES["recipe"] or kind not in bases:
-            continue
-        base, half = bases[kind], 0.0
-        if kind == "judged":
-            half = T_OF_4 * math.sqrt((np.var(losses, ddof=1) + base.var(ddof=1)) / len(base))
-        costs.append((name, float(np.mean(losses) - base.mean()), half))
-    return sorted(costs, key=lambda cost: -cost[1])
+    for change, runs in results.items():
+        losses = np.array(list_losses(runs))
+        half = T_OF_4 * math.sqrt((losses.var(ddof=1) + base.var(ddof=1)) / len(SEEDS))
+        costs.append((CHANGES[change].title, float(losses.mean() - base.mean()), half))
+    return costs[::-1]
 
 
-def format_changes(found: dict[str, Any]) -> str:
-    """The losses of all changes as lines of text, by the best evidence that there is of each (see `list_losses`)."""
-    rates = {NAMES[change]: describe_rate(tried) for change, tried in found["trials"].items()}
-    lines = [f"{'':<34}{'MLM loss':>9}{'lowest':>8}{'highest':>8}{'seeds':>7}  best of 3 rates"]
-    for kind, name, losses in list_losses(found):
-        numbers = f"{np.mean(losses):>9.2f}{min(losses):>8.2f}{max(losses):>8.2f}{len(losses):>7}"
-        lines.append(f"{name:<34}{numbers}  {'one rate, older' if kind == 'older' else rates[name]}")
+def format_changes(found: Found) -> str:
+    """The losses of the changes that have been judged as lines of text, the lowest mean first: mean, lowest and highest
+    seed in nats, and the mean share of pairs that are answered rightly; then the rate."""
+    lines = [f"{'':<35}{'MLM loss':>8}{'lowest':>8}{'highest':>8}{'pairs':>7}  best rate"]
+    for change, runs in find_results(found).items():
+        losses, pairs = list_losses(runs), np.mean([run["nsp_accuracy"] for run in runs])
+        numbers = f"{np.mean(losses):>8.2f}{min(losses):>8.2f}{max(losses):>8.2f}{100 * pairs:>6.1f}%"
+        lines.append(f"{CHANGES[change].title:<35}{numbers}  {describe_rate(find_trials(found, change))}")
     return "\n".join(lines)
 
 
-def describe_rate(tried: dict[str, Any]) -> str:
-    """The best rate among the trials of a change, and whether it is at their edge, so that a better one may lie
-    outside."""
-    rate, rates = choose_rate(tried), tried["learning_rates"]
-    edge = {min(rates): ", the lowest", max(rates): ", the highest"}.get(rate, "")
-    return f"{rate:g}{edge}"
+def describe_rate(trials: dict[float, dict[str, Any]]) -> str:
+    """The best rate among the trials of a change, of how many, and whether it is at their edge, so that a better one
+    may lie outside."""
+    rate = choose_rate(trials)
+    edge = {min(trials): ", the lowest", max(trials): ", the highest"}.get(rate, "")
+    return f"{rate:g} of {len(trials)}{edge}"
 
 
 def main(arguments: list[str]) -> None:
     folder, file, changes = Path(arguments[0]), Path(arguments[1]), arguments[2:] or list(CHANGES)
+    if unknown := sorted(set(changes) - set(CHANGES)):
+        raise ValueError(f"unknown changes: {', '.join(unknown)}; there are {', '.join(CHANGES)}")
     folder.mkdir(parents=True, exist_ok=True)
     settings = {"steps": STEPS, "seeds": list(SEEDS), "chosen_by_seed": CHOOSING}
-    kept = read_json(file) if file.exists() else settings | {"trials": {}, "changes": {}}
-    if differing := [name for name, value in settings.items() if kept[name] != value]:
+    found = read_json(file) if file.exists() else settings | {"runs": {}}
+    if differing := [name for name, value in settings.items() if found[name] != value]:
         raise ValueError(f"{file} is the record of a study with other {', '.join(differing)}")
     for change in changes:
-        if change not in kept["trials"]:
-            run_commands(folder, list_trials(change))
-            kept["trials"][change] = collect_trials(folder, change)
-        tried = kept["trials"][change]
-        if change not in kept["changes"]:
-            write_json(file, kept)
-            run_commands(folder, list_judged(change, tried))
-            kept["changes"][change] = collect_judged(folder, change, tried)
-            write_json(file, kept | {"machine": describe_machine(torch.get_num_threads())})
+        while rates := list_rates(found, change):
+            train(folder, file, found, change, rates[0], CHOOSING)
+        for seed in SEEDS:
+            train(folder, file, found, change, choose_rate(find_trials(found, change)), seed)
 
 
 if __name__ == "__main__":

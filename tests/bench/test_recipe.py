@@ -9,122 +9,159 @@ from bertlab.bench import recipe
 from bertlab.bench.recipe import (
     CHANGES,
     CHOOSING,
-    NAMES,
+    RATE,
     SEEDS,
-    choose_rate,
-    collect_judged,
-    collect_trials,
+    average_curves,
     compare_changes,
+    find_judged,
+    find_trials,
     format_changes,
-    list_judged,
-    list_trials,
+    list_rates,
     main,
+    make_command,
+    name_run,
 )
 from bertlab.options import read_plan_options
 from bertlab.pretrain import PretrainPlan
+from bertlab.sources import data_folder
 
 
-def read_plan(command, folder):
-    options = make_parser().parse_args([*command.split(), "--out", str(folder)])
+def read_plan(change, folder):
+    options = make_parser().parse_args([*make_command(change, 0.001, 3).split(), "--out", str(folder)])
     plan = PretrainPlan(**read_plan_options(options, PretrainPlan))
     assert plan.sinusoids or plan.neighbours  # the command refuses both: without the first, the second changes nothing
     return plan
 
 
-def end_runs(folder, change, losses):
-    for (name, _), loss in zip(list_trials(change), losses, strict=True):
-        write_run(folder / name, loss)
+def add_run(found, change, rate, seed, loss):
+    found["runs"][name_run(change, rate, seed)] = {
+        "change": change, "learning_rate": rate, "seed": seed,
+        "mlm_loss": loss, "nsp_accuracy": 0.5 + seed / 100, "curve": [[0, loss + 1], [10, loss]],
+    }  # fmt: skip
 
 
-def write_run(folder, loss):
-    folder.mkdir()
-    scores = {"mlm_loss": loss, "mlm_accuracy": 0.3, "nsp_accuracy": 0.6}
-    (folder / "results.json").write_text(json.dumps({"model": scores}))
-    (folder / "log.jsonl").write_text(json.dumps({"step": 9, "loss": loss, "mlm_loss": 1.0}) + "\n")
+def find(judged):
+    """A study in which the middle one of three rates was the best of each change."""
+    found = {"runs": {}}
+    for change, losses in judged.items():
+        rates = CHANGES[change].rates
+        for rate, loss in zip(rates, (9.2, 9.0, 9.1), strict=True):
+            add_run(found, change, rate, CHOOSING, loss)
+        for seed, loss in zip(SEEDS, losses, strict=True):
+            add_run(found, change, rates[1], seed, loss)
+    return found
 
 
-@pytest.mark.parametrize("change", CHANGES)
-def test_every_change_is_a_plan_of_its_own(change, tmp_path):
-    plans = [read_plan(command, tmp_path) for _, command in list_trials(change)]
-    assert len({plan.learning_rate for plan in plans}) == 3
-    assert {plan.seed for plan in plans} == {CHOOSING}
-    base = read_plan(next(list_trials("recipe"))[1], tmp_path)
-    changed = [name for name, value in vars(plans[0]).items() if value != getattr(base, name)]
-    assert set(changed) - {"learning_rate"} or change == "recipe"
+def test_every_change_is_a_plan_of_its_own(tmp_path):
+    plans = {change: read_plan(change, tmp_path) for change in CHANGES}
+    assert {(plan.learning_rate, plan.seed) for plan in plans.values()} == {(0.001, 3)}
+    assert len({repr(plan) for plan in plans.values()}) == len({one.title for one in CHANGES.values()}) == len(CHANGES)
+    assert all(len(change.rates) == 3 for change in CHANGES.values())
 
 
-def test_the_best_rate_of_another_seed_is_judged(tmp_path):
-    end_runs(tmp_path, "dropout", [3.0, 2.5, 2.7])
-    tried = collect_trials(tmp_path, "dropout")
-    assert tried["mlm_loss"] == [3.0, 2.5, 2.7]
-    assert choose_rate(tried) == CHANGES["dropout"][1][1]
-    for number, (name, _) in enumerate(list_judged("dropout", tried)):
-        write_run(tmp_path / name, 2.0 + number)
-    found = collect_judged(tmp_path, "dropout", tried)
-    assert found["mlm_loss"] == [2.0, 3.0, 4.0]  # without the 2.5 of the seed that chose
-    assert found["training_loss"] == [[2.0], [3.0], [4.0]]
-    assert found["curves"] == [[(9, 1.0)]] * 3
-    assert "--dropout 0.1 --out FOLDER/dropout-" in found["command"]
+@pytest.mark.parametrize(
+    ("losses", "fourth"),
+    [((3.0, 2.5, 2.7), []), ((2.4, 2.5, 2.7), [RATE / 4]), ((3.0, 2.5, 2.2), [RATE * 4])],
+    ids=["middle", "lowest", "highest"],
+)
+def test_a_best_rate_at_the_edge_asks_for_one_more(losses, fourth):
+    found = {"runs": {}}
+    assert list_rates(found, "dropout") == list(CHANGES["dropout"].rates)
+    for rate, loss in zip(CHANGES["dropout"].rates, losses, strict=True):
+        add_run(found, "dropout", rate, CHOOSING, loss)
+    assert list_rates(found, "dropout") == fourth
+    for rate in fourth:
+        add_run(found, "dropout", rate, CHOOSING, 2.0)
+    assert not list_rates(found, "dropout")  # four are enough, even if the best is still at the edge
+    assert list(find_trials(found, "dropout")) == sorted([*CHANGES["dropout"].rates, *fourth])
 
 
-def find(judged, tried=(), older=()):
-    changes = {name: {"mlm_loss": losses} for name, losses in judged.items()}
-    trials = {name: {"mlm_loss": losses, "learning_rates": [1e-3, 2e-3, 4e-3]}
-              for name, losses in dict(tried or judged).items()}  # fmt: skip
-    return {"changes": changes, "trials": trials, "older": {"trials": list(older)}}
+def test_only_the_seeds_that_did_not_choose_are_judged():
+    found = find({"dropout": (2.0, 3.0, 4.0)})
+    assert [run["mlm_loss"] for run in find_judged(found, "dropout")] == [2.0, 3.0, 4.0]  # not the 9.0 of the choice
+    add_run(found, "dropout", CHANGES["dropout"].rates[2], CHOOSING, 8.0)  # now another rate is the best: a fourth, too
+    assert not find_judged(found, "dropout")
+    add_run(found, "dropout", 2 * CHANGES["dropout"].rates[2], CHOOSING, 8.5)
+    assert not find_judged(found, "dropout")  # the seeds were trained at another rate
+    for seed in SEEDS:
+        add_run(found, "dropout", CHANGES["dropout"].rates[2], seed, 1.0)
+    assert [run["mlm_loss"] for run in find_judged(found, "dropout")] == [1.0] * 3
 
 
 def test_a_change_is_compared_with_the_recipe():
     """Means of three seeds; the interval is that of scipy's t test."""
     stats = pytest.importorskip("scipy.stats")
     losses = {"recipe": [3.6, 3.7, 3.65], "bert": [5.0, 5.4, 5.1], "dropout": [3.8, 3.9, 3.7]}
-    (first, cost, half), (second, _, _) = compare_changes(find(losses))
-    assert (first, second) == (NAMES["bert"], NAMES["dropout"])
+    found = find(losses)
+    (first, cost, half), (second, _, _) = compare_changes(found)
+    assert (first, second) == (CHANGES["bert"].title, CHANGES["dropout"].title)
     interval = stats.ttest_ind(losses["bert"], losses["recipe"]).confidence_interval()
     assert (cost - half, cost + half) == pytest.approx((interval.low, interval.high), abs=1e-3)
-    table = format_changes(find(losses)).splitlines()
-    assert [line.split("  ")[0] for line in table[1:]] == [NAMES[name] for name in ("recipe", "dropout", "bert")]
-    assert table[3].endswith("5.17    5.00    5.40      3  0.001, the lowest")
-    assert table[2].endswith("3  0.004, the highest")
-    assert table[1].endswith("3  0.001, the lowest")
+    lines = format_changes(found).splitlines()
+    assert [line.split("  ")[0] for line in lines[1:]] == [
+        CHANGES[name].title for name in ("recipe", "dropout", "bert")
+    ]
+    add_run(found, "bert", 4e-3, CHOOSING, 9.9)
+    assert lines[3].endswith("    5.17    5.00    5.40  51.0%  0.0005 of 3")
+    assert format_changes(found).splitlines()[3].endswith("0.0005 of 4")
 
 
-def test_evidence_is_compared_with_evidence_of_its_kind():
-    """Not judged yet: the best trial, against the recipe's best trial. Of an earlier day: against that day's recipe."""
-    older = [{"change": "older recipe", "what": NAMES["recipe"], "mlm_loss": [4.0, 4.2]},
-             {"change": "adamw", "what": "AdamW", "mlm_loss": [4.3]},
-             {"change": "bert", "what": "repeated since", "mlm_loss": [9.0]}]  # fmt: skip
-    tried = {"recipe": [3.7, 3.5, 3.6], "bert": [6.5, 6.3, 6.0]}
-    found = find({}, tried, older)
-    assert compare_changes(found) == [(NAMES["bert"], 2.5, 0.0), ("AdamW", pytest.approx(0.2), 0.0)]
-    found["changes"]["bert"] = {"mlm_loss": [6.1, 6.1, 6.1]}
-    assert compare_changes(found)[0] == (NAMES["bert"], 2.5, 0.0)  # the recipe is not judged
-    del found["changes"]["bert"]
-    found["changes"]["recipe"] = {"mlm_loss": [3.0, 3.0, 3.0]}
-    assert compare_changes(found)[0] == (NAMES["bert"], 2.5, 0.0)
-    assert "repeated since" not in format_changes(found)
+def test_the_best_rate_at_an_edge_is_marked():
+    found = find({"recipe": [3.6, 3.7, 3.65]})
+    for factor in (2, 4):
+        add_run(found, "recipe", factor * RATE, CHOOSING, 8.9 - factor)
+    for seed in SEEDS:
+        add_run(found, "recipe", 4 * RATE, seed, 3.0)
+    assert format_changes(found).endswith("0.016 of 4, the highest")
 
 
-def test_every_change_has_a_name():
-    assert set(NAMES) == set(CHANGES)
+def test_curves_are_averaged_step_by_step():
+    runs = find_judged(find({"recipe": [3.0, 4.0, 5.0]}), "recipe")
+    assert average_curves(runs) == ([0, 10], [5.0, 4.0])
+    runs[1]["curve"][1][0] = 20
+    with pytest.raises(ValueError, match="not evaluated at the same steps"):
+        average_curves(runs)
 
 
-def test_the_study_runs(tmp_path, monkeypatch):
+def test_the_record_is_a_whole_study():
+    found = json.loads((data_folder() / "recipe.json").read_text(encoding="utf-8"))
+    judged = {change for change in CHANGES if find_judged(found, change)}
+    assert judged == set(CHANGES)
+    used = {name_run(change, rate, CHOOSING) for change in CHANGES for rate in find_trials(found, change)}
+    used |= {name_run(run["change"], run["learning_rate"], run["seed"])
+             for change in CHANGES for run in find_judged(found, change)}  # fmt: skip
+    assert set(found["runs"]) == used
+
+
+def test_the_study_runs_and_goes_on(tmp_path, monkeypatch):
     text = tmp_path / "text.txt"
     text.write_text("\n\n".join(f"The cat {n} sat. The dog {n} ran. A bird {n} sang." for n in range(40)))
+    small = f"pretrain --text {text} --vocab-size 80 --length 16 --batch-size 4 --steps 2"
+    whole = recipe.make_command
+    monkeypatch.setattr(
+        recipe, "make_command", lambda *run: whole(*run).replace("pretrain --text sotu wiki --steps 1000", small)
+    )
+    file = tmp_path / "found.json"
+    main([str(tmp_path / "runs"), str(file), "dropout"])
+    found = json.loads(file.read_text())
+    assert len(found["runs"]) == len(find_trials(found, "dropout")) + len(SEEDS)
+    name, run = next(iter(found["runs"].items()))
+    results = json.loads((tmp_path / "runs" / name / "results.json").read_text())
+    assert run["mlm_loss"] == pytest.approx(results["model"]["mlm_loss"], abs=1e-4)
+    assert run["curve"]
+    assert run["command"].endswith(f"--seed 9 --dropout 0.1 --out FOLDER/{name}")
 
-    def make_command(options, rate, seed):
-        small = f"pretrain --text {text} --vocab-size 80 --length 16 --batch-size 4 --steps 2"
-        return f"{small} --learning-rate {rate:g} --seed {seed} {options}".rstrip()
-
-    monkeypatch.setattr(recipe, "make_command", make_command)
-    main([str(tmp_path / "runs"), str(tmp_path / "found.json"), "dropout"])
-    found = json.loads((tmp_path / "found.json").read_text())["changes"]
-    assert list(found) == ["dropout"]
-    assert len(found["dropout"]["mlm_loss"]) == len(SEEDS)
-    monkeypatch.setattr(recipe, "run_commands", None)  # another machine, which has the record alone
-    main([str(tmp_path / "empty"), str(tmp_path / "found.json"), "dropout"])
-    assert json.loads((tmp_path / "found.json").read_text())["changes"] == found
+    del found["runs"][name]  # another machine, which has the record of the other runs alone
+    file.write_text(json.dumps(found))
+    main([str(tmp_path / "empty"), str(file), "dropout"])
+    assert [folder.name for folder in (tmp_path / "empty").iterdir()] == [name]
+    assert json.loads(file.read_text())["runs"][name] == run
     monkeypatch.setattr(recipe, "STEPS", 7)
     with pytest.raises(ValueError, match="with other steps"):
-        main([str(tmp_path / "runs"), str(tmp_path / "found.json")])
+        main([str(tmp_path / "runs"), str(file)])
+
+
+def test_a_change_that_does_not_exist_is_named(tmp_path):
+    with pytest.raises(ValueError, match="unknown changes: adam; there are recipe, adamw"):
+        main([str(tmp_path / "runs"), str(tmp_path / "found.json"), "adam"])
+    assert not list(tmp_path.iterdir())
