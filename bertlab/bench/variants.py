@@ -246,9 +246,9 @@ def iterate_ended(folder: Path) -> Iterator[tuple[str, list[dict], list[dict]]]:
 
 
 def collect_results(study: Study, folder: Path, baselines: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
-    """The numbers of every variant that has ended, and those `known` from the record of the others, which may lack a
-    rate that was added since. `at_edge`: the best rate is the lowest or the highest of those that were tried, so that a
-    better one may lie outside."""
+    """The numbers of every variant that has ended, and those `known` from the record of the others: they may lack a
+    rate that was added since, or be variants that `VARIANTS` has no longer. `at_edge`: the best rate is the lowest or
+    the highest of those that were tried, so that a better one may lie outside."""
     found = dict(known)
     for name, trials, runs in iterate_ended(folder):
         rates = VARIANTS[name].rates
@@ -262,21 +262,14 @@ def collect_results(study: Study, folder: Path, baselines: dict[str, Any], known
         }  # fmt: skip
     return {"command": "python -m bertlab.bench.variants FOLDER data/variants.json", "settings": asdict(study),
             "machine": describe_machine(torch.get_num_threads()), "chosen_by_seed": CHOOSING, "baselines": baselines,
-            "variants": {name: found[name] for name in VARIANTS if name in found}}  # fmt: skip
+            "variants": {name: found[name] for name in (*VARIANTS, *found) if name in found}}  # fmt: skip
 
 
 def restore_runs(folder: Path, found: dict[str, Any]) -> None:
-    """Write the runs of the variants that a record has, where the folder lacks them.
-
-    A teacher's are left out if a student of it is still to be trained: its weights are needed, and a record has none.
-    """
+    """Write the runs of the variants that a record has, where the folder lacks them."""
     for name, one in found.items():
-        if name in VARIANTS and name != "teacher":
+        if name in VARIANTS:
             restore_variant(folder, name, one)
-    ended = {name for name, _, _ in iterate_ended(folder)}
-    waiting = any(variant.objective == "distilled" and name not in ended for name, variant in VARIANTS.items())
-    if "teacher" in found and (not waiting or (folder / "teacher.pt").exists()):
-        restore_variant(folder, "teacher", found["teacher"])
 
 
 def restore_variant(folder: Path, name: str, one: dict[str, Any]) -> None:
@@ -289,6 +282,19 @@ def restore_variant(folder: Path, name: str, one: dict[str, Any]) -> None:
         file = get_file(folder, name, run["learning_rate"], run["seed"])
         if not file.exists():
             write_json(file, {"variant": name} | run)
+
+
+def needs_teacher(folder: Path, names: Sequence[str]) -> bool:
+    """Whether a student among the variants is still to be trained, and its teacher's weights are missing."""
+    ended = {name for name, _, _ in iterate_ended(folder)}
+    students = (name for name in names if VARIANTS[name].objective == "distilled" and name not in ended)
+    return any(students) and not (folder / "teacher.pt").exists()
+
+
+def forget_teacher(folder: Path) -> None:
+    """Remove the numbers of a teacher whose weights are lost, as a record has none, so that it is trained again."""
+    for rate, seed in list_judged(folder, "teacher"):
+        get_file(folder, "teacher", rate, seed).unlink(missing_ok=True)
 
 
 def run_study(folder: Path, file: Path, study: Study, names: Sequence[str] = ()) -> dict[str, Any]:
@@ -319,7 +325,8 @@ def run_study(folder: Path, file: Path, study: Study, names: Sequence[str] = ())
         write_json(kept, {"settings": settings, "baselines": make().baselines})
     results: dict[str, Any] = {}
     names = list(names or VARIANTS)
-    if any(VARIANTS[name].objective == "distilled" for name in names) and not (folder / "teacher.pt").exists():
+    if needs_teacher(folder, names):
+        forget_teacher(folder)
         names = ["teacher", *names]
     for name in names:
         run_missing(study, make, name, list_trials(name), folder)

@@ -113,24 +113,51 @@ def test_a_tiny_study(tiny, tmp_path, monkeypatch):
         run_study(folder, file, tiny, ["best"])
 
 
-def test_a_trial_gets_its_share_and_a_missing_teacher_is_trained_again(tiny, inputs, tmp_path):
+def test_a_trial_gets_its_share(tiny, inputs, tmp_path):
     trial, judged = (
         variants.run_variant(tiny, inputs, "bert", 1e-3, seed, tmp_path) for seed in (variants.CHOOSING, 0)
     )
     assert trial["steps"] == pytest.approx(judged["steps"] / 2, abs=1)
-    teacher = {"tried": {}, "learning_rate": 2e-3, "steps": 1, "flops_per_step": 1, "parameters": 1}
-    found = {"teacher": teacher | {key: [1.0] for key in variants.JUDGED}}
-    variants.restore_runs(tmp_path, found)
-    assert not list(tmp_path.glob("teacher*"))
-    student = teacher | {key: [1.0] * 3 for key in variants.JUDGED}
-    for name in ("distilled", "distilled, free"):
-        found[name] = student | {"tried": {f"{rate:g}": 1.0 for rate in VARIANTS[name].rates}, "learning_rate": 1e-3}
-    found["distilled"]["tried"].pop("0.001")  # a trial of one student is missing
-    variants.restore_runs(tmp_path, found)
-    assert not list(tmp_path.glob("teacher*"))
-    found["distilled"]["tried"]["0.001"] = 1.0
-    variants.restore_runs(tmp_path, found)
-    assert len(list(tmp_path.glob("teacher*.json"))) == 1
+
+
+def test_a_teacher_whose_weights_are_lost_is_trained_again_if_a_student_waits(tiny, tmp_path, monkeypatch):
+    folder, file, trained = tmp_path / "runs", tmp_path / "variants.json", []
+
+    def run(study, inputs, name, rate, seed, folder):
+        trained.append(name)
+        if name == "teacher":
+            (folder / "teacher.pt").touch()
+        assert name == "teacher" or (folder / "teacher.pt").exists()
+        numbers = dict.fromkeys(("steps", "flops_per_step", "parameters"), 1) | dict.fromkeys(variants.JUDGED, 1.0)
+        return numbers | {"learning_rate": rate, "seed": seed, "own_loss": 1.0}
+
+    monkeypatch.setattr(variants, "run_variant", run)
+    names = ("teacher", "distilled", "distilled, free")
+    monkeypatch.setattr(variants, "VARIANTS", {name: replace(VARIANTS[name], rates=(1e-3,)) for name in names})
+    run_study(folder, file, tiny, ["distilled"])
+    assert trained == ["teacher", *["distilled"] * 3]
+    (folder / "teacher.pt").unlink()
+    run_study(folder, file, tiny, ["distilled"])  # has ended: needs no teacher
+    assert len(trained) == 4
+    run_study(folder, file, tiny, ["distilled, free"])
+    assert trained[4:] == ["teacher", *["distilled, free"] * 3]
+    assert set(run_study(tmp_path / "empty", file, tiny)["variants"]) == set(names)
+    assert len(trained) == 8
+    (folder / "distilled-0.001-0.json").unlink()
+    (folder / "teacher.pt").unlink()
+    run_study(folder, tmp_path / "other.json", tiny, ["distilled"])
+    assert trained[8:] == ["teacher", "distilled"]
+
+
+def test_what_the_record_has_and_the_code_no_longer_stays(tiny, tmp_path, monkeypatch):
+    file, folder = tmp_path / "variants.json", tmp_path / "runs"
+    numbers = dict.fromkeys(("steps", "flops_per_step", "parameters"), 1) | dict.fromkeys(variants.JUDGED, 1.0)
+    monkeypatch.setattr(variants, "run_variant", lambda study, inputs, name, rate, seed, folder: numbers | {
+        "learning_rate": rate, "seed": seed, "own_loss": 1.0})  # fmt: skip
+    monkeypatch.setattr(variants, "VARIANTS", {name: VARIANTS[name] for name in ("bert", "muon")})
+    found = run_study(folder, file, tiny)["variants"]
+    monkeypatch.setattr(variants, "VARIANTS", {"bert": VARIANTS["bert"]})
+    assert run_study(tmp_path / "empty", file, tiny)["variants"] == json.loads(json.dumps(found))
 
 
 def test_a_rate_that_is_added_later_is_tried_and_nothing_is_lost_meanwhile(tiny, tmp_path, monkeypatch):
