@@ -66,8 +66,12 @@ def make_use(check: Callable[..., Result], ready: dict[str, Callable]) -> Callab
 
     def use(answer: Callable, name: str | None = None) -> Callable:
         """The learner's own function if it is right, and bertlab's until then. Says in a line which of them it is."""
-        name = name or answer.__name__
+        known = [other for other, own in ready.items() if own is answer]  # a cell that is run again passes bertlab's
+        name = name or (known[0] if known else answer.__name__)
         state = check(answer, name).state
+        if state == "right" and answer is ready[name]:
+            print(f"The cells below use bertlab's {name}.")
+            return answer
         if state == "right":
             print(f"From here on we use your {name}.")
             return answer

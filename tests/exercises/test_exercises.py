@@ -279,6 +279,18 @@ def test_use_takes_the_learners_function_only_when_it_is_right(capsys):
     assert third == "Your double is not right yet: the cells below use bertlab's."
 
 
+def test_use_of_bertlabs_function_when_a_cell_is_run_again(capsys):
+    use = make_use(CHECK, {"double": add_to_itself})
+    first = use(empty, "double")
+    assert use(first) is first is add_to_itself
+    assert use(first, "double") is first
+    assert capsys.readouterr().out.splitlines()[1:] == ["The cells below use bertlab's double."] * 2
+
+
+def add_to_itself(x):
+    return x + x
+
+
 def doubles_two(answer):
     expect(answer(2) == 4, "2 doubled is 4")
 
