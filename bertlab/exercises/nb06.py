@@ -4,7 +4,7 @@ import math
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..heads import Pooler
 from ..model import Attention, Bert, BertConfig, FeedForward
@@ -369,63 +369,24 @@ def layer_passes_the_mask(encoder_layer):
     expect(is_close(y, right), "With a mask the result is not PyTorch's. Pass the mask on as it is.")
 
 
-# ---- merge_heads, mean_vectors: find the bug ----------------------------------------------------------------
+# ---- stack_layers: find the bug ----------------------------------------------------------------------------
 
 
-def merged_heads(merge_heads):
-    x = random_numbers(8, 2, 3, 5, 4)
-    y = merge_heads(x)
-    expect(isinstance(y, Tensor) and y.shape == (2, 5, 12), "Return (B, T, D), where D = H * d_k.")
+def stacked_layers(stack_layers):
+    with torch.random.fork_rng(devices=[]):
+        layers = stack_layers(lambda: nn.Linear(3, 2), 4)
     expect(
-        not is_close(y, x.reshape(2, 5, 12)),
-        "The shape is right, but the vector of one token now contains numbers of other tokens. The axes are (B, H, T, "
-        "d_k): which two must be next to each other before they are joined?",
+        isinstance(layers, nn.ModuleList),
+        "Return an nn.ModuleList: a model does not find the parameters of layers in a plain list.",
     )
+    expect(len(layers) == 4, f"For a count of 4 there should be 4 layers. Yours has {len(layers)}.")
+    found = sum(parameter.numel() for parameter in layers.parameters())
     expect(
-        not is_close(y, x.permute(0, 2, 3, 1).flatten(2)),
-        "The heads alternate in your vector. All d_k numbers of head 0 come first, then those of head 1.",
+        found != 8,
+        "A stack of 4 layers with 8 parameters each should have 32 parameters. Yours has 8, although it has 4 places. "
+        "How many different layers are in them?",
     )
-    expect(
-        is_close(y, torch.cat([x[:, head] for head in range(3)], -1)), "Token t gets head 0, head 1, ... of token t."
-    )
-
-
-def sentence_means(mean_vectors):
-    hidden = random_numbers(9, 3, 4, 5)
-    mask = torch.tensor([[True] * 4, [True] * 2 + [False] * 2, [True] * 3 + [False]])
-    try:
-        y = mean_vectors(hidden.clone(), mask.clone())
-    except RuntimeError as error:
-        explain_shapes(
-            error,
-            "Two shapes do not fit. hidden is (B, T, D) and its sum is (B, D), so the mask needs a last axis of size "
-            "1, and so does the number of tokens.",
-        )
-    expect(isinstance(y, Tensor) and y.shape == (3, 5), "Return one vector for each text, (B, D).")
-    real = (hidden * mask[..., None]).sum(1)
-    for wrong, hint in (
-        (real, "This is the sum. Divide it by the number of real tokens."),
-        (real / 9, "You divided by the number of real tokens in the batch. Each text has its own number."),
-        (
-            hidden.sum(1) / mask.sum(1, keepdim=True),
-            "You divide by the right number, but the vectors of [PAD] are still in the sum.",
-        ),
-    ):
-        expect(not is_close(y, wrong), hint)
-    expect(is_close(y[0], hidden[0].mean(0)), "The mean of a text without padding is wrong.")
-    expect(
-        not is_close(y[1], hidden[1].mean(0)),
-        "The second text has 2 tokens and 2 [PAD], and your mean counts all 4. A text must have the same vector in any "
-        "batch.",
-    )
-    expect(
-        not is_close(y[1], hidden[1, :2].sum(0) / 4),
-        "You left the padding out of the sum, but you still divide by the padded length.",
-    )
-    expect(
-        is_close(y[1], hidden[1, :2].mean(0)) and is_close(y[2], hidden[2, :3].mean(0)),
-        "The mean of a padded text is not the mean of its real tokens.",
-    )
+    expect(found == 32, f"A stack of 4 layers with 8 parameters each should have 32 parameters. Yours has {found}.")
 
 
 # ---- count_parameters ------------------------------------------------------------------------------------
@@ -566,8 +527,7 @@ EXERCISES = {
     ),
 }
 BUGS = {
-    "merge_heads": Exercise("Find the bug: heads put next to each other again.", 1, 5, (merged_heads,)),
-    "mean_vectors": Exercise("Find the bug: one vector for each text.", 1, 5, (sentence_means,)),
+    "stack_layers": Exercise("Find the bug: a strict load that goes wrong.", 1, 5, (stacked_layers,)),
 }
 check = make_check(EXERCISES | BUGS)
 use = make_use(

@@ -37,10 +37,10 @@ def layer_norm(x, gamma, beta, eps):
     variance = x.var(-1, correction=0, keepdim=True)
     return (x - mean) / torch.sqrt(variance + eps) * gamma + beta
 """
-MEAN = """
-def mean_vectors(hidden, mask):
-    mask = mask[..., None]
-    return (hidden * mask).sum(1) / mask.sum(1)
+STACK = """
+from torch import nn
+def stack_layers(make_layer, count):
+    return nn.ModuleList(make_layer() for _ in range(count))
 """
 COUNT = """
 def count_parameters(config):
@@ -303,21 +303,12 @@ def encoder_layer(x, layer, mask=None):
         "changes the tensor x",
     ),
     ("encoder_layer", layer(SUM.replace("mask)", "mask and mask[:, None])"), SECOND_SUM), "It fails with a mask"),
-    ("merge_heads", "def merge_heads(z):\n    return z.permute(0, 2, 3, 1).flatten(2)", "The heads alternate"),
-    ("merge_heads", "def merge_heads(z):\n    return z.flatten(1, 2)", "Return (B, T, D)"),
-    ("mean_vectors", MEAN.replace("/ mask.sum(1)", ""), "This is the sum"),
-    ("mean_vectors", MEAN.replace("mask.sum(1)", "mask.sum()"), "Each text has its own number"),
-    ("mean_vectors", MEAN.replace("hidden * mask", "hidden"), "still in the sum"),
-    ("mean_vectors", MEAN.replace("/ mask.sum(1)", "/ mask[..., 0].sum(1)"), "Two shapes do not fit"),
+    ("stack_layers", STACK.replace("nn.ModuleList", "list"), "does not find the parameters"),
+    ("stack_layers", STACK.replace("range(count)", "range(count - 1)"), "should be 4 layers"),
     (
-        "mean_vectors",
-        """
-import torch
-def mean_vectors(hidden, mask):
-    short = hidden[:, : mask.sum(1).min()].mean(1)
-    return torch.where(mask.all(1)[:, None], hidden.mean(1), short)
-""",
-        "of a padded text",
+        "stack_layers",
+        STACK.replace("make_layer() for", "one for").replace("    return", "    one = make_layer()\n    return"),
+        "How many different layers",
     ),
     ("count_parameters", COUNT.replace(" + 2 * D\n    layer", "\n    layer"), "LayerNorm after the embeddings"),
     ("count_parameters", COUNT.replace("type_vocab_size", "num_hidden_layers * 0 + 2"), "bert-base's type_vocab_size"),
