@@ -93,7 +93,7 @@ MISTAKES = [
     ("shift_matrix", matrix(angle="shift + w"), "their sum"),
     ("shift_matrix", matrix(rows="[s, c], [c, -s]"), "in this order"),
     ("rope", rotary(power="torch.zeros(K // 2)"), "at the same speed"),
-    ("rope", rotary(power="-torch.arange(K // 2) / K"), "exponent is i / K"),
+    ("rope", rotary(power="-torch.arange(K // 2) / K"), "exponent is i / d_k"),
     ("rope", rotary(last="torch.stack([a * c + b * s, b * c - a * s], -1).flatten(-2)"), "other direction"),
     ("rope", rotary(last="torch.cat([a * c - b * s, a * s + b * c], -1)"), "Interleave them"),
     (
@@ -133,7 +133,7 @@ MISTAKES = [
     ("add_positions", POSITIONS.replace("[: x.size(1)]", ""), "the rows of the T tokens"),
     ("add_positions", POSITIONS.replace("x +", "0 * x +"), "The token vectors are lost"),
     ("rope", rotary(power="torch.arange(0, K, 2) / K"), "The exponent is negative"),
-    ("rope", rotary(power="-2 * torch.arange(0, K, 2) / K"), "exponent is 4i / K"),
+    ("rope", rotary(power="-2 * torch.arange(0, K, 2) / K"), "exponent is 4i / d_k"),
     ("rope", rotary(last="torch.stack([a * c - b * s, a * s - b * c], -1).flatten(-2)"), "the four signs"),
     ("rope", rotary().replace("return", "x[..., 0::2] = a * c - b * s\n    return"), "changes the tensor"),
     (
