@@ -243,9 +243,9 @@ def terms_add_up(four_terms):
 
 def rotate_pairs(x: Tensor, powers: Tensor | None = None, sign: int = 1) -> Tensor:
     """Rotate each pair of neighbouring numbers as a complex number: an independent way to the expected result."""
-    T, K = x.shape[-2:]
-    powers = torch.arange(0, K, 2) / K if powers is None else powers
-    angle = sign * torch.arange(T, dtype=torch.float64)[:, None] * 10_000.0**-powers  # (T, K / 2)
+    T, d_k = x.shape[-2:]
+    powers = torch.arange(0, d_k, 2) / d_k if powers is None else powers
+    angle = sign * torch.arange(T, dtype=torch.float64)[:, None] * 10_000.0**-powers  # (T, d_k / 2)
     pairs = torch.view_as_complex(x.double().unflatten(-1, (-1, 2)).contiguous())
     return torch.view_as_real(pairs * torch.polar(torch.ones_like(angle), angle)).flatten(-2)
 
