@@ -1,6 +1,6 @@
 """BERT's encoder, in the order in which a sentence passes through it: embeddings, attention, feed-forward, layer.
 
-Dimension letters: B batch, T tokens, Q requested tokens, D hidden size, H heads, d_k size of a head, D = H * d_k, L layers.
+Dimension letters: B batch, T tokens, Q requested tokens, D hidden size, H heads of size d_k, D = H * d_k, L layers.
 """
 
 import math
