@@ -1,6 +1,6 @@
 """BERT's encoder, in the order in which a sentence passes through it: embeddings, attention, feed-forward, layer.
 
-Dimension letters: B batch, T tokens, Q requested tokens, D hidden size, H heads, K size of a head, D = H * K, L layers.
+Dimension letters: B batch, T tokens, Q requested tokens, D hidden size, H heads of size d_k, D = H * d_k, L layers.
 """
 
 import math
@@ -113,7 +113,7 @@ class Embeddings(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head attention, softmax(Q K^T / sqrt(K)) V in each head (Vaswani et al. 2017, section 3.2)."""
+    """Multi-head attention, softmax(Q K^T / sqrt(d_k)) V in each head (Vaswani et al. 2017, section 3.2)."""
 
     def __init__(self, config: BertConfig):
         super().__init__()
@@ -125,7 +125,7 @@ class Attention(nn.Module):
 
     def split_heads(self, x: Tensor) -> Tensor:
         """Split the hidden size into heads."""
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, T, D) -> (B, H, T, K)
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, T, D) -> (B, H, T, d_k)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, at: Tensor | None = None) -> Tensor:
         """Attend from each token to all tokens: (B, T, D) -> (B, T, D), or (B, Q, D) for the positions `at` (B, Q).
@@ -133,8 +133,8 @@ class Attention(nn.Module):
         `mask` (B, 1, 1 or T, T) is True where a query (third axis) may attend to a key (last axis).
         """
         x = cast_once(x)
-        q = self.split_heads(self.query(gather_tokens(x, at)))  # (B, H, Q, K)
-        k, v = self.split_heads(self.key(x)), self.split_heads(self.value(x))  # (B, H, T, K)
+        q = self.split_heads(self.query(gather_tokens(x, at)))  # (B, H, Q, d_k)
+        k, v = self.split_heads(self.key(x)), self.split_heads(self.value(x))  # (B, H, T, d_k)
         dropout = self.dropout if self.training else 0.0
         if self.maps is None and not is_formula_faster(q, dropout):
             values = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
@@ -146,7 +146,7 @@ class Attention(nn.Module):
             if self.maps is not None:
                 self.maps.append(weights)
             values = drop(weights, dropout).to(v.dtype) @ v
-        return self.output(values.transpose(1, 2).flatten(-2))  # (B, H, Q, K) -> (B, Q, D)
+        return self.output(values.transpose(1, 2).flatten(-2))  # (B, H, Q, d_k) -> (B, Q, D)
 
 
 class FeedForward(nn.Module):

@@ -243,9 +243,9 @@ def terms_add_up(four_terms):
 
 def rotate_pairs(x: Tensor, powers: Tensor | None = None, sign: int = 1) -> Tensor:
     """Rotate each pair of neighbouring numbers as a complex number: an independent way to the expected result."""
-    T, K = x.shape[-2:]
-    powers = torch.arange(0, K, 2) / K if powers is None else powers
-    angle = sign * torch.arange(T, dtype=torch.float64)[:, None] * 10_000.0**-powers  # (T, K / 2)
+    T, d_k = x.shape[-2:]
+    powers = torch.arange(0, d_k, 2) / d_k if powers is None else powers
+    angle = sign * torch.arange(T, dtype=torch.float64)[:, None] * 10_000.0**-powers  # (T, d_k / 2)
     pairs = torch.view_as_complex(x.double().unflatten(-1, (-1, 2)).contiguous())
     return torch.view_as_real(pairs * torch.polar(torch.ones_like(angle), angle)).flatten(-2)
 
@@ -281,14 +281,15 @@ def rope_of_many_pairs(rope):
     expect(isinstance(y, Tensor) and y.shape == x.shape, "Return a tensor with the shape of x, here (5, 8).")
     expect(
         not is_close(y, rotate_pairs(x, torch.zeros(4))),
-        "All pairs rotate at the same speed. Pair i has the frequency 10,000^(-2i/K).",
+        "All pairs rotate at the same speed. Pair i has the frequency 10,000^(-2i/d_k).",
     )
     expect(
-        not is_close(y, rotate_pairs(x, torch.arange(4) / 8)), "Your exponent is i / K. For pair i it should be 2i / K."
+        not is_close(y, rotate_pairs(x, torch.arange(4) / 8)),
+        "Your exponent is i / d_k. For pair i it should be 2i / d_k.",
     )
     for power, hint in (
-        (-2 * torch.arange(4) / 8, "Your later pairs rotate faster. The exponent is negative: -2i / K."),
-        (4 * torch.arange(4) / 8, "Your exponent is 4i / K. For pair i it should be 2i / K."),
+        (-2 * torch.arange(4) / 8, "Your later pairs rotate faster. The exponent is negative: -2i / d_k."),
+        (4 * torch.arange(4) / 8, "Your exponent is 4i / d_k. For pair i it should be 2i / d_k."),
     ):
         expect(not is_close(y, rotate_pairs(x, power)), hint)
     halves = torch.stack([x[:, :4], x[:, 4:]], -1).flatten(-2)
@@ -317,7 +318,7 @@ def rope_of_a_batch(rope):
     try:
         y = rope(x)
     except (RuntimeError, ValueError) as error:
-        explain_shapes(error, "x may have the shape (B, H, T, K): count the axes from the end, -2 and -1.")
+        explain_shapes(error, "x may have the shape (B, H, T, d_k): count the axes from the end, -2 and -1.")
     expect(
         is_close(y, rotate_pairs(x)),
         "For the shape (2, 3, 5, 8) the result is not RoPE. The position is the last axis but one.",
@@ -352,8 +353,8 @@ def rotary_scores_of_tokens(rotary_scores):
     plain = q.transpose(1, 2) @ k.transpose(1, 2).mT / 8**0.5
     expect(
         not is_close(y, plain),
-        "These are the scores without any positions. `rope` takes the last axis but one as the position. Which axis is "
-        "that when it is called?",
+        "These are the scores without any positions, so the rotations of a query and of each key cancel. By which "
+        "number was each of them rotated?",
     )
     (c, d), (a, b) = (q.transpose(1, 2), k.transpose(1, 2)), (rotate_positions(part) for part in heads)
     expect(not is_close(y, a @ b.mT), "The division by the square root of d_k is missing.")

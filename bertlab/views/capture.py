@@ -22,8 +22,8 @@ class CapturedAttention:
     left: list[str]
     right: list[str]
     second_start: int | None = None  # position at which the second sentence begins
-    queries: Tensor | None = None  # (L, H, T, K)
-    keys: Tensor | None = None  # (L, H, S, K)
+    queries: Tensor | None = None  # (L, H, T, d_k)
+    keys: Tensor | None = None  # (L, H, S, d_k)
 
 
 def capture_attention(
@@ -194,7 +194,7 @@ def stack_maps(model: nn.Module, maps: Sequence[Tensor] | None) -> Tensor:
 
 @contextmanager
 def record_queries_and_keys(model: nn.Module) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
-    """Two lists to which a forward adds what each layer's query and key give, (1, T, H * K), in the order of layers.
+    """Two lists to which a forward adds what each layer's query and key give, (1, T, H * d_k), in the order of layers.
 
     The layers are found by their names in BERT and its relatives; GPT-2 computes query, key and value in one layer.
     """
@@ -224,8 +224,8 @@ def add_queries_and_keys(captured: CapturedAttention, queries: list[Tensor], key
     L, H, T, _ = captured.maps.shape
     if not len(queries) == len(keys) == L or any(x.shape[:2] != (1, T) or x.size(2) % H for x in queries + keys):
         raise ValueError(f"{name} has no query and key layers that the neuron view knows: use head_view or model_view")
-    stacks = (torch.cat([x.detach().cpu() for x in outputs]) for outputs in (queries, keys))  # each (L, T, H * K)
-    q, k = (stack.to(captured.maps.dtype).unflatten(-1, (H, -1)).transpose(1, 2) for stack in stacks)  # (L, H, T, K)
+    stacks = (torch.cat([x.detach().cpu() for x in outputs]) for outputs in (queries, keys))  # each (L, T, H * d_k)
+    q, k = (stack.to(captured.maps.dtype).unflatten(-1, (H, -1)).transpose(1, 2) for stack in stacks)  # (L, H, T, d_k)
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.size(-1))  # (L, H, T, T)
     computed = scores.masked_fill(captured.maps == 0, -math.inf).softmax(-1)  # a weight of exactly 0 is masked
     error, tolerance = (computed - captured.maps).abs().max().item(), math.sqrt(torch.finfo(queries[0].dtype).eps)

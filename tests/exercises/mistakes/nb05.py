@@ -37,7 +37,7 @@ import torch
 
 
 def rope(x):
-    T, K = SHAPE
+    T, d_k = SHAPE
     angle = torch.arange(T)[:, None] * 10_000 ** (POWER)
     c, s = angle.cos(), angle.sin()
     a, b = PAIRS
@@ -47,7 +47,7 @@ TURN = "torch.stack([a * c - b * s, a * s + b * c], -1).flatten(-2)"
 
 
 def rotary(
-    power: str = "-torch.arange(0, K, 2) / K",
+    power: str = "-torch.arange(0, d_k, 2) / d_k",
     pairs: str = "x[..., 0::2], x[..., 1::2]",
     last: str = TURN,
     shape: str = "x.shape[-2:]",
@@ -92,14 +92,14 @@ MISTAKES = [
     ("shift_matrix", matrix(angle="shift"), "the shift alone"),
     ("shift_matrix", matrix(angle="shift + w"), "their sum"),
     ("shift_matrix", matrix(rows="[s, c], [c, -s]"), "in this order"),
-    ("rope", rotary(power="torch.zeros(K // 2)"), "at the same speed"),
-    ("rope", rotary(power="-torch.arange(K // 2) / K"), "exponent is i / K"),
+    ("rope", rotary(power="torch.zeros(d_k // 2)"), "at the same speed"),
+    ("rope", rotary(power="-torch.arange(d_k // 2) / d_k"), "exponent is i / d_k"),
     ("rope", rotary(last="torch.stack([a * c + b * s, b * c - a * s], -1).flatten(-2)"), "other direction"),
     ("rope", rotary(last="torch.cat([a * c - b * s, a * s + b * c], -1)"), "Interleave them"),
     (
         "rope",
         rotary(
-            pairs="x[..., : K // 2], x[..., K // 2 :]",
+            pairs="x[..., : d_k // 2], x[..., d_k // 2 :]",
             last="torch.cat([a * c - b * s, a * s + b * c], -1)",
         ),
         "what Llama does",
@@ -132,8 +132,8 @@ MISTAKES = [
     ("add_positions", POSITIONS.replace("x.size(1)", "4"), "Read T from x"),
     ("add_positions", POSITIONS.replace("[: x.size(1)]", ""), "the rows of the T tokens"),
     ("add_positions", POSITIONS.replace("x +", "0 * x +"), "The token vectors are lost"),
-    ("rope", rotary(power="torch.arange(0, K, 2) / K"), "The exponent is negative"),
-    ("rope", rotary(power="-2 * torch.arange(0, K, 2) / K"), "exponent is 4i / K"),
+    ("rope", rotary(power="torch.arange(0, d_k, 2) / d_k"), "The exponent is negative"),
+    ("rope", rotary(power="-2 * torch.arange(0, d_k, 2) / d_k"), "exponent is 4i / d_k"),
     ("rope", rotary(last="torch.stack([a * c - b * s, a * s - b * c], -1).flatten(-2)"), "the four signs"),
     ("rope", rotary().replace("return", "x[..., 0::2] = a * c - b * s\n    return"), "changes the tensor"),
     (
