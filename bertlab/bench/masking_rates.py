@@ -89,6 +89,7 @@ WAYS = {
     "40%, only [MASK]": Way(0.4, 0.4, 1.0, 0.0),
 }
 PLAIN_WAYS = {f"plain, rate {rate:g}": Way(0.15, 0.15, plain=True, rate=rate) for rate in (5e-4, 1e-3, 2e-3)}
+CURVE_ROWS = 400  # of the exam, for the curves
 EXAMS = {"at [MASK]": (1.0, 0.0), "as it was": (0.0, 0.0), "random word": (0.0, 1.0)}  # shares of [MASK] and of random
 
 
@@ -192,7 +193,7 @@ def run_way(study: Study, inputs: Inputs, name: str, seed: int) -> dict[str, Any
     if way.plain:
         config = replace(config, optimizer="adamw", learning_rate=way.rate, beta2=0.999)
     batches = Batches(inputs.rows, SplitCollate(inputs.tokenizer, way), study.batch_size, seed=seed)
-    few = thin_batches(inputs.exams["at [MASK]"], 400)
+    few = thin_batches(inputs.exams["at [MASK]"], CURVE_ROWS)
     log = train(model, batches, config, watch=quiet, evaluate=lambda model: evaluate(model, few, score_pretraining))
     seconds = time.perf_counter() - started
     exams = {exam: evaluate(model, batches, score_pretraining) for exam, batches in inputs.exams.items()}
@@ -203,15 +204,18 @@ def run_way(study: Study, inputs: Inputs, name: str, seed: int) -> dict[str, Any
 
 
 def score_baselines(study: Study, inputs: Inputs) -> dict[str, Any]:
-    """What takes no training: frequencies and neighbours in the exam; for the probe also models before training."""
+    """What takes no training: frequencies and neighbours in the exam and on the rows of the curves; for the probe also
+    models before training."""
     text, V, exam = inputs.text, len(inputs.tokenizer), inputs.exams["at [MASK]"]
-    guesses = {"frequencies": fit_unigram(text, V), "word before": Bigram(text, V)}
-    scores = {name: score_baseline(guess, exam) for name, guess in guesses.items()}
-    scores["both neighbours"] = TwoSidedBigram(text, V).score(exam)
-    rounded = {name: {key: round(value, 4) for key, value in row.items()} for name, row in scores.items()}
+    found = {}
+    for name, rows in (("exam", exam), ("curve", thin_batches(exam, CURVE_ROWS))):
+        guesses = {"frequencies": fit_unigram(text, V), "word before": Bigram(text, V)}
+        scores = {guess: score_baseline(table, rows) for guess, table in guesses.items()}
+        scores["both neighbours"] = TwoSidedBigram(text, V).score(rows)
+        found[name] = {guess: {key: round(value, 4) for key, value in row.items()} for guess, row in scores.items()}
     untrained = [probe_model(make_model(study, inputs, WAYS["20% hidden, 20% predicted"], seed).bert, inputs.joined)
                  for seed in study.seeds]  # fmt: skip
-    return {"exam": rounded, "probe": score_probe_baselines(inputs.joined), "untrained": untrained}
+    return found | {"probe": score_probe_baselines(inputs.joined), "untrained": untrained}
 
 
 def list_runs(study: Study) -> list[tuple[str, int]]:

@@ -103,7 +103,8 @@ def test_a_tiny_study(tiny, tmp_path, monkeypatch):
     found = run_study(file, tiny)
     assert {(run["way"], run["seed"]) for run in found["runs"]} == set(list_runs(tiny))
     assert len(found["runs"]) == len(WAYS) + len(PLAIN_WAYS)
-    assert set(found["baselines"]["exam"]) == {"frequencies", "word before", "both neighbours"}
+    for rows in ("exam", "curve"):
+        assert set(found["baselines"][rows]) == {"frequencies", "word before", "both neighbours"}
     run = next(run for run in found["runs"] if run["way"] == "40% hidden, 20% predicted")
     assert run["curve"][0][0] == 0
     assert run["curve"][-1][0] == 2
