@@ -467,8 +467,8 @@ def loss_of_certainty(class_loss):
     loss = as_number(class_loss(sure.clone(), torch.tensor([0, 1])), "one number, the mean loss")
     expect(
         not is_close(loss, 0.3133, 1e-3),
-        "The model is right and as good as certain, but its loss is 0.313, which is -log(e / (e + 1)). Something makes "
-        "probabilities of the logits before cross_entropy does so itself.",
+        "The model is right and as good as certain, but its loss is 0.313, which is -log(e / (e + 1)). What does "
+        "cross_entropy do with the numbers that it gets?",
     )
     expect(is_close(loss, 0.0, 1e-3), f"The model is right and certain, so its loss is 0, not {loss:.3f}.")
 
@@ -493,7 +493,7 @@ def frozen_encoder(freeze_encoder):
     frozen = [not parameter.requires_grad for parameter in model["bert"].parameters()]
     if not any(frozen):
         strange = {name for p in model["bert"].parameters() for name in vars(p)}
-        new = (f"Each has a new attribute, {sorted(strange)[0]!r}. Compare the names." if strange
+        new = ("But vars() of each has a new entry. Print it, and compare it with what you meant to set." if strange
                else "Set it to False for each parameter; the encoder as a whole has no such attribute.")  # fmt: skip
         raise Hint(f"requires_grad is still True for all {len(frozen)} parameters. {new}")
     expect(
@@ -534,7 +534,7 @@ def ece_of_several_bins(calibration_error):
     middle_gaps = [(share - (int(10 * mean) + 0.5) / 10, n) for mean, share, n in bins]
     answer = run_ece(calibration_error, confidence, correct, 10)
     mistakes = {
-        "Gaps above and below the diagonal cancelled each other out. Take the absolute value of each gap.":
+        "A bin that is too sure cancelled one that is not sure enough. At which point should a gap lose its sign?":
             abs(sum(gap * n for gap, n in gaps)) / 8,
         "You gave each bin the same weight. Weight its gap by its number of predictions.":
             sum(abs(gap) for gap, _ in gaps) / len(gaps),
