@@ -233,7 +233,7 @@ class Study:
             if kind in CONTESTS[:2]:
                 found[kind] |= self.measure_attention(model)
             if kind == "plain":
-                found["real"] = self.measure_loss_of_words(model)
+                found["real"], found["real by size"] = self.measure_loss_of_words(model)
         return found
 
     def classify(self, model: Classifier, rows: Sequence[Row]) -> Tensor:
@@ -282,8 +282,9 @@ class Study:
                 "on the planted word": on_planted(before),
                 "on the planted word, moved": on_planted(after)}  # fmt: skip
 
-    def measure_loss_of_words(self, model: Classifier) -> dict[str, dict[str, list[float]]]:
-        """The probability that is lost without the three words of the highest score, removed in two ways."""
+    def measure_loss_of_words(self, model: Classifier) -> tuple[dict[str, dict[str, list[float]]], ...]:
+        """The probability that is lost without the three words of the highest score, removed in two ways: by method,
+        and for scores with a sign once more without it."""
         batch, _, words = read_rows(self.long, self.wordpiece)
         logits = model(**batch).logits
         target = logits.argmax(1)
@@ -291,15 +292,19 @@ class Study:
         counted = count_words(self.rows["plain"], self.wordpiece)
         scores = score_all(model, batch, target, words, counted, self.wordpiece)
         scores["baseline: random"] = torch.rand(words.shape, generator=torch.Generator().manual_seed(0))
-        found: dict[str, dict[str, list[float]]] = {"masked out of the attention": {}, "[MASK] written over": {}}
-        for name, some in scores.items():
-            top = saliency.select_top_tokens(some, words, 3)
-            ids = batch["input_ids"].masked_fill(top, self.wordpiece.mask_id)
-            for way, left in (("masked out of the attention", saliency.classify_without_tokens(model, batch, top)),
-                              ("[MASK] written over", model(**batch | {"input_ids": ids}).logits)):  # fmt: skip
-                lost = whole - saliency.class_probability(left, target)
-                found[way][name] = [round(number, 5) for number in lost.tolist()]
-        return found
+
+        def remove_top(scores: Mapping[str, Tensor]) -> dict[str, dict[str, list[float]]]:
+            found: dict[str, dict[str, list[float]]] = {"masked out of the attention": {}, "[MASK] written over": {}}
+            for name, some in scores.items():
+                top = saliency.select_top_tokens(some, words, 3)
+                ids = batch["input_ids"].masked_fill(top, self.wordpiece.mask_id)
+                for way, left in (("masked out of the attention", saliency.classify_without_tokens(model, batch, top)),
+                                  ("[MASK] written over", model(**batch | {"input_ids": ids}).logits)):  # fmt: skip
+                    lost = whole - saliency.class_probability(left, target)
+                    found[way][name] = [round(number, 5) for number in lost.tolist()]
+            return found
+
+        return remove_top(scores), remove_top({name: scores[name].abs() for name in (*SIGNED, "baseline: counting")})
 
 
 # ---- Over seeds ------------------------------------------------------------------------------------------------------
@@ -316,21 +321,24 @@ def bootstrap(values: Sequence[Sequence[float]], times: int = 2000) -> list[floa
 
 
 def summarise(runs: Sequence[dict]) -> dict:
-    """Means with intervals of what `measure_seed` found for each seed, in the same places; and the differences between
-    each explanation and the counting of words."""
+    """Means with intervals of what `measure_seed` found for each seed, in the same places; the differences between each
+    explanation and the counting of words; and between those without their sign and attention, which never has one."""
 
     def walk(tables: Sequence) -> dict | list[float]:
         if isinstance(tables[0], dict):
             return {name: walk([table[name] for table in tables]) for name in tables[0]}
         return bootstrap(tables)
 
-    differences = {
-        way: {name: bootstrap((torch.tensor([run["real"][way][name] for run in runs])
-                               - torch.tensor([run["real"][way]["baseline: counting"] for run in runs])).tolist())
-              for name in table}
-        for way, table in runs[0]["real"].items()
-    }  # fmt: skip
-    return walk(runs) | {"minus counting": differences}
+    def subtract(part: str, baseline: str) -> dict[str, dict[str, list[float]]]:
+        return {
+            way: {name: bootstrap((torch.tensor([run[part][way][name] for run in runs])
+                                   - torch.tensor([run["real"][way][baseline] for run in runs])).tolist())
+                  for name in table}
+            for way, table in runs[0][part].items()
+        }  # fmt: skip
+
+    return walk(runs) | {"minus counting": subtract("real", "baseline: counting"),
+                         "by size, minus attention": subtract("real by size", "attention")}  # fmt: skip
 
 
 def draw_results(results: Mapping[str, Mapping[str, Sequence[float]]], *, x: str, chance: float | None = None,

@@ -109,7 +109,7 @@ def test_bootstrap_counts_both_seeds_and_sentences():
 def test_a_tiny_study_measures_every_sentence_and_is_summarised():
     study = Study(lambda: Classifier(TINY, 2), TOKENIZER, make_rows(24, 6), make_rows(8, 7), training_steps=2)
     runs = [study.measure_seed(seed) for seed in (0, 1)]
-    assert runs[0].keys() == {*planted.KINDS, "real"}
+    assert runs[0].keys() == {*planted.KINDS, "real", "real by size"}
     assert runs[0]["planted"] != runs[1]["planted"]
     assert runs[0]["planted"] != runs[0]["plain"]
     for kind in planted.CONTESTS:
@@ -121,7 +121,11 @@ def test_a_tiny_study_measures_every_sentence_and_is_summarised():
     assert 0 <= low <= mean <= high <= 1
     counting = found["minus counting"]["[MASK] written over"]["baseline: counting"]
     assert counting == [0, 0, 0]
-    assert found["real"].keys() == found["minus counting"].keys()
+    assert found["real"].keys() == found["minus counting"].keys() == found["by size, minus attention"].keys()
+    gap = found["by size, minus attention"]["[MASK] written over"]["occlusion"][0]
+    by_size, attention = (found[part]["[MASK] written over"][name][0]
+                          for part, name in (("real by size", "occlusion"), ("real", "attention")))  # fmt: skip
+    assert gap == pytest.approx(by_size - attention, abs=2e-4)
     assert found["plain"]["recall"].keys() == found["layer 5 flat"]["recall"].keys()
 
 
