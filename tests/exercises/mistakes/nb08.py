@@ -72,6 +72,11 @@ MISTAKES = [
     ("make_pairs", make(OTHER, last="0, len(document) - 1, 2"), "is A exactly once"),
     ("make_pairs", make("rng.choice(rng.choice(documents))"), "must come from another document"),
     ("make_pairs", make("rng.choice(documents[n - 1])"), "Every sentence of every other document is possible"),
+    (
+        "make_pairs",
+        make("rng.choice([s for m, d in enumerate(documents) if m != n for s in d])"),
+        "each with the same probability",
+    ),
     ("make_pairs", make(OTHER, label="int(rng.random() < 0.15)"), "half and half"),
     ("make_pairs", make(OTHER, label="__import__('random').randrange(2)"), "not from `random`"),
     (
