@@ -305,7 +305,7 @@ def list_bleu_mistakes(predictions: list[list[str]], references: list[list[str]]
         "You took the arithmetic mean of the four precisions. BLEU takes the geometric mean: the fourth root of their "
         "product.": 100 * penalty * sum(precisions) / 4,
         "You summed the logarithms of the precisions and did not divide by 4.": 100 * penalty * math.prod(precisions),
-        "You counted runs of 1 to 3 words. Take 1- to 4-grams.": 100 * penalty * mean_geometrically(precisions[:3]),
+        "You counted 1- to 3-grams only. Take 1- to 4-grams.": 100 * penalty * mean_geometrically(precisions[:3]),
         "predicted and expected are exchanged. A precision is a share of what was written.": 100
         * compute_brevity_penalty(references, predictions)
         * mean_geometrically(compute_precisions(references, predictions)),
@@ -355,8 +355,8 @@ def bleu_of_a_text_that_repeats(bleu_score):
     both = ["the king and the king and the king said so"], ["the king and the king and the queen said so"]
     expect(
         is_close(as_number(bleu_score(*([text.split() for text in texts] for texts in both))), compute_bleu(*both)),
-        "A run that both texts have twice is a hit twice. Compare how often each run occurs, and take the smaller "
-        "number.",
+        "An n-gram that both texts have twice is a hit twice. Compare how often each n-gram occurs, and take the "
+        "smaller number.",
     )
 
 
@@ -386,8 +386,8 @@ def bleu_of_two_words(bleu_score):
     try:
         answer = as_number(bleu_score([["a", "b"]], [["a", "b"]]))
     except ZeroDivisionError:
-        raise Hint("Where no run of 4 words was written, your function divides by 0. BLEU is 0 in this case.") from None
-    expect(answer == 0, f"A text of two words has no hit among runs of 4 words, so BLEU is 0 and not {answer:.2f}.")
+        raise Hint("Where no 4-gram was written, your function divides by 0. BLEU is 0 in this case.") from None
+    expect(answer == 0, f"A text of two words has no 4-gram, so BLEU is 0 and not {answer:.2f}.")
 
 
 # ---- beam_step ---------------------------------------------------------------------------------------------
@@ -663,8 +663,8 @@ def scores_of_each_row(last_scores):
     expect(isinstance(y, Tensor) and y.shape == (3, 7), "Return the scores of one token for each row, (B, V).")
     expect(
         not is_close(y, logits[:, -1]),
-        "The first row is right. The other two are padded, and you returned the scores after their last [PAD]. Which "
-        "column holds the last real token of each row?",
+        "The first row is right, and the other two are not. They have 3 and 1 real tokens: after which token are the "
+        "scores that you returned?",
     )
     expect(
         not (is_close(y[1], logits[1, 3]) or is_close(y[2], logits[2, 1])),
@@ -691,8 +691,7 @@ def texts_of_different_lengths(write_together):
     answer = [[int(word) for word in ids] for ids in answer]
     expect(
         not any(END in ids for ids in answer),
-        "The first text has ended after two tokens and is written on: everything after its `end` should not be there. "
-        "The loop must remember which texts have ended.",
+        f"The texts should be [4, 5] and [6, 7, 3], and `end` is {END}. Yours are {answer[0]} and {answer[1]}.",
     )
     expect(
         [len(ids) for ids in answer] != [2, 2],

@@ -119,7 +119,7 @@ MISTAKES = [
         "Compare each text with its own",
     ),
     ("bleu_score", BLEU.replace("not hits", "hits / written == 0"), "your function divides by 0"),
-    ("bleu_score", BLEU.replace("range(1, 5)", "range(1, 4)").replace("/ 4", "/ 3"), "runs of 1 to 3 words"),
+    ("bleu_score", BLEU.replace("range(1, 5)", "range(1, 4)").replace("/ 4", "/ 3"), "1- to 3-grams only"),
     (
         "bleu_score",
         BLEU.replace("    log_mean = 0.0", "    predicted, expected = expected, predicted\n    log_mean = 0.0"),
