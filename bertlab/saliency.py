@@ -254,7 +254,7 @@ def score_tokens(
         "norm-weighted attention": norm_weighted_attention(maps[-1][:, :, 0], vectors),
         "rollout": roll_out_attention(maps)[-1][:, 0],
         "gradient norm": gradient_norm(model, batch, target),
-        "gradient x input": gradient_x_input(model, batch, target),
+        "gradient × input": gradient_x_input(model, batch, target),
         "integrated gradients": integrated_gradients(model, batch, target, baseline, steps),
     }
 

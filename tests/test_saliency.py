@@ -25,7 +25,7 @@ def batch():
     return {"input_ids": ids, "attention_mask": (ids != PAD).long()}
 
 
-METHODS = ["attention", "norm-weighted attention", "rollout", "gradient norm", "gradient x input",
+METHODS = ["attention", "norm-weighted attention", "rollout", "gradient norm", "gradient × input",
            "integrated gradients"]  # fmt: skip
 TARGET = torch.tensor([2, 0])
 WORDS = torch.tensor([[0, 1, 1, 1, 1, 0], [0, 1, 1, 0, 0, 0]]).bool()
@@ -164,7 +164,7 @@ def test_all_scores_of_a_padded_batch_are_those_of_each_row_alone(model, batch):
         model(**batch)
     torch.testing.assert_close(together["attention"], maps[-1][:, :, 0].mean(1), atol=1e-12, rtol=0)
     product, norm = (f(model, batch, TARGET) for f in (saliency.gradient_x_input, saliency.gradient_norm))
-    assert torch.equal(together["gradient x input"], product)
+    assert torch.equal(together["gradient × input"], product)
     assert torch.equal(together["gradient norm"], norm)
     torch.testing.assert_close(together["rollout"], saliency.roll_out_attention(maps)[-1][:, 0], atol=1e-12, rtol=0)
 

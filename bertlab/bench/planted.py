@@ -129,7 +129,6 @@ def score_all(model: Classifier, batch: Batch, target: Tensor, words: Tensor, co
         batch["input_ids"], wordpiece.mask_id, (wordpiece.pad_id, wordpiece.cls_id, wordpiece.sep_id)
     )
     scores = saliency.score_tokens(model, batch, target, blank, steps)
-    scores["gradient × input"] = scores.pop("gradient x input")
     table = model.bert.embeddings.words
     x, x0 = table(batch["input_ids"]), table(blank)
     gradient = saliency.compute_embedding_gradient(model, batch, target, x)
@@ -321,44 +320,54 @@ def bootstrap(values: Sequence[Sequence[float]], times: int = 2000) -> list[floa
 
 
 def summarise(runs: Sequence[dict]) -> dict:
-    """Means with intervals of what `measure_seed` found for each seed, in the same places; the differences between each
-    explanation and the counting of words; and between those without their sign and attention, which never has one."""
+    """Means with intervals of what `measure_seed` found for each seed, in the same places, and three comparisons: the
+    difference between each explanation and the counting of words; the same for scores without their sign and attention,
+    which never has one; and how much the probability changes, up or down, without the words that no sign has chosen."""
 
     def walk(tables: Sequence) -> dict | list[float]:
         if isinstance(tables[0], dict):
             return {name: walk([table[name] for table in tables]) for name in tables[0]}
         return bootstrap(tables)
 
-    def subtract(part: str, baseline: str) -> dict[str, dict[str, list[float]]]:
-        return {
-            way: {name: bootstrap((torch.tensor([run[part][way][name] for run in runs])
-                                   - torch.tensor([run["real"][way][baseline] for run in runs])).tolist())
-                  for name in table}
-            for way, table in runs[0][part].items()
-        }  # fmt: skip
+    def stack(part: str, way: str, name: str) -> Tensor:
+        return torch.tensor([run[part][way][name] for run in runs])
 
+    def subtract(part: str, baseline: str) -> dict[str, dict[str, list[float]]]:
+        return {way: {name: bootstrap((stack(part, way, name) - stack("real", way, baseline)).tolist())
+                      for name in table}
+                for way, table in runs[0][part].items()}  # fmt: skip
+
+    changes, ahead = {}, {}
+    for way, table in runs[0]["real"].items():
+        by_size = runs[0]["real by size"][way]
+        size = {name: stack("real by size" if name in by_size else "real", way, name).abs() for name in table}
+        changes[way] = {name: bootstrap(change.tolist()) for name, change in size.items()}
+        ahead[way] = {name: bootstrap((change - size["attention"]).tolist()) for name, change in size.items()}
     return walk(runs) | {"minus counting": subtract("real", "baseline: counting"),
-                         "by size, minus attention": subtract("real by size", "attention")}  # fmt: skip
+                         "by size, minus attention": subtract("real by size", "attention"),
+                         "change by size": changes,
+                         "change by size, minus attention": ahead}  # fmt: skip
 
 
 def draw_results(results: Mapping[str, Mapping[str, Sequence[float]]], *, x: str, chance: float | None = None,
                  title: str = ""):  # fmt: skip  # -> matplotlib's Axes
     """Means with their intervals in percent, a row for each method and a mark for each group: group -> method -> (mean,
-    low, high). A line parts the baselines, whose names begin with "baseline", from the methods."""
+    low, high). A line parts the baselines, whose names begin with "baseline", from the methods. The marks are black and
+    grey, because blue and orange say for and against where tokens are drawn."""
     from .. import plots
 
     methods = list(next(iter(results.values())))
     ax = plots.get_ax(None, 6.5, 1.2 + 0.3 * len(methods))
     for number, (group, table) in enumerate(results.items()):
-        colour, places = plots.COLOURS[number], [row + 0.16 * number for row in range(len(methods))]
+        grey, places = ("0.1", "0.55")[number], [row + 0.26 * number for row in range(len(methods))]
         mean, low, high = ([100 * table[method][i] for method in methods] for i in range(3))
-        ax.hlines(places, low, high, color=colour, linewidth=2)
-        ax.plot(mean, places, "os"[number], color=colour, label=group)
+        ax.hlines(places, low, high, color=grey, linewidth=2)
+        ax.plot(mean, places, "os"[number], color=grey, markerfacecolor=(grey, "1")[number], label=group)
     if chance is not None:
         ax.axvline(100 * chance, color="0.35", linestyle="--", linewidth=1.2)
     baselines = [row for row, method in enumerate(methods) if method.startswith("baseline")]
     ax.axhline(baselines[0] - 0.42, color="0.75", linewidth=1)
-    ax.set_yticks([row + 0.08 for row in range(len(methods))], methods)
+    ax.set_yticks([row + 0.13 for row in range(len(methods))], methods)
     ax.invert_yaxis()
     ax.set(xlabel=x, title=title)
     ax.grid(axis="x", alpha=0.25)

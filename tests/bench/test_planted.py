@@ -126,6 +126,13 @@ def test_a_tiny_study_measures_every_sentence_and_is_summarised():
     by_size, attention = (found[part]["[MASK] written over"][name][0]
                           for part, name in (("real by size", "occlusion"), ("real", "attention")))  # fmt: skip
     assert gap == pytest.approx(by_size - attention, abs=2e-4)
+    change = found["change by size"]["[MASK] written over"]
+    ahead = found["change by size, minus attention"]["[MASK] written over"]
+    assert change.keys() == ahead.keys() == found["real"]["[MASK] written over"].keys()
+    assert ahead["occlusion"][0] == pytest.approx(change["occlusion"][0] - change["attention"][0], abs=2e-4)
+    assert ahead["attention"] == [0, 0, 0]
+    moved = torch.tensor([run["real"]["[MASK] written over"]["attention"] for run in runs]).abs()
+    assert change["attention"][0] == pytest.approx(moved.mean().item(), abs=1e-4)
     assert found["plain"]["recall"].keys() == found["layer 5 flat"]["recall"].keys()
 
 

@@ -40,7 +40,7 @@ def test_saliency_of_a_sentence_is_that_of_the_library(model):
 def test_saliency_box_follows_typing(model):
     panel = explore.saliency_box(model, WORDS, "good film", ["<no>", "yes"])
     sentence, output = panel.children
-    methods = ("attention", "norm-weighted attention", "rollout", "gradient norm", "gradient x input",
+    methods = ("attention", "norm-weighted attention", "rollout", "gradient norm", "gradient × input",
                "integrated gradients")  # fmt: skip
     assert set(methods) <= {row[0] for row in read_rows(output.value)}
     assert output.value.count(">good<") == len(methods)
