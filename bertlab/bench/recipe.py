@@ -9,7 +9,6 @@ and holds its numbers; a run that it has is not trained again, even in an empty 
 with the study. Notebook 09 shows it.
 """
 
-import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +29,6 @@ STEPS = 1000
 RATE = PEAK_LEARNING_RATES["tiny"]
 RATES = (RATE / 2, RATE, 2 * RATE)
 ADAMW = "--optimizer adamw"
-T_OF_4 = 2.776  # 97.5% of Student's t with 4 degrees of freedom: two means of three seeds
 Found = dict[str, Any]  # what FILE.json holds: the settings, and under "runs" each run by its name
 
 
@@ -152,14 +150,16 @@ def average_curves(runs: Sequence[dict[str, Any]]) -> tuple[list[int], list[floa
 
 def compare_changes(found: Found) -> list[tuple[str, float, float]]:
     """For each change its title, how much higher its mean loss is than that of the recipe, in nats, and half the 95%
-    interval of the difference (Student's t), the largest difference first."""
+    interval of the difference (Welch's t, because the seeds of one change may spread more than those of another), the
+    largest difference first."""
+    from scipy.stats import ttest_ind
+
     results = find_results(found)
-    base = np.array(list_losses(results.pop("recipe")))
+    base = list_losses(results.pop("recipe"))
     costs = []
     for change, runs in results.items():
-        losses = np.array(list_losses(runs))
-        half = T_OF_4 * math.sqrt((losses.var(ddof=1) + base.var(ddof=1)) / len(SEEDS))
-        costs.append((CHANGES[change].title, float(losses.mean() - base.mean()), half))
+        low, high = ttest_ind(list_losses(runs), base, equal_var=False).confidence_interval()
+        costs.append((CHANGES[change].title, float(low + high) / 2, float(high - low) / 2))
     return costs[::-1]
 
 
