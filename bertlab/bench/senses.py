@@ -192,7 +192,7 @@ def main(arguments: list[str]) -> None:
 
 
 def describe_training(folder: Path) -> dict:
-    """What the biLMs of a folder read, and their loss over the last steps (nats a token)."""
+    """What the biLMs of a folder read, and the loss of their last batch (nats a token)."""
     states = [torch.load(file, weights_only=True) for file in sorted(folder.glob("bilm-*.pt"))]
     return {"steps": states[0]["step"], "tokens": states[0]["step"] * BATCH * LENGTH,
             "loss": [round(state["loss"], 3) for state in states]}  # fmt: skip
