@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import bertlab
+from bertlab.grammar.judging import average_counts, estimate_interval
 
 from .conftest import ROOT
 
@@ -300,3 +301,18 @@ def test_readme_says_what_fine_tuning_recorded():
         metric = next(metric for metric in (found[task]["metric"], "exact") if scores.get(metric) == ours)
         assert f"{unit * found[task]['baselines'][name][metric]:.1f}" == theirs
         assert name == max(found[task]["baselines"], key=lambda one: found[task]["baselines"][one][metric])
+
+
+def test_readme_says_what_the_grammar_record_has():
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    found = json.loads((ROOT / "data" / "grammar.json").read_text(encoding="utf-8"))
+    (mean, half), (bigram, _), (unigram, _) = (
+        average_counts(found[name]) for name in ("this BERT", "bigram", "unigram")
+    )
+    assert f"gets {100 * mean:.1f}% (95% interval {100 * (mean - half):.1f} to {100 * (mean + half):.1f})" in readme
+    assert f"A bigram model of the texts that it read gets {100 * bigram:.1f}%" in readme
+    assert unigram == 0.5
+    reflexive, phrase = (found["this BERT"][name] for name in ("number of a reflexive", "agreement across a phrase"))
+    assert f"it gets {100 * reflexive[0] / reflexive[1]:.1f}% where the number of a reflexive decides" in readme
+    low, high = estimate_interval(*phrase)
+    assert f"({100 * phrase[0] / phrase[1]:.1f}%, {100 * low:.0f} to {100 * high:.0f})" in readme
