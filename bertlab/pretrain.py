@@ -128,7 +128,7 @@ class PretrainPlan:
     whole_words: bool = option(False, "mask all pieces of a word or none", "training")
     segmenter: str = option("", "what finds the words of Chinese for --whole-words: jieba, if it is installed",
                             "training")  # fmt: skip
-    optimizer: str = option("muon", "for the matrices of the layers: muon or adamw", "training", metavar="NAME")  # fmt: skip
+    optimizer: str = option("muon", "for the matrices of the layers: muon or adamw", "training", metavar="NAME")
     learning_rate: float = option(0.0, "at the peak", "training", shown="by the model's width", least=0, most=10,
                                   on_resume="filled in")  # fmt: skip
     weight_decay: float = option(0.01, "of matrices", "training", least=0, most=100)

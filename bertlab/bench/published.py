@@ -14,8 +14,10 @@ ROBERTA = BertConfig(vocab_size=50265, hidden_size=1024, num_hidden_layers=24, n
 
 @dataclass(frozen=True)
 class Run:
-    """A pre-training as its authors describe it; the one of the README is what they recommend. `phases` are (steps, rows a step, tokens a row, words to predict);
-    with `every` the program scores every token."""
+    """A pre-training as its authors describe it; the one of the README is what they recommend.
+
+    `phases` are (steps, rows a step, tokens a row, words to predict); with `every` the program scores every token.
+    """
 
     name: str
     year: int
