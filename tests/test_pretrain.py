@@ -127,17 +127,15 @@ def test_a_plan_starts_heads_at_neighbours_or_at_random():
         assert undone == orthogonal
 
 
-def test_the_recorded_trials_name_commands_that_exist():
+def test_the_recorded_runs_name_commands_that_exist():
     found = json.loads((ROOT / "data" / "recipe.json").read_text(encoding="utf-8"))
-    assert {"recipe", "bert"} <= set(found["trials"])
-    for change in [*found["trials"].values(), *found["changes"].values()]:
-        options = make_parser().parse_args(change["command"].split()[3:])
+    assert {"recipe", "bert"} <= {run["change"] for run in found["runs"].values()}
+    for run in found["runs"].values():
+        options = make_parser().parse_args(run["command"].split()[3:])
         assert options.steps == found["steps"] == 1000
-        assert (options.neighbours is False) == ("--no-neighbours" in change["command"])
-        for loss, curve in zip(change["mlm_loss"], change["curves"], strict=True):
-            assert loss == pytest.approx(curve[-1][1], abs=0.15)  # all rows, and 512 of them
-    for trial in found["older"]["trials"]:
-        assert make_parser().parse_args([*trial["command"].split()[3:], "--out", "anywhere"]).steps == 1000
+        assert (options.neighbours is False) == ("--no-neighbours" in run["command"])
+        assert (options.seed, options.learning_rate) == (run["seed"], run["learning_rate"])
+        assert run["mlm_loss"] == pytest.approx(run["curve"][-1][1], abs=0.15)  # all rows, and 512 of them
 
 
 @pytest.mark.parametrize(
