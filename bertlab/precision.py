@@ -108,8 +108,8 @@ def multiply_fast(model: nn.Module) -> Iterator[None]:
 
 
 def is_formula_faster(query: Tensor, dropout: float) -> bool:
-    """Whether softmax(Q K^T / sqrt(K)) V, written out, trains faster than PyTorch's fused function, for queries
-    (B, H, Q, K).
+    """Whether softmax(Q K^T / sqrt(d_k)) V, written out, trains faster than PyTorch's fused function, for queries
+    (B, H, Q, d_k).
 
     On a GPU it never is. On a CPU, one thread, 4 heads of 64, forward and backward, the formula takes this share of the
     fused function's time (medians of 9 in turns, a CPU that multiplies bfloat16 six times as fast, 2026-11-30):

@@ -1,7 +1,7 @@
 """Which tokens did a classifier use? Attention, rollout, gradients, and tests that remove tokens.
 
 Each method gives a score to every token (B, T). It explains the log-odds of one class, `target` (B,).
-Dimension letters: B batch, T tokens, D hidden, H heads, K per head, C classes, L layers.
+Dimension letters: B batch, T tokens, D hidden, H heads of size d_k, C classes, L layers.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -97,9 +97,9 @@ def transform_values(attention: Attention, x: Tensor) -> Tensor:
     if x.dim() != 3 or x.size(-1) != weight.size(1) or x.dtype != weight.dtype or x.device != weight.device:
         wanted = f"{weight.dtype} of shape (B, T, {weight.size(1)}) on {weight.device}"
         raise ValueError(f"x is {x.dtype} of shape {tuple(x.shape)} on {x.device}; it must be {wanted}")
-    values = attention.split_heads(attention.value(x))  # (B, H, T, K)
-    H, K = values.shape[1], values.shape[3]
-    return values @ attention.output.weight.T.unflatten(0, (H, K))  # (B, H, T, D)
+    values = attention.split_heads(attention.value(x))  # (B, H, T, d_k)
+    H, d_k = values.shape[1], values.shape[3]
+    return values @ attention.output.weight.T.unflatten(0, (H, d_k))  # (B, H, T, D)
 
 
 def norm_weighted_attention(weights: Tensor, vectors: Tensor) -> Tensor:
@@ -321,16 +321,16 @@ def sufficiency(model: Classifier, batch: Batch, target: Tensor, scores: Tensor,
 
 
 def find_other_attention(weights: Tensor, values: Tensor) -> Tensor:
-    """Weights far from `weights` (T,) that give the very same average of `values` (T, K): (T,) in float64.
+    """Weights far from `weights` (T,) that give the very same average of `values` (T, d_k): (T,) in float64.
 
-    With T > K + 1 tokens such weights exist (Brunner et al. 2020, section 3): any vector of the null space of the
+    With T > d_k + 1 tokens such weights exist (Brunner et al. 2020, section 3): any vector of the null space of the
     values can be added, where a column of ones among the values keeps the sum at 1. We move in it away from `weights`
     until one weight reaches 0, fix that one, and continue until no direction is left: with few tokens, at once.
     """
     check_arguments(weights=(weights, Tensor), values=(values, Tensor))
     if weights.dim() != 1 or values.dim() != 2 or len(values) != len(weights) or weights.device != values.device:
         shapes = f"weights has shape {tuple(weights.shape)}, values {tuple(values.shape)}"
-        raise ValueError(f"{shapes}; they must be (T,) and (T, K), on one device")
+        raise ValueError(f"{shapes}; they must be (T,) and (T, d_k), on one device")
     if not weights.isfinite().all() or not values.isfinite().all():
         raise ValueError("weights or values hold nan or infinity")
     start = weights.double()

@@ -65,7 +65,7 @@ def check_plane(T: int, query: Tensor, keys: Tensor, values: Tensor) -> None:
 
 def attend_one_query(query: Tensor, keys: Tensor, values: Tensor,
                      temperature: float = 1.0) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-    """Scores (T,), weights (T,) and output (2,) of one query (K,) for keys (T, K) and values (T, 2)."""
+    """Scores (T,), weights (T,) and output (2,) of one query (d_k,) for keys (T, d_k) and values (T, 2)."""
     scores = keys @ query / math.sqrt(len(query))
     weights = (scores / temperature).softmax(-1)
     return scores, weights, weights @ values

@@ -3,7 +3,7 @@
 Each function changes an encoder in place, after it was made and before it is trained, so changes can be combined: first
 `make_rotary` and `gate_feed_forward`, then `move_norms_before`, then `drop_biases` or `share_layers`.
 
-Dimension letters: B batch, T tokens, Q requested tokens, D hidden size, H heads, K size of a head, I intermediate size,
+Dimension letters: B batch, T tokens, Q requested tokens, D hidden size, H heads of size d_k, I intermediate size,
 E size of an embedding.
 """
 
@@ -22,15 +22,15 @@ from ..precision import cast_once
 
 
 def rotate_by_position(x: Tensor, positions: Tensor, base: float = 10_000.0) -> Tensor:
-    """Rotary positions (Su et al. 2021): x (..., T, K) with each pair of numbers (k, k + K/2) turned by an angle.
+    """Rotary positions (Su et al. 2021): x (..., T, d_k) with each pair of numbers (k, k + d_k/2) turned by an angle.
 
-    The angle is position * base^(-2k/K); `positions` is (T,), or has axes that broadcast with those of x. The product
+    The angle is position * base^(-2k/d_k); `positions` is (T,), or has axes that broadcast with those of x. The product
     of a rotated query and a rotated key depends on the distance of their positions alone. ModernBERT pairs the numbers
     in the same way; notebook 05 pairs neighbours, which is another order of the same numbers.
     """
     half = x.size(-1) // 2
     speed = base ** (-torch.arange(half, device=x.device, dtype=torch.float32) / half)
-    angle = positions[..., None] * speed  # (..., T, K/2)
+    angle = positions[..., None] * speed  # (..., T, d_k/2)
     cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
     a, b = x[..., :half], x[..., half:]
     return torch.cat([a * cos - b * sin, b * cos + a * sin], -1)
@@ -43,8 +43,8 @@ class RotaryAttention(Attention):
         x = cast_once(x)
         places = torch.arange(x.size(1), device=x.device)  # (T,)
         asked = places if at is None else at[:, None]  # (T,) or (B, 1, Q)
-        q = rotate_by_position(self.split_heads(self.query(gather_tokens(x, at))), asked)  # (B, H, Q, K)
-        k = rotate_by_position(self.split_heads(self.key(x)), places)  # (B, H, T, K)
+        q = rotate_by_position(self.split_heads(self.query(gather_tokens(x, at))), asked)  # (B, H, Q, d_k)
+        k = rotate_by_position(self.split_heads(self.key(x)), places)  # (B, H, T, d_k)
         scores = q @ k.mT / math.sqrt(q.size(-1))  # (B, H, Q, T)
         if mask is not None:
             scores = scores.masked_fill(~mask, -math.inf)

@@ -1,6 +1,6 @@
 """Unpadding: an encoder that computes nothing for [PAD], as MosaicBERT and ModernBERT do.
 
-Dimension letters: B batch, T tokens, N real tokens of all rows together, D hidden size, H heads, K size of a head.
+Dimension letters: B batch, T tokens, N real tokens of all rows together, D hidden size, H heads of size d_k.
 """
 
 import torch
@@ -38,7 +38,7 @@ def run_layer(layer: Layer, x: Tensor, lengths: list[int]) -> Tensor:
 def attend_within_texts(attention: Attention, x: Tensor, lengths: list[int]) -> Tensor:
     """Attention of each text to itself: (N, D) -> (N, D)."""
     q, k, v = (
-        part(x).unflatten(-1, (attention.heads, -1)).transpose(0, 1)  # (H, N, K)
+        part(x).unflatten(-1, (attention.heads, -1)).transpose(0, 1)  # (H, N, d_k)
         for part in (attention.query, attention.key, attention.value)
     )
     texts = zip(*(part.split(lengths, 1) for part in (q, k, v)), strict=True)

@@ -78,9 +78,9 @@ def neuron_view(model: nn.Module, tokenizer, text: str, pair: str | None = None,
     for name, value, count in zip(("layer", "head"), (layer, head), count_layers_and_heads(captured), strict=True):
         check_numbers([value], count, name)
     causal = not captured[0].maps.triu(1).any()  # no token attends to a later one
-    T, K = captured[0].queries.shape[2:]
+    T, d_k = captured[0].queries.shape[2:]
     drawing = Drawing(
-        "neuron_view", lines=5 * T * T + 3 * T * K, width=1010, min_width=760, height=100 + 26 * T, token_width=108,
+        "neuron_view", lines=5 * T * T + 3 * T * d_k, width=1010, min_width=760, height=100 + 26 * T, token_width=108,
         menus={"Layer": "layer", "Head": "att_head"},
         usage="Point at a token on the left to see what it attends to. Click the plus sign next to it to see its query "
         "and all keys, number by number: blue is positive, orange is negative, and a stronger colour is a larger "
