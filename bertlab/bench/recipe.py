@@ -9,7 +9,7 @@ and holds its numbers; a run that it has is not trained again, even in an empty 
 with the study. Notebook 09 shows it.
 """
 
-import sys
+import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,21 +182,27 @@ def describe_rate(trials: dict[float, dict[str, Any]]) -> str:
     return f"{rate:g} of {len(trials)}{edge}"
 
 
-def main(arguments: list[str]) -> None:
-    folder, file, changes = Path(arguments[0]), Path(arguments[1]), arguments[2:] or list(CHANGES)
-    if unknown := sorted(set(changes) - set(CHANGES)):
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("folder", type=Path, help="the runs")
+    parser.add_argument("file", type=Path, help="the record that is made of them")
+    parser.add_argument("changes", nargs="*", metavar="CHANGE", help=f"only these, of {', '.join(CHANGES)}")
+    options = parser.parse_args(arguments)
+    if unknown := sorted(set(options.changes) - set(CHANGES)):
         raise ValueError(f"unknown changes: {', '.join(unknown)}; there are {', '.join(CHANGES)}")
-    folder.mkdir(parents=True, exist_ok=True)
     settings = {"steps": STEPS, "seeds": list(SEEDS), "chosen_by_seed": CHOOSING}
-    found = read_json(file) if file.exists() else settings | {"runs": {}}
-    if differing := [name for name, value in settings.items() if found[name] != value]:
-        raise ValueError(f"{file} is the record of a study with other {', '.join(differing)}")
-    for change in changes:
+    found = read_json(options.file) if options.file.exists() else settings | {"runs": {}}
+    if "runs" not in found:
+        raise ValueError(f"{options.file} has no runs: it is no record of this study, or of an earlier form")
+    if differing := [name for name, value in settings.items() if found.get(name) != value]:
+        raise ValueError(f"{options.file} is the record of a study with other {', '.join(differing)}")
+    options.folder.mkdir(parents=True, exist_ok=True)
+    for change in options.changes or CHANGES:
         while rates := list_rates(found, change):
-            train(folder, file, found, change, rates[0], CHOOSING)
+            train(options.folder, options.file, found, change, rates[0], CHOOSING)
         for seed in SEEDS:
-            train(folder, file, found, change, choose_rate(find_trials(found, change)), seed)
+            train(options.folder, options.file, found, change, choose_rate(find_trials(found, change)), seed)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

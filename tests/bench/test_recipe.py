@@ -166,3 +166,12 @@ def test_a_change_that_does_not_exist_is_named(tmp_path):
     with pytest.raises(ValueError, match="unknown changes: adam; there are recipe, adamw"):
         main([str(tmp_path / "runs"), str(tmp_path / "found.json"), "adam"])
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_no_record_is_named_and_kept(tmp_path):
+    file = tmp_path / "found.json"
+    file.write_text('{"trials": {}}')
+    with pytest.raises(ValueError, match=r"found.json has no runs"):
+        main([str(tmp_path / "runs"), str(file)])
+    assert file.read_text() == '{"trials": {}}'
+    assert not (tmp_path / "runs").exists()
